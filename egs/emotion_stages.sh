@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# The stages that every emotion recipe has in common, sourced at the end of egs/<corpus>/run.sh, which says beforehand
+#   here            its own folder
+#   corpus          the corpus's name: that of its data dir, of local/<corpus>.py and of the option --<corpus> DIR
+#   prepare DATA    (a function) how the data dir DATA is made
+# shellcheck disable=SC2154 # here and corpus, as just said
+
+systems="resnet18 resnet18_pretrain resnet18_pretrain_ad vgg5 vgg5_ad" # files under conf/systems, in the table's order
+runs=                                  # runs of data/<corpus>/folds; empty: all
+seeds=0                                # such as "0 1 2 3 4"
+pretrained=$here/../voxceleb1/exp/resnet18 # folder of the pre-trained extractor
+speakers=                              # corpus like VoxCeleb1: pre-train on it first, and ignore --pretrained
+conf=$here/conf                        # folder of the configuration
+data=$here/data                        # folder for data dirs and features
+exp=$here/exp                          # folder for models and scores
+check_counts=true                      # refuse a corpus that is not the published release
+nj=$(nproc)                            # jobs of feature extraction
+stage=                                 # first stage; empty: the first unfinished one
+stop_stage=4                           # last stage
+command_line=$*
+. "$here/utils/parse_options.sh"
+abspath "$corpus" pretrained speakers conf data exp
+cd "$here"
+. ./path.sh
+. ./cmd.sh
+. utils/stages.sh
+
+if [[ -n $speakers ]]; then # goes on from where it was; when it is finished, it only says so
+  ../voxceleb1/run.sh --voxceleb1 "$speakers" --check-counts false \
+    --conf "$conf/speakers" --data "$data/speakers" --exp "$exp/speakers" --nj "$nj"
+  pretrained=$exp/speakers/resnet18
+fi
+set_dir=$data/$corpus
+
+if run_stage 1 "Data preparation: labels, speakers, sessions, folds" "$set_dir/utt2spk"; then
+  [[ -n ${!corpus} ]] || die "--$corpus DIR is needed: the folder of the corpus (or set ${corpus^^}; see path.sh)"
+  prepare "$set_dir"
+fi
+
+if run_stage 2 "Filter-banks and VAD" "$set_dir/feats.scp" "$set_dir/frame_shift"; then
+  steps/make_fbank.py --config "$conf/fbank.yaml" --nj "$nj" --cmd "$train_cmd" \
+    "$set_dir" "$exp/make_fbank/$corpus" "$data/fbank"
+  utils/validate_data_dir.py --no-text "$set_dir"
+fi
+
+# Every run of every system with every seed leaves its own score file.
+[[ -n $runs || ! -e $set_dir/folds ]] || runs=$(cut -d' ' -f1 "$set_dir/folds" | uniq | paste -sd' ')
+score_files=()
+for system in $systems; do
+  for run in $runs; do
+    for seed in $seeds; do score_files+=("$exp/$system/${run}_seed$seed/scores"); done
+  done
+done
+
+if run_stage 3 "Fine-tuning: each run on its training speakers, scored on its test speakers" "${score_files[@]}"; then
+  options=(--config "$conf/finetune.yaml" --pretrained "$pretrained" --runs "$runs" --seeds "$seeds")
+  for system in $systems; do # whatever is wrong with the last system shall be known before the first one trains
+    steps/finetune.py "${options[@]}" --config "$conf/systems/$system.yaml" --dry-run true "$set_dir" "$exp/$system"
+  done
+  for system in $systems; do # one process a system
+    # shellcheck disable=SC2086 # a command and its options
+    $cuda_cmd "$exp/$system/log/finetune.log" \
+      steps/finetune.py "${options[@]}" --config "$conf/systems/$system.yaml" "$set_dir" "$exp/$system"
+  done
+fi
+
+if run_stage 4 "Results"; then
+  steps/score.py --systems "$systems" --runs "$runs" --seeds "$seeds" --published "$conf/published.yaml" --corpus "$corpus" \
+    --pretraining "$pretrained" --command "egs/$corpus/run.sh $command_line" "$exp"
+fi

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# VoxCeleb1: a ResNet18 that tells speakers apart, for egs/iemocap to start from.
+#
+#   egs/voxceleb1/run.sh --voxceleb1 DIR [--exclude-speakers FILE] [options]
+#
+# Stages:
+#   1  speakers, videos, trials; one video of each speaker is held out      data/{train,heldout,test}
+#   2  41-dim filter-banks (40 ms Hamming, 10 ms shift) and VAD             data/*/{feats,vad}.scp
+#   3  pre-training: softmax over speakers, random crops of 3 s             exp/resnet18/{model.safetensors,config.yaml}
+#   4  accuracy on the held-out videos; EER and minDCF of the trials        exp/resnet18/{result,trials/result}
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+voxceleb1=${VOXCELEB1:-}  # folder that holds dev/wav and test/wav, or one wav; any format that libsndfile reads
+exclude_speakers=         # file of speakers to leave out of training, one a line
+check_counts=true         # refuse a corpus that is not the published release
+conf=$here/conf           # folder of the configuration
+data=$here/data           # folder for data dirs and features
+exp=$here/exp             # folder for the model
+nj=$(nproc)               # jobs of feature extraction
+stage=                    # first stage; empty: the first unfinished one
+stop_stage=4              # last stage
+. "$here/utils/parse_options.sh"
+abspath voxceleb1 exclude_speakers conf data exp
+cd "$here"
+. ./path.sh
+. ./cmd.sh
+. utils/stages.sh
+
+if run_stage 1 "Data preparation: speakers, videos, trials" "$data"/{train,test}/utt2spk; then
+  [[ -n $voxceleb1 ]] || die "--voxceleb1 DIR is needed: the folder of the corpus (or set VOXCELEB1; see path.sh)"
+  local/voxceleb1.py --check-counts "$check_counts" ${exclude_speakers:+--exclude-speakers "$exclude_speakers"} \
+    "$voxceleb1" "$data"
+fi
+
+if run_stage 2 "Filter-banks and VAD" "$data"/{train,heldout,test}/{feats.scp,frame_shift}; then
+  for set in train heldout test; do
+    steps/make_fbank.py --config "$conf/fbank.yaml" --nj "$nj" --cmd "$train_cmd" \
+      "$data/$set" "$exp/make_fbank/$set" "$data/fbank"
+    utils/validate_data_dir.py --no-text "$data/$set"
+  done
+fi
+
+if run_stage 3 "Pre-training on speakers" "$exp/resnet18/model.safetensors"; then
+  # shellcheck disable=SC2086 # a command and its options
+  $cuda_cmd "$exp/resnet18/log/pretrain.log" \
+    steps/pretrain.py --config "$conf/pretrain.yaml" "$data/train" "$data/heldout" "$exp/resnet18"
+fi
+
+if run_stage 4 "Speaker accuracy, EER and minDCF"; then
+  cat "$exp/resnet18/result"
+  if [[ -e $data/test/trials ]]; then
+    # shellcheck disable=SC2086
+    $cuda_cmd "$exp/resnet18/log/embed.log" steps/embed.py "$exp/resnet18" "$data/test" "$exp/resnet18/embeddings/test"
+    steps/score_trials.py "$data/test/trials" "$exp/resnet18/embeddings/test/embedding.scp" "$exp/resnet18/trials"
+  else
+    echo "There is no trial list, and so no EER."
+  fi
+fi

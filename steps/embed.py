@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Utterance embeddings of a data dir: embedding.ark and embedding.scp.
+
+steps/embed.py <model-dir> <data-dir> <out-dir>
+steps/embed.py exp/resnet18 data/test exp/resnet18/embeddings/test
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from steps.frontend.network_input import Input
+from steps.frontend.utterances import read_utterances
+from steps.nnet.networks import Classifier, Network
+from steps.training.checkpoint import load_model
+from steps.training.device import pick_device
+from utils import cli, config
+from utils.archive import ArkWriter
+
+
+@dataclass
+class Model:
+    """What embedding needs of a model's config.yaml."""
+
+    network: Network = field(default_factory=Network)
+    input: Input = field(default_factory=Input)
+
+
+@torch.inference_mode()
+def embed(model_dir: Path, data: Path, out: Path) -> int:
+    """Write the embedding (what the classifier sees, (C,)) of every whole utterance; returns how many."""
+    settings, device = config.load(Model, model_dir / "config.yaml"), pick_device()
+    model = Classifier(settings.network, classes=1)
+    model.classifier = torch.nn.Identity()  # its size belongs to the training set
+    load_model(model, model_dir / "model.safetensors", part="extractor")
+    if model.disentanglement is not None:
+        load_model(model, model_dir / "model.safetensors", part="disentanglement")
+    model.to(device, memory_format=torch.channels_last).eval()
+    utterances = read_utterances(data, settings.input)
+    with ArkWriter(out / "embedding.ark", out / "embedding.scp") as archive:
+        for name, frames in utterances.items():
+            archive.write(name, model(torch.from_numpy(frames)[None].to(device)).embedding[0].cpu().numpy())
+    return len(utterances)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, help="folder with model.safetensors and config.yaml")
+    parser.add_argument("data", type=Path, help="data dir with feats.scp")
+    parser.add_argument("out", type=Path, help="folder for the embeddings")
+    options = parser.parse_args()
+    print(f"{options.out}: {embed(options.model, options.data, options.out)} embeddings")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Train one emotion system on a list of runs and score the speakers that each run left out.
+
+  steps/finetune.py [options] <data-dir> <exp-dir>
+  steps/finetune.py --config conf/finetune.yaml --config conf/systems/resnet18_pretrain_ad.yaml \\
+    --pretrained ../voxceleb1/exp/resnet18 --runs "Ses01F Ses01M" --seeds "0 1" data/iemocap exp/resnet18_pretrain_ad
+
+<exp-dir>/<run>_seed<k>/ gets config.yaml, model.safetensors (of the epoch that is best on the validation speakers),
+scores (test), scores.valid, and scores.last (test, last epoch). Runs whose scores are there are left as they are; an
+interrupted run goes on from its last epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from steps.evaluation.metrics import classification_metrics
+from steps.evaluation.scores import write_scores
+from steps.frontend.crops import Crops
+from steps.frontend.network_input import Input
+from steps.frontend.utterances import read_utterances
+from steps.nnet.networks import Classifier, Network, Objective
+from steps.training.checkpoint import load_model, save_model
+from steps.training.device import Precision, pick_device
+from steps.training.loop import fit
+from utils import cli, config, data_dir, folds
+
+
+@dataclass
+class Training:
+    """Adam; what is newly initialised learns at `classifier_lr`, the extractor at `extractor_lr`."""
+
+    pretrained: bool = False  # start the extractor from the model in --pretrained
+    epochs: int = 50
+    batch: int = 128  # crops a step
+    classifier_lr: float = 0.01
+    extractor_lr: float = 1e-3
+    milestones: list[int] = field(
+        default_factory=lambda: [21, 31, 41]
+    )  # both rates fall to a tenth as these epochs start
+    lambda_ad: float = 0.5  # λ in L = L_emo + λ (L_AD⁺ + L_AD⁻)
+    precision: Precision = "auto"
+
+
+@dataclass
+class Config:
+    network: Network = field(default_factory=Network)
+    input: Input = field(default_factory=Input)
+    training: Training = field(default_factory=Training)
+
+
+@dataclass
+class Corpus:
+    """A data dir in memory."""
+
+    utterances: list[str]
+    inputs: list[np.ndarray]  # (T_i, F) each
+    crops: Crops
+    speakers: dict[str, str]
+    emotions: dict[str, str]
+    classes: list[str]
+
+    def of(self, speakers: list[str]) -> torch.Tensor:
+        """Indices of these speakers' utterances."""
+        wanted = set(speakers)
+        return torch.tensor([i for i, name in enumerate(self.utterances) if self.speakers[name] in wanted])
+
+    def labels(self, index: torch.Tensor) -> np.ndarray:
+        """Class indices of the utterances `index`, (N,)."""
+        return np.array([self.classes.index(self.emotions[self.utterances[i]]) for i in index.tolist()])
+
+
+def read_corpus(data: Path, options: Input, device: torch.device) -> Corpus:
+    """Everything that `data` says of its utterances."""
+    emotions = data_dir.read_table(data / "utt2emo")
+    inputs = read_utterances(data, options)
+    if unlabelled := inputs.keys() - emotions.keys():
+        raise cli.UserError(f"{data}/utt2emo: {len(unlabelled)} utterances have no emotion ({min(unlabelled)}, …)")
+    crops = Crops(list(inputs.values()), options.crop, device)
+    speakers = data_dir.read_table(data / "utt2spk")
+    classes = sorted({emotions[name] for name in inputs})
+    return Corpus(list(inputs), list(inputs.values()), crops, speakers, emotions, classes)
+
+
+@torch.inference_mode()
+def posteriors(model: Classifier, inputs: list[np.ndarray]) -> np.ndarray:
+    """Class posteriors of whole utterances, (N, classes); one at a time and in float32, so that none depends on its
+    neighbours."""
+    device = next(model.parameters()).device
+    model.eval()
+    logits = [model(torch.from_numpy(frames)[None].to(device)).logits for frames in inputs]
+    return torch.cat(logits).softmax(dim=1).cpu().numpy()
+
+
+def train_run(
+    corpus: Corpus, parts: dict[str, list[str]], out: Path, seed: int, settings: Config, pretrained: str
+) -> None:
+    """One run with one seed: select the epoch on the validation speakers, score the test speakers."""
+    training, device = settings.training, corpus.crops.frames.device
+    index = {part: corpus.of(speakers) for part, speakers in parts.items()}
+    inputs = {part: [corpus.inputs[i] for i in index[part].tolist()] for part in ("valid", "test")}
+    y_e = torch.zeros(len(corpus.utterances), dtype=torch.long, device=device)
+    y_e[index["train"]] = torch.from_numpy(corpus.labels(index["train"])).to(device)
+    number = {speaker: i for i, speaker in enumerate(sorted(parts["train"]))}
+    y_s = torch.tensor([number.get(corpus.speakers[name], -1) for name in corpus.utterances], device=device)
+
+    torch.manual_seed(seed)
+    model = Classifier(settings.network, len(corpus.classes)).to(device, memory_format=torch.channels_last)
+    objective = Objective(model, len(number), training.lambda_ad).to(device)
+    if training.pretrained:
+        load_model(model, Path(pretrained) / "model.safetensors", part="extractor")
+    both = torch.nn.ModuleDict({"model": model, "objective": objective})
+    extractor = set(model.extractor.parameters())
+    rest = [parameter for parameter in both.parameters() if parameter not in extractor]
+    optimiser = torch.optim.Adam([{"params": list(extractor)}, {"params": rest}])
+
+    def terms(x: torch.Tensor, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        batch = batch.to(device)
+        return objective(model(x), y_e[batch], y_s[batch])
+
+    def rates(epoch: int, progress: float) -> list[float]:
+        tenths = sum(epoch >= milestone for milestone in training.milestones)
+        return [lr * 0.1**tenths for lr in (training.extractor_lr, training.classifier_lr)]
+
+    def after_epoch(epoch: int, memory: dict[str, Any]) -> str:
+        found = classification_metrics(corpus.labels(index["valid"]), posteriors(model, inputs["valid"]).argmax(axis=1))
+        if [found.wf1, found.ua] >= memory.get("best", [0.0, 0.0]):  # ties: the later epoch
+            weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            memory.update(best=[found.wf1, found.ua], epoch=epoch, weights=weights)
+        return f"valid wF1 {found.wf1:.2f} UA {found.ua:.2f}"
+
+    def score(part: str, name: str) -> None:
+        names = [corpus.utterances[i] for i in index[part].tolist()]
+        rows = dict(zip(names, posteriors(model, inputs[part])))
+        write_scores(out / name, corpus.classes, rows, corpus.speakers, corpus.emotions)
+
+    memory = fit(
+        both,
+        optimiser,
+        terms,
+        corpus.crops.batch,
+        index["train"],
+        epochs=training.epochs,
+        batch_size=training.batch,
+        rates=rates,
+        seed=seed,
+        precision=training.precision,
+        checkpoint=out / "checkpoint.pt",
+        config={**asdict(settings), "parts": parts},
+        after_epoch=after_epoch,
+    )
+    config.save(settings, out / "config.yaml")
+    score("test", "scores.last")
+    model.load_state_dict(memory["weights"])
+    save_model(model, out / "model.safetensors")
+    score("valid", "scores.valid")
+    score("test", "scores")  # the last of the files: where it is, the run is finished
+    (out / "checkpoint.pt").unlink()
+    print(
+        f"{out}: epoch {memory['epoch']} of {training.epochs} selected, valid wF1 {memory['best'][0]:.2f}", flush=True
+    )
+
+
+def main() -> None:
+    parser = config.arguments(Config, __doc__)
+    parser.add_argument("data", type=Path, help="data dir with feats.scp, utt2emo and folds")
+    parser.add_argument("out", type=Path, help="folder of the system")
+    parser.add_argument(
+        "--pretrained", default="", help="folder of a pre-trained model, for systems that start from one"
+    )
+    parser.add_argument("--runs", default="", help="runs of <data-dir>/folds, separated by spaces [all]")
+    parser.add_argument("--seeds", default="0", help="seeds, separated by spaces")
+    parser.add_argument("--dry-run", type=cli.boolean, default=False, help="true: look whether all is there, and stop")
+    options, settings = config.parse(parser, Config)
+    partition = folds.read(options.data / "folds")
+    folds.check(
+        partition, data_dir.read_table(options.data / "utt2spk"), data_dir.read_table(options.data / "utt2session")
+    )
+    runs = options.runs.split() or list(partition)
+    if unknown := [run for run in runs if run not in partition]:
+        raise cli.UserError(f"{options.data}/folds: there is no run {unknown[0]}; there are: {' '.join(partition)}")
+    if not all(seed.isdigit() for seed in options.seeds.split()):
+        raise cli.UserError(f"--seeds '{options.seeds}': expected whole numbers separated by spaces")
+    places = {(run, seed): options.out / f"{run}_seed{seed}" for run in runs for seed in options.seeds.split()}
+    places = {key: place for key, place in places.items() if not (place / "scores").exists()}
+    if not places:
+        print(f"{options.out}: all runs have been scored")
+        return
+    if settings.training.pretrained:  # refused here rather than behind the first run
+        load_model(Classifier(settings.network, 2), Path(options.pretrained) / "model.safetensors", part="extractor")
+    if options.dry_run:
+        return
+    corpus = read_corpus(options.data, settings.input, pick_device())
+    for number, ((run, seed), place) in enumerate(places.items(), 1):
+        sizes = ", ".join(f"{part} {len(speakers)}" for part, speakers in partition[run].items())
+        print(f"run {number} of {len(places)}: {place.name} (speakers: {sizes})", flush=True)
+        train_run(corpus, partition[run], place, int(seed), settings, options.pretrained)
+
+
+if __name__ == "__main__":
+    cli.run(main)

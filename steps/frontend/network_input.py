@@ -1,0 +1,46 @@
+"""From stored features to what a network sees: mean normalisation, then the speech frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+
+@dataclass
+class Input:
+    """How stored filter-banks become a network's input."""
+
+    cmn: Literal["sliding", "utterance", "none"] = "sliding"  # what mean is subtracted
+    cmn_window: int = 300  # frames of the sliding mean: 3 s
+    vad: bool = True  # keep speech frames only
+    min_frames: int = 40  # an utterance with fewer speech frames keeps all of its frames
+    crop: int = 300  # frames of a training crop: 3 s
+
+
+def sliding_mean(features: np.ndarray, window: int) -> np.ndarray:
+    """Mean over `window` frames around each frame, (T, F) → (T, F), as Kaldi's apply-cmvn-sliding --center=true has it:
+    at the ends the window is shifted inwards, so that it always holds min(T, window) frames."""
+    frames = len(features)
+    width = min(window, frames)
+    total = np.concatenate([np.zeros((1, features.shape[1])), np.cumsum(features, axis=0, dtype=np.float64)])
+    start = np.clip(np.arange(frames) - window // 2, 0, frames - width)
+    return ((total[start + width] - total[start]) / width).astype(np.float32)
+
+
+def select(features: np.ndarray, speech: np.ndarray, options: Input) -> np.ndarray:
+    """The network's input for one utterance: (T, F) filter-banks and (T,) 0/1 decisions → (T', F) float32, with T' ≤ T.
+    Training, scoring and prediction all come through here."""
+    if options.cmn == "sliding":
+        features = features - sliding_mean(features, options.cmn_window)
+    elif options.cmn == "utterance":
+        features = features - features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    if options.vad and not too_little_speech(speech, options):
+        features = features[speech.astype(bool)]
+    return np.ascontiguousarray(features, dtype=np.float32)
+
+
+def too_little_speech(speech: np.ndarray, options: Input) -> bool:
+    """True where so few frames are speech that all of the utterance's frames are kept."""
+    return int(speech.sum()) < options.min_frames

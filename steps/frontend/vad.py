@@ -1,0 +1,33 @@
+"""Which frames are speech: WebRTC's detector, brought onto the filter-bank's frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import webrtcvad
+
+from steps.frontend.fbank import FbankOptions
+
+BLOCK = 10  # ms; the detector decides on blocks of this length
+
+
+def speech_frames(signal: np.ndarray, num_frames: int, options: FbankOptions, mode: int = 2) -> np.ndarray:
+    """One 0/1 (uint8) for each of `num_frames` filter-bank frames of `signal` ((samples,) on the scale of 16-bit
+    integers).
+
+    This is the one place that says how 10 ms decisions meet 40 ms windows: frame t covers the blocks that lie inside
+    its window, and is speech when at least half of them are. A recording gets a fresh detector, since it keeps state.
+    `mode`: 0 (keeps most) to 3 (drops most).
+    """
+    detector = webrtcvad.Vad(mode)
+    block = options.sample_frequency * BLOCK // 1000
+    pcm = np.clip(np.rint(signal), -32768, 32767).astype(np.int16)
+    decisions = [
+        detector.is_speech(pcm[start : start + block].tobytes(), options.sample_frequency)
+        for start in range(0, len(pcm) - block + 1, block)
+    ]
+    voiced = np.concatenate([[0], np.cumsum(decisions)])  # voiced[k]: speech among the first k blocks
+    first_sample = 0 if options.snip_edges else options.shift // 2 - options.length // 2
+    starts = first_sample + np.arange(num_frames) * options.shift
+    first = np.clip(-(-starts // block), 0, len(decisions))
+    last = np.clip((starts + options.length) // block, 0, len(decisions))
+    return (2 * (voiced[last] - voiced[first]) >= np.maximum(last - first, 1)).astype(np.uint8)

@@ -1,0 +1,24 @@
+"""VGG5, the second feature extractor of §4.2."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+class VGG5(nn.Sequential):
+    """Five 3 × 3 convolutions of 16, 32, 48, 64 and 80 channels (1 to 5 times `width`), each with batch norm and ReLU.
+
+    (N, 1, T, F) → (N, 5·width, ⌊T/4⌋, ⌊F/4⌋). The paper gives the channels alone; 2 × 2 max-pooling after the second
+    and the third convolution follows the network with these channels of Li et al. 2018 (its reference [2]).
+    """
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        channels = [1] + [i * width for i in range(1, 6)]
+        for i in range(1, 6):
+            self.add_module(f"conv{i}", nn.Conv2d(channels[i - 1], channels[i], 3, padding=1, bias=False))
+            self.add_module(f"bn{i}", nn.BatchNorm2d(channels[i]))
+            self.add_module(f"relu{i}", nn.ReLU())
+            if i in (2, 3):
+                self.add_module(f"pool{i}", nn.MaxPool2d(2))
+        self.channels = channels[-1]

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Pre-train a feature extractor: speakers by softmax over random crops.
+
+  steps/pretrain.py [options] <train-dir> <heldout-dir> <exp-dir>
+  steps/pretrain.py --config conf/pretrain.yaml data/train data/heldout exp/resnet18
+
+Leaves model.safetensors, config.yaml and `result`, the share of held-out utterances whose speaker is found. An
+interrupted training goes on from its last epoch when it is called again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from steps.frontend.crops import Crops
+from steps.frontend.network_input import Input
+from steps.frontend.utterances import read_utterances
+from steps.nnet.networks import Classifier, Network
+from steps.training.checkpoint import save_model
+from steps.training.device import Precision, pick_device
+from steps.training.loop import fit
+from utils import cli, config, data_dir
+
+
+@dataclass
+class Training:
+    """Stochastic gradient descent with momentum; the learning rate falls exponentially, step by step."""
+
+    epochs: int = 30
+    batch: int = 128  # crops a step
+    lr: float = 0.1  # learning rate at the start …
+    final_lr: float = 1e-4  # … and at the end
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    heldout_every: int = 5  # epochs between two looks at the held-out utterances
+    seed: int = 0
+    precision: Precision = "auto"
+
+
+@dataclass
+class Config:
+    network: Network = field(default_factory=Network)
+    input: Input = field(default_factory=Input)
+    training: Training = field(default_factory=Training)
+
+
+def pretrain(train: Path, heldout: Path, out: Path, settings: Config) -> None:
+    """Train on the data dir `train`, look at `heldout`, leave the model in `out`."""
+    training, device = settings.training, pick_device()
+    utt2spk = data_dir.read_table(train / "utt2spk")
+    speakers = {speaker: i for i, speaker in enumerate(sorted(set(utt2spk.values())))}
+    utterances = read_utterances(train, settings.input)
+    labels = torch.tensor([speakers[utt2spk[name]] for name in utterances], device=device)
+    crops = Crops(list(utterances.values()), settings.input.crop, device)
+    del utterances
+    unseen = read_utterances(heldout, settings.input) if heldout.is_dir() else {}
+    truth = data_dir.read_table(heldout / "utt2spk") if unseen else {}
+    print(f"{len(speakers)} speakers, {len(crops)} utterances, {len(unseen)} held out; on {device}", flush=True)
+
+    torch.manual_seed(training.seed)
+    model = Classifier(settings.network, len(speakers)).to(device, memory_format=torch.channels_last)
+    optimiser = torch.optim.SGD(model.parameters(), momentum=training.momentum, weight_decay=training.weight_decay)
+
+    def terms(x: torch.Tensor, index: torch.Tensor) -> dict[str, torch.Tensor]:
+        logits, target = model(x).logits, labels[index.to(device)]
+        return {"L": cross_entropy(logits, target), "accuracy": (logits.argmax(1) == target).float().mean()}
+
+    def after_epoch(epoch: int, memory: dict[str, Any]) -> str:
+        if not unseen or (epoch % training.heldout_every and epoch < training.epochs):
+            return ""
+        memory["right"] = sum(speakers.get(truth[name]) == found for name, found in recognise(model, unseen).items())
+        return f"held-out accuracy {memory['right'] / len(unseen):.4f}"
+
+    memory = fit(
+        model,
+        optimiser,
+        terms,
+        crops.batch,
+        torch.arange(len(crops)),
+        epochs=training.epochs,
+        batch_size=training.batch,
+        rates=lambda epoch, progress: [training.lr * (training.final_lr / training.lr) ** progress],
+        seed=training.seed,
+        precision=training.precision,
+        checkpoint=out / "checkpoint.pt",
+        config=asdict(settings),
+        after_epoch=after_epoch,
+    )
+    config.save(settings, out / "config.yaml")
+    (out / "speakers").write_text("".join(f"{speaker}\n" for speaker in speakers))
+    if unseen:
+        result = (
+            f"%ACC {100 * memory['right'] / len(unseen):.2f} [ {memory['right']} / {len(unseen)} held-out utterances, "
+        )
+        (out / "result").write_text(result + f"{len(speakers)} speakers ] {out}\n")
+        print((out / "result").read_text(), end="")
+    save_model(model, out / "model.safetensors")
+    (out / "checkpoint.pt").unlink()
+
+
+@torch.inference_mode()
+def recognise(model: Classifier, utterances: dict[str, Any]) -> dict[str, int]:
+    """The class of each whole utterance, by the highest logit."""
+    device = next(model.parameters()).device
+    model.eval()
+    return {
+        name: int(model(torch.from_numpy(frames)[None].to(device)).logits.argmax())
+        for name, frames in utterances.items()
+    }
+
+
+def main() -> None:
+    parser = config.arguments(Config, __doc__)
+    parser.add_argument("train", type=Path, help="data dir to train on")
+    parser.add_argument("heldout", type=Path, help="data dir of other sessions of the same speakers; may be absent")
+    parser.add_argument("out", type=Path, help="folder for the model")
+    options, settings = config.parse(parser, Config)
+    pretrain(options.train, options.heldout, options.out, settings)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Score speaker-verification trials by the cosine of two embeddings; print EER and minDCF.
+
+  steps/score_trials.py <trials> <embedding.scp> <out-dir>
+  steps/score_trials.py data/test/trials exp/resnet18/embeddings/test/embedding.scp exp/resnet18/trials
+
+<out-dir>/scores has a line `<utt1> <utt2> <target|nontarget> <cosine>` a trial, <out-dir>/result the two figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from steps.evaluation.verification import eer, min_dcf
+from utils import cli, data_dir
+from utils.archive import read_array
+from utils.files import whole
+
+
+def read_trials(path: Path) -> tuple[list[tuple[str, str]], np.ndarray]:
+    """Pairs of utterances, and (N,) of 1 for the same speaker, 0 for two."""
+    pairs, targets = [], []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        fields = line.split()
+        if len(fields) != 3 or fields[2] not in ("target", "nontarget"):
+            raise cli.UserError(f"{path}:{number}: expected '<utt1> <utt2> target|nontarget', found '{line}'")
+        pairs.append((fields[0], fields[1]))
+        targets.append(fields[2] == "target")
+    if len(set(targets)) < 2:
+        raise cli.UserError(f"{path}: needs target and nontarget trials")
+    return pairs, np.array(targets, dtype=int)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trials", type=Path)
+    parser.add_argument("embeddings", type=Path, help="embedding.scp")
+    parser.add_argument("out", type=Path, help="folder for scores and result")
+    options = parser.parse_args()
+    pairs, targets = read_trials(options.trials)
+    vectors = {name: read_array(entry) for name, entry in data_dir.read_table(options.embeddings).items()}
+    if lost := sorted({name for pair in pairs for name in pair} - vectors.keys()):
+        cli.warn(f"{len(lost)} utterances of the trials have no embedding ({lost[0]}, …); their trials are left out")
+        usable = [first in vectors and second in vectors for first, second in pairs]
+        pairs, targets = [pair for pair, use in zip(pairs, usable) if use], targets[usable]
+    units = {name: vector / np.linalg.norm(vector) for name, vector in vectors.items()}
+    scores = np.array([units[first] @ units[second] for first, second in pairs])
+    with whole(options.out / "scores") as temporary, open(temporary, "w", encoding="utf-8") as out:
+        for (first, second), target, score in zip(pairs, targets, scores):
+            out.write(f"{first} {second} {'target' if target else 'nontarget'} {score:.6f}\n")
+    result = f"%EER {100 * eer(scores, targets):.2f} %minDCF {min_dcf(scores, targets):.4f} "
+    result += f"[ {len(pairs)} trials, P_target 0.01 ] {options.out}\n"
+    (options.out / "result").write_text(result)
+    print(result, end="")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,119 @@
+"""Figures against hand-worked cases and scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import classification_report
+
+from steps.evaluation.metrics import classification_metrics, majority
+from steps.evaluation.scores import pool, read_scores, write_scores
+from steps.evaluation.summary import find_runs, summarise
+from steps.evaluation.verification import eer, min_dcf
+from utils.cli import UserError
+
+
+def test_metrics_are_scikit_learns():
+    rng = np.random.default_rng(0)
+    labels, decisions = rng.integers(0, 4, (2, 500))
+    report = classification_report(labels, decisions, output_dict=True)
+    found = classification_metrics(labels, decisions)
+    assert found.wf1 == pytest.approx(100 * report["weighted avg"]["f1-score"])
+    assert found.ua == pytest.approx(100 * report["macro avg"]["recall"])
+    assert found.wa == pytest.approx(100 * report["accuracy"])
+
+
+def test_metrics_by_hand():
+    # class 0: precision 2/3, recall 2/3; class 1: precision 1/2, recall 1/2
+    found = classification_metrics(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 0]))
+    assert found == pytest.approx((100 * (3 * 2 / 3 + 2 * 1 / 2) / 5, 100 * (2 / 3 + 1 / 2) / 2, 60))
+
+
+@pytest.mark.parametrize(
+    ("counts", "wf1"),
+    [
+        ([289, 284, 1099, 608], 31.4),
+        ([289, 663, 1099, 608], 24.2),
+        ([289, 947, 1099, 608], 20.3),
+        ([192, 192, 96, 192], 12.7),
+    ],
+)
+def test_the_majority_rows_of_iemocap_and_ravdess(counts, wf1):
+    assert majority(np.repeat(np.arange(4), counts)).wf1 == pytest.approx(wf1, abs=0.05)
+
+
+def test_eer_by_hand():
+    # Targets 0.9 0.8 0.4, others 0.5 0.3 0.2 0.1. Just above 0.4: misses 1/3, false alarms 1/4; at 0.4: 0 and 1/4.
+    # Between the two, misses fall from 1/3 to 0 and cross 1/4.
+    scores = np.array([0.9, 0.8, 0.4, 0.5, 0.3, 0.2, 0.1])
+    targets = np.array([1, 1, 1, 0, 0, 0, 0])
+    assert eer(scores, targets) == pytest.approx(0.25)
+
+
+def test_eer_of_perfect_useless_and_reversed_scores():
+    targets = np.array([1, 1, 0, 0])
+    assert eer(np.array([4.0, 3.0, 2.0, 1.0]), targets) == 0
+    assert eer(np.array([1.0, 1.0, 1.0, 1.0]), targets) == 0.5
+    assert eer(np.array([1.0, 2.0, 3.0, 4.0]), targets) == 1
+
+
+def test_min_dcf_by_hand():
+    scores, targets = np.array([0.9, 0.8, 0.4, 0.5, 0.3, 0.2, 0.1]), np.array([1, 1, 1, 0, 0, 0, 0])
+    # Accept 0.9 and 0.8 alone: misses 1/3, no false alarm: 0.01 / 3, over the 0.01 of rejecting all.
+    assert min_dcf(scores, targets) == pytest.approx(1 / 3)
+    # With targets as likely as others it is better to accept the third too, at one false alarm in four.
+    assert min_dcf(scores, targets, p_target=0.5) == pytest.approx((1 / 4 * 0.5) / 0.5)
+
+
+CLASSES = ["ang", "neu"]
+
+
+def write(path, right, wrong, speaker="a", first=0):
+    """A score file of `right` good and `wrong` bad decisions."""
+    names = [f"{speaker}-{first + i:03d}" for i in range(right + wrong)]
+    rows = {name: np.array([0.9, 0.1] if i < right else [0.2, 0.8]) for i, name in enumerate(names)}
+    write_scores(path, CLASSES, rows, dict.fromkeys(names, speaker), dict.fromkeys(names, "ang"))
+
+
+def test_score_files_are_read_as_written(tmp_path):
+    write(tmp_path / "scores", 2, 1)
+    text = (tmp_path / "scores").read_text().splitlines()
+    assert text[:2] == ["# utt spk label ang neu", "a-000 a ang 0.900000 0.100000"]
+    scores = read_scores(tmp_path / "scores")
+    assert scores.decisions.tolist() == [0, 0, 1] and scores.labels.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("text", ["", "# utt spk label ang\nx y\n", "# utt spk label ang neu\na b sad 0.1 0.9\n"])
+def test_what_is_no_score_file_is_refused(tmp_path, text):
+    (tmp_path / "scores").write_text(text)
+    with pytest.raises(UserError, match="score file"):
+        read_scores(tmp_path / "scores")
+
+
+def test_an_utterance_scored_twice_is_refused(tmp_path):
+    write(tmp_path / "scores", 2, 1)
+    with pytest.raises(UserError, match="two runs"):
+        pool([read_scores(tmp_path / "scores")] * 2)
+
+
+@pytest.fixture
+def system(tmp_path):
+    """Two runs of unlike size with two seeds: right / all are 8/10 and 1/2, then 6/10 and 2/2."""
+    for run, seed, right, wrong in (("r1", 0, 8, 2), ("r2", 0, 1, 1), ("r1", 1, 6, 4), ("r2", 1, 2, 0)):
+        for name in ("scores", "scores.last"):
+            write(tmp_path / f"sys/{run}_seed{seed}/{name}", right, wrong, speaker=run)
+    return tmp_path / "sys"
+
+
+def test_pooled_figures_and_figures_over_folds_differ_as_they_must(system):
+    found = summarise(system)
+    assert (found.runs, found.seeds, found.utterances, found.speakers) == (["r1", "r2"], [0, 1], 12, 2)
+    assert found.pooled.wa == pytest.approx(100 * (9 / 12 + 8 / 12) / 2)
+    assert found.pooled_sd.wa == pytest.approx(100 * np.std([9 / 12, 8 / 12], ddof=1))
+    assert found.folds.wa == pytest.approx(100 * ((0.8 + 0.6) / 2 + (0.5 + 1) / 2) / 2)
+    assert found.folds_sd.wa == pytest.approx(100 * np.std([0.7, 0.75], ddof=1))
+
+
+def test_a_run_that_another_seed_has_is_missed_by_name(system):
+    (system / "r2_seed1/scores").unlink()
+    with pytest.raises(UserError, match="r2_seed1"):
+        summarise(system)
+    assert len(find_runs(system, runs=["r1"])) == 2

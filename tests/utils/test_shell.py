@@ -1,0 +1,219 @@
+"""utils/parse_options.sh and utils/stages.sh, by means of a small run.sh."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+RUN_SH = f"""#!/usr/bin/env bash
+# A title.
+#
+# A paragraph, with `code` and $dollars.
+
+# shellcheck disable=SC1091
+set -euo pipefail
+stage=               # first stage
+stop_stage=3         # last stage
+check_counts=true    # true: be strict
+systems="a b"
+corpus=${{CORPUS:-}}
+readonly HERE=there
+. {ROOT}/utils/parse_options.sh
+late=1
+abspath corpus
+. {ROOT}/utils/stages.sh
+echo "check_counts=$check_counts systems=[$systems] corpus=[$corpus]"
+if run_stage 1 "Data" data/one; then
+  mkdir -p data
+  touch data/one
+fi
+if run_stage 2 "Training" data/two data/more; then
+  touch data/two
+  [ ! -e sleepy ] || bash -c ': > asleep; exec sleep 60'
+  [ ! -e broken ] || false
+  [ ! -e unwhole ] || ls nowhere | cat
+  touch data/more
+fi
+if run_stage 3 "Results" data/three; then
+  date +%N > data/three
+fi
+"""
+
+
+@pytest.fixture(autouse=True)
+def script(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CORPUS", raising=False)
+    monkeypatch.setenv("stage", "2")  # a variable of the user's; says nothing
+    Path("run.sh").write_text(RUN_SH)
+    Path("run.sh").chmod(0o755)
+
+
+def run(*words, code=0):
+    done = subprocess.run(["./run.sh", *words], capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def stages(done):
+    """The stages that ran, by their banners."""
+    return [int(line.split("stage ")[1].split(":")[0]) for line in done.stdout.splitlines() if line.startswith("===")]
+
+
+def options(done):
+    return next(line for line in done.stdout.splitlines() if line.startswith("check_counts="))
+
+
+def test_options_have_both_forms_and_keep_their_defaults():
+    assert options(run()) == "check_counts=true systems=[a b] corpus=[]"
+    assert options(run("--check-counts", "false", "--systems", "c d")) == "check_counts=false systems=[c d] corpus=[]"
+    assert options(run("--check_counts=false", "--systems=")) == "check_counts=false systems=[] corpus=[]"
+    assert options(run("--systems", "")) == "check_counts=true systems=[] corpus=[]"
+    assert options(run("--systems=--x=1", "--")) == "check_counts=true systems=[--x=1] corpus=[]"
+
+
+def test_a_value_is_never_run():
+    value = "$(touch pwned) `touch pwned`; touch pwned; ' \" \\ *"
+    assert f"systems=[{value}]" in options(run("--systems", value))
+    assert not Path("pwned").exists()
+
+
+def test_a_relative_path_belongs_to_the_callers_folder(monkeypatch):
+    assert f"corpus=[{Path.cwd()}/some/where]" in options(run("--corpus", "some/where"))
+    assert "corpus=[/some/where]" in options(run("--corpus", "/some/where"))
+    monkeypatch.setenv("HOME", "/home/me")
+    assert "corpus=[/home/me/corpus]" in options(run("--corpus=~/corpus"))
+    monkeypatch.setenv("CORPUS", "there")
+    assert f"corpus=[{Path.cwd()}/there]" in options(run())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--stages", "2"],
+            "unknown option --stages; there are --stage --stop-stage --check-counts --systems --corpus",
+        ),
+        (["--stage"], "--stage needs a value"),
+        (["--stage", "--stop-stage", "2"], "--stage needs a value"),
+        (["--check-counts", "no"], "--check-counts is true or false, not 'no'"),
+        (["--check-counts", ""], "--check-counts is true or false, not ''"),
+        (["--PATH", "/x"], "unknown option --PATH"),
+        (["--path", "/x"], "unknown option --path"),
+        (["--late", "2"], "unknown option --late"),
+        (["--HERE", "2"], "unknown option --HERE"),
+        (["--last-stage", "2"], "unknown option --last-stage"),
+        (["--stage[0]", "2"], "unknown option --stage[0]"),
+        (["--", "x"], "'x' is no option"),
+        (["-stage", "2"], "unknown option -stage"),
+        (["stage", "2"], "'stage' is no option"),
+        (["--stage", "4"], "--stage 4: stages are 1 to 3"),
+        (["--stage", "0"], "--stage 0: stages are 1 to 3"),
+        (["--stage", "two"], "--stage two: stages are 1 to 3"),
+        (["--stop-stage", "9"], "--stop-stage 9: stages are 1 to 3"),
+        (["--stop-stage", ""], "--stop-stage : stages are 1 to 3"),
+        (["--stage", "3", "--stop-stage", "2"], "nothing would run"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_runs(words, said):
+    done = run(*words, code=1)
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("run.sh: ")
+    assert said in done.stderr
+    assert not Path("data").exists()
+
+
+def test_help_shows_the_first_comment_and_the_options():
+    text = "A title.\n\nA paragraph, with `code` and $dollars.\n\nOptions:\n"
+    done = run("--systems", "x", "--help")
+    assert done.stdout.startswith(text)
+    assert [line.split() for line in done.stdout[len(text) :].splitlines()] == [
+        ["--stage", "first", "stage"],
+        ["--stop-stage", "last", "stage", "(default:", "3)"],
+        ["--check-counts", "true:", "be", "strict", "(default:", "true)"],
+        ["--systems", "(default:", "x)"],
+        ["--corpus"],
+    ]
+    assert run("-h").stdout.startswith(text)
+
+
+def test_a_script_may_take_arguments_after_its_options():
+    Path("tool.sh").write_text(f'set -eu\nnj=1\n. {ROOT}/utils/parse_options.sh\nprintf "%s|" "$nj" "$@"\n')
+    done = subprocess.run(["bash", "tool.sh", "--nj", "2", "a b", "--c"], capture_output=True, text=True, check=True)
+    assert done.stdout == "2|a b|--c|"
+
+
+def test_without_stage_it_begins_at_the_first_unfinished_one():
+    first = run("--stop-stage", "1")
+    assert stages(first) == [1]
+    assert "=== run.sh, stage 1: Data (" in first.stdout
+    second = run()
+    assert stages(second) == [2, 3]
+    assert "run.sh: stage 1 is finished; going on at stage 2" in second.stdout
+    third = run()
+    assert stages(third) == []
+    assert "run.sh: stages 1 to 3 are finished; to redo stage N" in third.stdout
+
+
+def test_a_finished_stage_is_redone_when_named_and_so_is_what_follows():
+    run()
+    before = Path("data/three").read_text()
+    done = run("--stage", "2")
+    assert stages(done) == [2, 3]
+    assert "removing data/two data/more" in done.stdout
+    assert Path("data/three").read_text() != before
+    assert stages(run("--stage", "1", "--stop-stage", "2")) == [1, 2]
+
+
+def test_a_stage_that_fails_while_it_is_redone_is_unfinished():
+    run()
+    for cause in ("broken", "unwhole"):
+        Path(cause).touch()
+        assert stages(run("--stage", "2", code=1 if cause == "broken" else 2)) == [2]
+        assert not Path("data/more").exists()
+        Path(cause).unlink()
+    assert Path("data/three").exists(), "what comes after it was not reached"
+    done = run()
+    assert stages(done) == [2, 3]
+    assert "removing data/two" not in done.stdout, "an unfinished stage keeps what it has"
+    assert "removing data/three" in done.stdout
+
+
+def test_an_interrupted_stage_is_unfinished():
+    run()
+    Path("sleepy").touch()
+    running = subprocess.Popen(["./run.sh", "--stage", "2"], start_new_session=True, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while not Path("asleep").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait(10) != 0
+    Path("sleepy").unlink()
+    assert stages(run()) == [2, 3]
+
+
+def test_a_stage_without_results_is_never_finished():
+    text = RUN_SH.replace('"Training" data/two data/more', '"Training"')
+    Path("run.sh").write_text(text)
+    run()
+    assert stages(run()) == [2, 3]
+
+
+def test_a_stage_beyond_the_declared_last_one_is_a_mistake_of_the_script():
+    Path("run.sh").write_text(RUN_SH.replace("stop_stage=3", "stop_stage=2"))
+    assert "stage 3 comes after" in run(code=1).stderr
+
+
+def test_cmd_sh_names_runners_that_work():
+    script = f'cd {ROOT}/utils/.. && . ./cmd.sh && $train_cmd "$1/a.log" true && $cuda_cmd "$1/b.log" true'
+    subprocess.run(
+        ["bash", "-euc", script, "-", str(Path.cwd())], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True
+    )
+    assert Path("b.log").exists()

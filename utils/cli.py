@@ -1,0 +1,43 @@
+"""What a program owes whoever types it: one clear line when it cannot go on, and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+
+class UserError(Exception):
+    """Something the user can mend: the message says what is wrong, where, and what to do."""
+
+
+def boolean(text: str) -> bool:
+    """`true` or `false`, the way Kaldi's options say it (an argparse `type=`)."""
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
+def warn(message: str) -> None:
+    """A line on standard error, under the program's name: something was lost or changed, and the work goes on."""
+    print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr, flush=True)
+
+
+def run(main: Callable[[], object]) -> NoReturn:
+    """Call `main()` and exit: 0 when it returns, 1 with one line when the user can mend it, 130 on Ctrl-C."""
+    try:
+        main()
+    except UserError as error:
+        warn(str(error))
+        sys.exit(1)
+    except BrokenPipeError:  # `… | head` closed the other end: nobody is reading
+        sys.stderr.close()
+        sys.exit(141)
+    except OSError as error:
+        warn(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        warn("interrupted")
+        sys.exit(130)
+    sys.exit(0)

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Make one data dir, DEST, of several. What only some of them have is left out, with a notice; a speaker, utterance or
+recording that several have must be the same in each."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils import folds
+from utils.cli import UserError, run, warn
+from utils.data_dir import (
+    check_prefixes,
+    keyed_on,
+    read_table,
+    replaceable,
+    rows,
+    spk2utt,
+    tables,
+    write_lines,
+    write_table,
+)
+from utils.files import whole
+
+
+def combine(dest: Path | str, sources: Sequence[Path | str]) -> int:
+    """Make the data dir `dest` of `sources` and return its number of utterances. Replaces a data dir of that name.
+    Raises UserError where they contradict each other: a key with two values, a frame_shift that differs, a speaker in
+    two parts of a run; or where some have `segments` and some have not."""
+    sources = [Path(source) for source in sources]
+    for source in sources:
+        if not (source / "utt2spk").is_file():
+            raise UserError(f"{source}: not a data dir (no utt2spk)")
+    segments = _where("segments", sources)
+    if segments and len(segments) < len(sources):
+        raise UserError(f"{segments[0]}: not every data dir has segments, so wav.scp would mean two things")
+    with whole(replaceable(dest, *sources)) as temporary:
+        temporary.mkdir()
+        for name in sorted({path.name for source in sources for path in tables(source)} - {"spk2utt"}):
+            paths = _where(name, sources)
+            if len(paths) < len(sources):
+                without = next(source for source in sources if source / name not in paths)
+                warn(f"{name} is left out, as {without} has none")
+            elif name == "folds":
+                write_lines(temporary / name, _merged_folds(paths))
+            elif keyed_on(name, bool(segments)):
+                merged = _merged(paths)
+                write_lines(temporary / name, (merged[key] for key in sorted(merged)))
+            elif len(contents := {path.read_bytes() for path in paths}) == 1:
+                (temporary / name).write_bytes(contents.pop())
+            elif name == "frame_shift":
+                shifts = ", ".join(f"{path.read_text().strip()} in {path}" for path in paths)
+                raise UserError(f"frame_shift differs, so the features do not go together: {shifts}")
+            else:
+                warn(f"{name} is left out: it differs, and what it is keyed on is not known")
+        utt2spk = read_table(temporary / "utt2spk")
+        check_prefixes(utt2spk, dest)
+        write_table(temporary / "spk2utt", spk2utt(utt2spk))
+        if (temporary / "folds").is_file():
+            folds.check(folds.read(temporary / "folds"), utt2spk, {}, complete=False)
+    return len(utt2spk)
+
+
+def _where(name: str, sources: Sequence[Path]) -> list[Path]:
+    return [source / name for source in sources if (source / name).is_file()]
+
+
+def _line(line: str) -> str:
+    return " ".join(line.split(None, 1)).strip() + "\n"
+
+
+def _merged(paths: Sequence[Path]) -> dict[str, str]:
+    """Key → line over all `paths`. Raises UserError for a key whose lines differ."""
+    merged: dict[str, str] = {}
+    lines = 0
+    for path in paths:
+        for key, line in rows(path):
+            line = _line(line)
+            if merged.setdefault(key, line) != line:
+                raise UserError(f"{path}: '{line.strip()}', but a data dir before it has '{merged[key].strip()}'")
+            lines += 1
+    if lines > len(merged) and paths[0].name == "utt2spk":
+        warn(f"{lines - len(merged)} utterances stand in more than one data dir, and are taken once")
+    return merged
+
+
+def _merged_folds(paths: Sequence[Path]) -> list[str]:
+    """The lines of all fold lists, each once, by run, part and speaker."""
+    lists = [folds.read(path) for path in paths]
+    if any(runs.keys() != lists[0].keys() for runs in lists):
+        warn("folds: the data dirs do not have the same runs, so some runs have speakers of some of them only")
+    lines = []
+    for run_name in sorted(set().union(*lists)):
+        for part in folds.PARTS:
+            speakers = sorted({speaker for runs in lists if run_name in runs for speaker in runs[run_name][part]})
+            lines += [f"{run_name} {part} {speaker}\n" for speaker in speakers]
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("dest", type=Path, metavar="DEST")
+    parser.add_argument("sources", type=Path, nargs="+", metavar="SOURCE")
+    arguments = parser.parse_args()
+    count = combine(arguments.dest, arguments.sources)
+    print(f"combine_data.py: {arguments.dest} has {count} utterances")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,23 @@
+#!/usr/bin/env python3
+"""Copy a data dir: its tables and other files, not its splits and backups."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from utils.cli import run
+from utils.data_dir import read_table, subset
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("source", type=Path, metavar="SOURCE")
+    parser.add_argument("dest", type=Path, metavar="DEST")
+    arguments = parser.parse_args()
+    subset(arguments.source, arguments.dest, read_table(arguments.source / "utt2spk"))
+    print(f"copy_data_dir.py: copied data from {arguments.source} to {arguments.dest}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,187 @@
+"""What every job runner has in common: its command line, the format of its logs, and what it says of a failure."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+from utils.cli import UserError
+
+TAIL = 20  # lines of a failed job's log that come to the terminal
+SUCCESS = b"# Ended (code 0) at "
+
+EPILOG = """\
+Options stand before LOG, and each takes a value; what stands after LOG belongs to the command, which is started as it
+stands, without a shell. With JOB=1:n the command runs n times, and the word JOB in it and in LOG is the job's number
+('feats.JOB.ark', not 'JOBS' or 'my_JOB'). LOG holds host, start, git revision and command, then the output, then
+'# Accounting: time=T threads=N' and '# Ended (code N) at ...'. Exit status: 0 when every job ended with code 0; 1 when
+one did not, with the end of the first failing log; 130 or 143 when interrupted, after ending every job."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A runner's command line."""
+
+    options: argparse.Namespace
+    variable: str  # "JOB" for JOB=1:n; "" where there is one job only
+    numbers: range  # 1 to 1 where there is one job only
+    log: str  # as typed: the variable is still in it
+    command: list[str]  # likewise
+
+    def fill(self, text: str, value: object) -> str:
+        """`text` with `value` for the variable, where it stands as a word."""
+        return re.sub(rf"\b{self.variable}\b", str(value), text, flags=re.ASCII) if self.variable else text
+
+    def log_of(self, number: int) -> Path:
+        return Path(self.fill(self.log, number))
+
+    def command_of(self, number: int) -> list[str]:
+        return [self.fill(word, number) for word in self.command]
+
+    def picked(self) -> list[int]:
+        """The numbers of the jobs to run: all, or with --pick failed those whose log does not end with code 0."""
+        return [n for n in self.numbers if self.options.pick == "all" or not succeeded(self.log_of(n))]
+
+    def failure(self, failed: Sequence[int], total: int) -> str:
+        """What is said when the jobs `failed` of `total` failed: where the logs are, and the end of the first one."""
+        path = self.log_of(failed[0])
+        return "\n".join(
+            [f"{len(failed)} / {total} failed, log is in {self.fill(self.log, '*')}", f"==> {path} <==", *tail(path)]
+        )
+
+
+class Parser(argparse.ArgumentParser):
+    """The options every runner takes. A runner may add its own, as long as each takes a value."""
+
+    def __init__(self, description: str) -> None:
+        usage = "%(prog)s [--option value ...] [JOB=1:n] LOG COMMAND ..."
+        raw = argparse.RawDescriptionHelpFormatter
+        super().__init__(usage=usage, description=description, epilog=EPILOG, formatter_class=raw, allow_abbrev=False)
+        self.add_argument("--gpu", type=count, default=0, metavar="N", help="GPUs for each job (default: 0)")
+        self.add_argument("--nodes", type=positive, default=1, metavar="N", help="machines for each job (default: 1)")
+        self.add_argument("--mem", type=memory, metavar="4G", help="memory for each job, where a queue enforces it")
+        self.add_argument("--num-threads", type=positive, metavar="N", help="threads of each job (default: its own)")
+        self.add_argument("--max-jobs-run", type=positive, metavar="N", help="how many jobs run at once")
+        self.add_argument("--time", type=seconds, metavar="T", help="end a job after M, M:S, H:M:S, D-H[:M[:S]]")
+        self.add_argument("--pick", choices=["all", "failed"], default="all", help="failed: those not ended well yet")
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see --help)")
+
+    def parse(self, words: Sequence[str]) -> Request:
+        """Take a command line apart. Raises UserError for whatever is wrong with it."""
+        rest, options, variable, numbers = list(words), [], "", range(1, 2)
+        while rest:
+            if rest[0].startswith("-"):
+                option = rest.pop(0)
+                options.append(option)
+                if "=" not in option and option not in ("-h", "--help"):
+                    options.extend(rest[:1])
+                    del rest[:1]
+            elif match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", rest[0], re.ASCII):
+                variable, numbers = match[1], job_range(rest.pop(0))
+            else:
+                break
+        namespace = self.parse_args(options)
+        if len(rest) < 2:
+            self.error("no log and command given" if not rest else f"no command given after the log {rest[0]}")
+        request = Request(namespace, variable, numbers, rest[0], rest[1:])
+        if len(numbers) > 1 and request.log_of(numbers[0]) == request.log_of(numbers[-1]):
+            self.error(f"{len(numbers)} jobs would share the log {rest[0]}: put {variable} into its name")
+        return request
+
+
+def count(text: str) -> int:
+    if not re.fullmatch(r"\d+", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"expected a number, found '{text}'")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    if (number := count(text)) == 0:
+        raise argparse.ArgumentTypeError("expected a number above 0")
+    return number
+
+
+def memory(text: str) -> str:
+    if not re.fullmatch(r"\d+[KMGT]?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"expected a size such as 4G or 500M, found '{text}'")
+    return text
+
+
+def seconds(text: str) -> int:
+    """Slurm's ways to write a duration (M, M:S, H:M:S, D-H, D-H:M, D-H:M:S), in seconds; 0 is no limit."""
+    if not re.fullmatch(r"\d+-\d+(:\d+){0,2}|\d+(:\d+){0,2}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"expected minutes, H:M:S or D-H:M:S, found '{text}'")
+    days, _, clock = text.rpartition("-")
+    fields = [int(field) for field in clock.split(":")]
+    if days or len(fields) == 3:
+        hours, minutes, rest = (*fields, 0, 0)[:3]
+    else:
+        hours, minutes, rest = (0, *fields, 0)[:3]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + rest
+
+
+def job_range(text: str) -> range:
+    """`JOB=1:4` as range(1, 5); `JOB=3` is the job 3 alone."""
+    match = re.fullmatch(r"\w+=(\d+)(?::(\d+))?", text, re.ASCII)
+    if not match or int(match[2] or match[1]) < int(match[1]):
+        raise UserError(f"{text}: expected JOB=first:last, such as JOB=1:4")
+    return range(int(match[1]), int(match[2] or match[1]) + 1)
+
+
+@cache
+def revision() -> str:
+    """Short hash of the commit this code is at, with -dirty where a file differs from it; unknown outside git."""
+    root = Path(__file__).resolve().parent.parent
+    git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
+    if not (root / ".git").exists():  # a copy inside somebody else's repository has none of its own
+        return "unknown"
+    try:
+        found = subprocess.run(git, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
+        return found.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def header(command: Sequence[str], devices: Sequence[str] = ()) -> bytes:
+    """The beginning of a log. `devices` are the GPUs that the job was handed."""
+    host = platform.node() + (f", GPU {','.join(devices)}" if devices else "")
+    lines = f"# Host: {host}\n# Started at {now()}\n# Git revision: {revision()}\n# Command: {shlex.join(command)}\n"
+    return lines.encode(errors="surrogateescape")
+
+
+def footer(code: int, duration: float, threads: int, note: str = "") -> bytes:
+    """The end of a log: `note` (one line, where there is something to explain), accounting, exit code."""
+    lines = [f"# {note}"] if note else []
+    lines += [f"# Accounting: time={duration:.0f} threads={threads}", f"# Ended (code {code}) at {now()}", ""]
+    return "\n".join(lines).encode()
+
+
+def last_bytes(path: Path, size: int) -> bytes:
+    with open(path, "rb") as log:
+        log.seek(max(0, log.seek(0, 2) - size))
+        return log.read()
+
+
+def succeeded(path: Path) -> bool:
+    """Whether the log `path` is there and its last line says code 0."""
+    return path.is_file() and last_bytes(path, 200).rstrip(b"\n").rpartition(b"\n")[2].startswith(SUCCESS)
+
+
+def tail(path: Path) -> list[str]:
+    """The last lines of a log, as text."""
+    return last_bytes(path, 20_000).decode(errors="replace").splitlines()[-TAIL:]

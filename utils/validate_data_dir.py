@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Check a data dir: what Kaldi's validate_data_dir.sh checks, and what this recipe relies on beyond it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from math import inf, nan
+from operator import lt
+from pathlib import Path
+
+from utils import folds
+from utils.cli import UserError, run, warn
+from utils.data_dir import COMPLETE, check_prefixes, keyed_on, read_table, rows, speakers, tables
+
+
+def _word(value: str) -> bool:
+    return len(value.split()) == 1
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return nan  # which is neither above nor below anything
+
+
+def _positive(value: str) -> bool:
+    return 0 < _number(value) < inf
+
+
+def _segment(value: str) -> bool:
+    _, *times = value.split()
+    return len(times) == 2 and 0 <= _number(times[0]) < _number(times[1]) < inf
+
+
+def _no_command(value: str) -> bool:
+    return not value.endswith("|") and value[0] not in "|~"
+
+
+# What the value of a line must be.
+VALUES: dict[str, tuple[Callable[[str], bool], str]] = {
+    "utt2spk": (_word, "one speaker"),
+    "utt2emo": (_word, "one word"),
+    "utt2session": (_word, "one word"),
+    "utt2dur": (_positive, "a duration in seconds above 0"),
+    "reco2dur": (_positive, "a duration in seconds above 0"),
+    "utt2num_frames": (lambda value: value.isdecimal() and int(value) > 0, "a whole number of frames above 0"),
+    "spk2gender": (lambda value: value in ("m", "f"), "m or f"),
+    "segments": (_segment, "<recording> <start> <end>, in seconds, with start below end"),
+    "reco2file_and_channel": (lambda value: value.split()[1:] in (["A"], ["B"], ["1"]), "<file> and A or B"),
+}
+
+
+def validate(data: Path | str, feats: bool = True, wav: bool = True) -> int:
+    """The number of utterances of the valid data dir `data`. `feats`, `wav`: whether feats.scp and wav.scp must be
+    there; any table is checked where it is there. Raises UserError for the first thing wrong, with file and line."""
+    data = Path(data)
+    if not data.is_dir():
+        raise UserError(f"{data}: no such data dir")
+    for name in ["utt2spk", "spk2utt"] + ["wav.scp"] * wav + ["feats.scp"] * feats:
+        if not (data / name).is_file():
+            hint = f" (if that is intended: --no-{name[:-4]})" if name in ("wav.scp", "feats.scp") else ""
+            raise UserError(f"{data / name}: no such file{hint}")
+    segments = (data / "segments").is_file()
+    if segments and not (data / "wav.scp").is_file():
+        raise UserError(f"{data / 'segments'}: the recordings it speaks of need a wav.scp")
+    utterances, values = _read(data / "utt2spk")
+    if not utterances:
+        raise UserError(f"{data / 'utt2spk'}: empty file")
+    utt2spk = dict(zip(utterances, values))
+    check_prefixes(utt2spk, data / "utt2spk")
+    members = speakers(utt2spk)
+    expected = {"utterance": utterances, "speaker": list(members), "recording": utterances}
+    if segments:
+        expected["recording"] = sorted({value.split(None, 1)[0] for value in _read(data / "segments")[1]})
+    for path in tables(data):
+        kind = keyed_on(path.name, segments)
+        if kind and path.name not in ("utt2spk", "folds"):
+            keys, values = _read(path)
+            if keys != expected[kind]:
+                _compare(path, keys, expected[kind], kind)
+            if path.name == "spk2utt":
+                for speaker, value in zip(keys, values):
+                    if value.split() != members[speaker]:
+                        raise UserError(f"{path}: speaker '{speaker}' does not have the utterances that utt2spk says")
+    if (data / "folds").is_file():
+        lists = folds.read(data / "folds")
+        sessions = read_table(data / "utt2session") if (data / "utt2session").is_file() else {}
+        folds.check(lists, utt2spk, sessions, complete=False)
+        if lacking := [f"{run} no {part}" for run, parts in lists.items() for part in folds.PARTS if not parts[part]]:
+            warn(f"{data / 'folds'}: cannot be trained as it stands: {lacking[0]} speaker ({len(lacking)} such)")
+    return len(utterances)
+
+
+def _read(path: Path) -> tuple[list[str], list[str]]:
+    """Keys and values of a table whose lines are well formed, sorted and unique."""
+    good, wanted = VALUES.get(path.name, (None, ""))
+    if path.suffix == ".scp":
+        good, wanted = _no_command, "a path, not a command ('|') nor '~'"
+    keys, values, line = [], [], ""
+    for number, (key, line) in enumerate(rows(path), 1):
+        value = line.strip()[len(key) :].lstrip()
+        if not value and (path.name != "text" or not key):
+            raise UserError(f"{path}:{number}: expected '<key> <value>', found '{line.strip()}'")
+        if line[-2:] == "\r\n" or line[-1] != "\n":
+            raise UserError(f"{path}:{number}: does not end in a plain newline (Windows line ends, or a cut-off file?)")
+        if good and not good(value):
+            raise UserError(f"{path}:{number}: '{key}' must have {wanted}, and has '{value}'")
+        keys.append(key)
+        values.append(value)
+    if not all(map(lt, keys, keys[1:])):
+        at = next(at for at in range(1, len(keys)) if not keys[at - 1] < keys[at])
+        wrong = "stands twice" if keys[at] == keys[at - 1] else f"stands after '{keys[at - 1]}': not sorted as LC_ALL=C"
+        raise UserError(f"{path}:{at + 1}: '{keys[at]}' {wrong}; utils/fix_data_dir.py {path.parent} mends it")
+    return keys, values
+
+
+def _compare(path: Path, keys: list[str], expected: list[str], kind: str) -> None:
+    """Raises UserError if a table has keys that are not `expected`, or lacks some that it must have."""
+    unknown, missing = sorted(set(keys) - set(expected)), sorted(set(expected) - set(keys))
+    if path.name not in COMPLETE | {"spk2utt"}:
+        missing = []
+    for names, wrong in ((missing, "missing"), (unknown, f"too many (no such {kind} in utt2spk or segments)")):
+        if names:
+            raise UserError(
+                f"{path}: {len(names)} {kind}s {wrong}, first '{names[0]}'; "
+                f"utils/fix_data_dir.py {path.parent} keeps what all tables have"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--no-feats", action="store_true", help="feats.scp need not be there")
+    parser.add_argument("--no-wav", action="store_true", help="wav.scp need not be there")
+    parser.add_argument("--no-text", action="store_true", help="as in Kaldi; text need never be there")
+    parser.add_argument("data", type=Path, help="data dir")
+    arguments = parser.parse_args()
+    validate(arguments.data, feats=not arguments.no_feats, wav=not arguments.no_wav)
+    print(f"validate_data_dir.py: successfully validated data-directory {arguments.data}")
+
+
+if __name__ == "__main__":
+    run(main)
