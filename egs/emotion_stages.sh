@@ -8,7 +8,7 @@
 systems="resnet18 resnet18_pretrain resnet18_pretrain_ad vgg5 vgg5_ad" # files under conf/systems, in the table's order
 runs=                                  # runs of data/<corpus>/folds; empty: all
 seeds=0                                # such as "0 1 2 3 4"
-pretrained=$here/../voxceleb1/exp/resnet18 # folder of the pre-trained extractor
+pretrained=${here%/*}/voxceleb1/exp/resnet18 # folder of the pre-trained extractor
 speakers=                              # corpus like VoxCeleb1: pre-train on it first, and ignore --pretrained
 conf=$here/conf                        # folder of the configuration
 data=$here/data                        # folder for data dirs and features
@@ -17,13 +17,15 @@ check_counts=true                      # refuse a corpus that is not the publish
 nj=$(nproc)                            # jobs of feature extraction
 stage=                                 # first stage; empty: the first unfinished one
 stop_stage=4                           # last stage
-command_line=$*
 . "$here/utils/parse_options.sh"
 abspath "$corpus" pretrained speakers conf data exp
 cd "$here"
 . ./path.sh
 . ./cmd.sh
 . utils/stages.sh
+for place in pretrained conf data exp; do # short, as one would type it: these paths come to stand beside results
+  printf -v "$place" %s "${!place#"$here"/}"
+done
 
 if [[ -n $speakers ]]; then # goes on from where it was; when it is finished, it only says so
   ../voxceleb1/run.sh --voxceleb1 "$speakers" --check-counts false \
@@ -65,6 +67,6 @@ if run_stage 3 "Fine-tuning: each run on its training speakers, scored on its te
 fi
 
 if run_stage 4 "Results"; then
-  steps/score.py --systems "$systems" --runs "$runs" --seeds "$seeds" --published "$conf/published.yaml" --corpus "$corpus" \
-    --pretraining "$pretrained" --command "egs/$corpus/run.sh $command_line" "$exp"
+  steps/score.py --systems "$systems" --runs "$runs" --seeds "$seeds" --published "$conf/published.yaml" \
+    --title "Emotion on $corpus" "$exp"
 fi

@@ -5,13 +5,14 @@
   steps/finetune.py --config conf/finetune.yaml --config conf/systems/resnet18_pretrain_ad.yaml \\
     --pretrained ../voxceleb1/exp/resnet18 --runs "Ses01F Ses01M" --seeds "0 1" data/iemocap exp/resnet18_pretrain_ad
 
-<exp-dir>/<run>_seed<k>/ gets config.yaml, model.safetensors (of the epoch that is best on the validation speakers),
-scores (test), scores.valid, and scores.last (test, last epoch). Runs whose scores are there are left as they are; an
-interrupted run goes on from its last epoch.
+<exp-dir>/<run>_seed<k>/ gets config.yaml, environment.yaml, model.safetensors (of the epoch that is best on the
+validation speakers), scores (test), scores.valid, and scores.last (test, last epoch). Runs whose scores are there are
+left as they are; an interrupted run goes on from its last epoch.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from steps.frontend.utterances import read_utterances
 from steps.nnet.networks import Classifier, Network, Objective
 from steps.training.checkpoint import load_model, save_model
 from steps.training.device import Precision, pick_device
+from steps.training.environment import save_environment
 from steps.training.loop import fit
 from utils import cli, config, data_dir, folds
 
@@ -101,7 +103,7 @@ def train_run(
     corpus: Corpus, parts: dict[str, list[str]], out: Path, seed: int, settings: Config, pretrained: str
 ) -> None:
     """One run with one seed: select the epoch on the validation speakers, score the test speakers."""
-    training, device = settings.training, corpus.crops.frames.device
+    training, device, began = settings.training, corpus.crops.frames.device, time.monotonic()
     index = {part: corpus.of(speakers) for part, speakers in parts.items()}
     inputs = {part: [corpus.inputs[i] for i in index[part].tolist()] for part in ("valid", "test")}
     y_e = torch.zeros(len(corpus.utterances), dtype=torch.long, device=device)
@@ -159,6 +161,8 @@ def train_run(
     model.load_state_dict(memory["weights"])
     save_model(model, out / "model.safetensors")
     score("valid", "scores.valid")
+    source = Path(pretrained) if training.pretrained else None
+    save_environment(out / "environment.yaml", device, training.precision, time.monotonic() - began, source)
     score("test", "scores")  # the last of the files: where it is, the run is finished
     (out / "checkpoint.pt").unlink()
     print(

@@ -12,10 +12,11 @@ from utils import folds
 from utils.cli import UserError, run, warn
 from utils.data_dir import (
     check_prefixes,
+    key_of,
     keyed_on,
+    read_lines,
     read_table,
     replaceable,
-    rows,
     spk2utt,
     tables,
     write_lines,
@@ -66,19 +67,15 @@ def _where(name: str, sources: Sequence[Path]) -> list[Path]:
     return [source / name for source in sources if (source / name).is_file()]
 
 
-def _line(line: str) -> str:
-    return " ".join(line.split(None, 1)).strip() + "\n"
-
-
 def _merged(paths: Sequence[Path]) -> dict[str, str]:
     """Key → line over all `paths`. Raises UserError for a key whose lines differ."""
     merged: dict[str, str] = {}
     lines = 0
     for path in paths:
-        for key, line in rows(path):
-            line = _line(line)
+        for line in read_lines(path):
+            key, line = key_of(line), line.strip()
             if merged.setdefault(key, line) != line:
-                raise UserError(f"{path}: '{line.strip()}', but a data dir before it has '{merged[key].strip()}'")
+                raise UserError(f"{path}: '{line}', but a data dir before it has '{merged[key]}'")
             lines += 1
     if lines > len(merged) and paths[0].name == "utt2spk":
         warn(f"{lines - len(merged)} utterances stand in more than one data dir, and are taken once")
@@ -94,7 +91,7 @@ def _merged_folds(paths: Sequence[Path]) -> list[str]:
     for run_name in sorted(set().union(*lists)):
         for part in folds.PARTS:
             speakers = sorted({speaker for runs in lists if run_name in runs for speaker in runs[run_name][part]})
-            lines += [f"{run_name} {part} {speaker}\n" for speaker in speakers]
+            lines += [f"{run_name} {part} {speaker}" for speaker in speakers]
     return lines
 
 

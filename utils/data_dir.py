@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -16,7 +15,24 @@ from utils.files import whole
 
 # Tables that, where they are, have a line for every utterance, speaker or recording. Others may cover only some.
 COMPLETE = frozenset(
-    ["utt2spk", "wav.scp", "segments", "text", "feats.scp", "vad.scp", "utt2dur", "utt2num_frames", "utt2lang", "utt2uniq", "utt2emo", "utt2session", "spk2gender", "cmvn.scp", "reco2dur", "reco2file_and_channel"]
+    [
+        "utt2spk",
+        "wav.scp",
+        "segments",
+        "text",
+        "feats.scp",
+        "vad.scp",
+        "utt2dur",
+        "utt2num_frames",
+        "utt2lang",
+        "utt2uniq",
+        "utt2emo",
+        "utt2session",
+        "spk2gender",
+        "cmvn.scp",
+        "reco2dur",
+        "reco2file_and_channel",
+    ]
 )
 
 
@@ -50,42 +66,65 @@ def keyed_on(name: str, segments: bool = False) -> str:
     return ""
 
 
-def rows(path: Path | str) -> Iterator[tuple[str, str]]:
-    """Each line of a table behind its key: the first field, or in `folds` the third, the speaker; "" for a line that
-    has no such field."""
-    field = 2 if Path(path).name == "folds" else 0
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        for line in lines:
-            fields = line.split(None, field + 1)
-            yield (fields[field] if len(fields) > field else ""), line
+def read_text(path: Path | str) -> str:
+    """A table as it stands. Bytes that are not UTF-8 are kept, and so is "\\r": only "\\n" ends a line."""
+    return Path(path).read_bytes().decode("utf-8", "surrogateescape")
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, without their ends."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def read_lines(path: Path | str) -> list[str]:
+    """The lines of a table, without their ends."""
+    return lines_of(read_text(path))
 
 
 def write_lines(path: Path | str, lines: Iterable[str]) -> None:
-    """Write `lines`, newlines included, in the encoding that `rows` reads."""
-    with whole(path) as temporary, open(temporary, "w", encoding="utf-8", errors="surrogateescape") as out:
-        out.writelines(lines)
+    """Write `lines`, each with an end, in the encoding of `read_text`."""
+    with whole(path) as temporary:
+        temporary.write_bytes("\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
+
+
+def key_of(line: str, name: str = "") -> str:
+    """What a line of the table `name` is about: its first field, or in `folds` the third; "" if there is none."""
+    field = 2 if name == "folds" else 0
+    fields = line.split(None, field + 1)
+    return fields[field] if len(fields) > field else ""
+
+
+def value_of(line: str) -> str:
+    """What follows the first field of a line; "" if nothing does."""
+    fields = line.split(None, 1)
+    return fields[1].rstrip() if len(fields) > 1 else ""
+
+
+def aligned(lines: Sequence[str], starts: Sequence[str]) -> bool:
+    """Whether line i begins with starts[i], a key and a space. In a valid data dir the tables of utterances all have the
+    keys of utt2spk in its order: seen at once, that saves looking each of a million keys up."""
+    return len(lines) == len(starts) and all(map(str.startswith, lines, starts))
 
 
 def read_table(path: Path | str) -> dict[str, str]:
     """`<key> <rest of line>` lines as a dict, in the file's order. Raises UserError for a missing file, a line without
     a value, or a key that stands twice, naming file and line."""
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).is_file():
         raise UserError(f"{path}: no such file")
     table: dict[str, str] = {}
-    for number, (key, line) in enumerate(rows(path), 1):
-        value = line.strip()[len(key) :].lstrip()
-        if not value:
+    for number, line in enumerate(read_lines(path), 1):
+        fields = line.split(None, 1)
+        if len(fields) < 2:
             raise UserError(f"{path}:{number}: expected '<key> <value>', found '{line.strip()}'")
-        if key in table:
-            raise UserError(f"{path}:{number}: '{key}' stands twice")
-        table[key] = value
+        if fields[0] in table:
+            raise UserError(f"{path}:{number}: '{fields[0]}' stands twice")
+        table[fields[0]] = fields[1].rstrip()
     return table
 
 
 def write_table(path: Path | str, table: Mapping[str, str]) -> None:
     """Write `table` as `<key> <value>` lines in the order of LC_ALL=C (that of code points)."""
-    write_lines(path, (f"{key} {table[key]}\n" for key in sorted(table)))
+    write_lines(path, (f"{name} {table[name]}" for name in sorted(table)))
 
 
 def speakers(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
@@ -104,17 +143,17 @@ def spk2utt(utt2spk: Mapping[str, str]) -> dict[str, str]:
 def check_prefixes(utt2spk: Mapping[str, str], where: Path | str) -> None:
     """Raises UserError, beginning with `where`, unless each utterance-id begins with its speaker-id and sorting by
     utterance sorts by speaker too: what lets a program read a data dir speaker by speaker."""
-    before = ""
-    for utterance in sorted(utt2spk):
-        speaker = utt2spk[utterance]
-        if not utterance.startswith(speaker):
-            raise UserError(f"{where}: utterance '{utterance}' does not begin with its speaker-id '{speaker}'")
-        if speaker < before:
+    names = sorted(utt2spk)
+    owners = [utt2spk[name] for name in names]
+    for name, owner in zip(names, owners):
+        if not name.startswith(owner):
+            raise UserError(f"{where}: utterance '{name}' does not begin with its speaker-id '{owner}'")
+    for name, before, owner in zip(names[1:], owners, owners[1:]):
+        if owner < before:
             raise UserError(
-                f"{where}: sorted by utterance, '{utterance}' of speaker '{speaker}' comes after the utterances of "
-                f"speaker '{before}': rename one of the speakers, or end speaker-ids with '-' in the utterance-ids"
+                f"{where}: sorted by utterance, '{name}' of speaker '{owner}' comes after the utterances of speaker "
+                f"'{before}': rename one of the speakers, or end speaker-ids with '-' in the utterance-ids"
             )
-        before = speaker
 
 
 def replaceable(dest: Path | str, *sources: Path | str) -> Path:
@@ -166,7 +205,7 @@ def write_data_dir(
         for name, table in contents.items():
             if any(table.values()):
                 write_table(temporary / name, table)
-        if lines := [f"{run} {part} {speaker}\n" for run, part, speaker in folds]:
+        if lines := [" ".join(line) for line in folds]:
             write_lines(temporary / "folds", lines)
 
 
@@ -192,7 +231,7 @@ def split(data: Path | str, nj: int, per_utt: bool = False) -> list[Path]:
     Sorted speakers stay together and follow each other; with `per_utt` utterances do, in DATA/split<nj>utt. `nj` is
     lowered, with a notice, to the number of speakers (utterances). A split made from the same files is kept."""
     data = Path(data)
-    state = "".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in tables(data))
+    state = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in tables(data)]
     utt2spk = read_table(data / "utt2spk")
     if nj < 1 or not utt2spk:
         raise UserError(f"{data}: cannot split {len(utt2spk)} utterances into {nj} parts")
@@ -201,17 +240,17 @@ def split(data: Path | str, nj: int, per_utt: bool = False) -> list[Path]:
         warn(f"{data}: {nj} parts lowered to {len(units)}, one for each {'utterance' if per_utt else 'speaker'}")
         nj = len(units)
     root = data / f"split{nj}{'utt' if per_utt else ''}"
-    numbers = [str(part) for part in range(1, nj + 1)]
+    parts = [root / str(number) for number in range(1, nj + 1)]
     made_from = root / ".made_from"  # jobs of another step may be reading the parts: leave them where nothing changed
-    if not (made_from.is_file() and made_from.read_text() == state and all((root / n).is_dir() for n in numbers)):
+    if not (made_from.is_file() and read_lines(made_from) == state and all(part.is_dir() for part in parts)):
         cuts = _cuts([len(unit) for unit in units], nj)
         home = {utt: part for part in range(nj) for unit in units[cuts[part] : cuts[part + 1]] for utt in unit}
         with whole(root) as temporary:
-            for number in numbers:
-                (temporary / number).mkdir(parents=True)
-            _deal(data, utt2spk, home, [temporary / number for number in numbers])
-            (temporary / made_from.name).write_text(state)
-    return [root / number for number in numbers]
+            for part in parts:
+                (temporary / part.name).mkdir(parents=True)
+            _deal(data, utt2spk, home, [temporary / part.name for part in parts])
+            write_lines(temporary / made_from.name, state)
+    return parts
 
 
 def _cuts(sizes: Sequence[int], parts: int) -> list[int]:
@@ -230,37 +269,44 @@ def _cuts(sizes: Sequence[int], parts: int) -> list[int]:
 def _deal(data: Path, utt2spk: Mapping[str, str], home: Mapping[str, int], parts: Sequence[Path]) -> None:
     """Fill the folders `parts`: number i with what `data` says of the utterances whose `home` is i. Each table is read
     once, and its lines keep their order. A table that does not cover its utterances is named on standard error."""
-    alone = [(part,) for part in range(len(parts))]
-    utterances: dict[str, Collection[int]] = {utterance: alone[part] for utterance, part in home.items()}
-    homes = {"utterance": utterances, "speaker": defaultdict(set), "recording": utterances}
-    members: list[dict[str, str]] = [{} for _ in parts]
-    for utterance, part in home.items():
-        members[part][utterance] = utt2spk[utterance]
-        homes["speaker"][utt2spk[utterance]].add(part)
-    if segments := (data / "segments").is_file():
-        homes["recording"] = defaultdict(set)
+    segments = (data / "segments").is_file()
+    starts = [f"{utterance} " for utterance in utt2spk]
+    places: list[list[int]] = [[] for _ in parts]  # of each part: where its utterances stand in utt2spk
+    homes: dict[str, dict[str, Collection[int]]] = {"speaker": {}}  # what a table is keyed on → key → parts
+    for place, (utterance, speaker) in enumerate(utt2spk.items()):
+        if (part := home.get(utterance)) is not None:
+            places[part].append(place)
+            homes["speaker"].setdefault(speaker, set()).add(part)
+    if segments:
+        homes["recording"] = {}
         for utterance, segment in read_table(data / "segments").items():
             if utterance in home:
-                homes["recording"][segment.split(None, 1)[0]].add(home[utterance])
+                homes["recording"].setdefault(segment.split(None, 1)[0], set()).add(home[utterance])
     for path in tables(data):
         kind = keyed_on(path.name, segments)
         if path.name == "spk2utt":
-            for part, utts in zip(parts, members):
-                write_table(part / path.name, spk2utt(utts))
-        elif not kind:
+            continue
+        if not kind:
             for part in parts:
                 shutil.copy(path, part)
+            continue
+        lines = read_lines(path)
+        if kind == "utterance" and aligned(lines, starts):
+            dealt = [[lines[place] for place in mine] for mine in places]
         else:
-            dealt: list[list[str]] = [[] for _ in parts]
-            where = homes[kind]
-            for key, line in rows(path):
-                for part in where.get(key, ()):
+            if kind not in homes:
+                homes[kind] = {utterance: (part,) for utterance, part in home.items()}
+            dealt = [[] for _ in parts]
+            for line in lines:
+                for part in homes[kind].get(key_of(line, path.name), ()):
                     dealt[part].append(line)
-            for part, lines in zip(parts, dealt):
-                if lines or path.name != "folds":  # an empty fold list would be none
-                    write_lines(part / path.name, lines)
-            count, expected = sum(map(len, dealt)), sum(map(len, where.values()))
+            count, expected = sum(map(len, dealt)), sum(map(len, homes[kind].values()))
             if path.name in COMPLETE and count != expected:
                 warn(f"{path}: {count} lines for {expected} {kind}s: utils/fix_data_dir.py {data} mends that")
             elif not count:
                 warn(f"{path}: none of its lines is about a {kind} that is kept")
+        for part, mine in zip(parts, dealt):
+            if mine or path.name != "folds":  # an empty fold list would be none
+                write_lines(part / path.name, mine)
+    for part in parts:
+        write_table(part / "spk2utt", spk2utt(read_table(part / "utt2spk")))

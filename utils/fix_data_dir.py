@@ -5,11 +5,24 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from utils.cli import UserError, run
-from utils.data_dir import COMPLETE, check_prefixes, keyed_on, rows, spk2utt, tables, write_lines
+from utils.data_dir import (
+    COMPLETE,
+    aligned,
+    check_prefixes,
+    key_of,
+    keyed_on,
+    lines_of,
+    read_lines,
+    read_text,
+    spk2utt,
+    tables,
+    value_of,
+    write_lines,
+)
 from utils.files import whole
 from utils.validate_data_dir import VALUES
 
@@ -20,88 +33,95 @@ def fix(data: Path | str) -> None:
     data = Path(data)
     if not (data / "utt2spk").is_file():
         raise UserError(f"{data}: not a data dir (no utt2spk)")
-    utt2spk = _values(data / "utt2spk")
-    recording = {}
-    segments = (data / "segments").is_file()
-    if segments:
-        recording = {utterance: value.split(None, 1)[0] for utterance, value in _values(data / "segments").items()}
+    utt2spk = _first_values(data / "utt2spk")
+    segments = _first_values(data / "segments") if (data / "segments").is_file() else {}
+    recordings = {utterance: segment.split(None, 1)[0] for utterance, segment in segments.items()}
+    owners: dict[str, dict[str, str]] = {"utterance": {}, "speaker": utt2spk, "recording": recordings}
+    # What each table is keyed on; recordings last, so that whoever lacks a segment is said to lack that.
+    kinds = {path: kind for path in tables(data) if (kind := keyed_on(path.name, (data / "segments").is_file()))}
+    kinds = dict(sorted(kinds.items(), key=lambda item: item[1] == "recording"))
+
     keep = dict(utt2spk)
-    # Recordings last: whether an utterance has one is known once `segments` has been gone through.
-    for path in sorted(tables(data), key=lambda path: keyed_on(path.name, segments) == "recording"):
-        kind = keyed_on(path.name, segments)
-        if kind and path.name in COMPLETE - {"utt2spk"}:
-            has = _values(path).keys()
-            name = {"utterance": str, "speaker": utt2spk.get, "recording": recording.get if segments else str}[kind]
-            if lost := [utterance for utterance in keep if name(utterance) not in has]:
-                _say(f"{len(lost)} utterances dropped, as {path.name} lacks a (good) line for them: {_first(lost)}")
+    starts = [f"{utterance} " for utterance in sorted(keep)]
+    for path, kind in kinds.items():
+        if path.name in COMPLETE:
+            lines = read_lines(path)
+            if kind == "utterance" and _all_good(lines, starts, path.name):
+                continue
+            has = {key_of(line) for line in lines if _good(line, path.name)}
+            if lost := [utterance for utterance in keep if owners[kind].get(utterance, utterance) not in has]:
+                _say(f"{len(lost)} utterances dropped, as {path.name} has no good line for them: {_some(lost)}")
                 for utterance in lost:
                     del keep[utterance]
     if not keep:
         raise UserError(f"{data}: no utterance is in all tables, so nothing is changed")
     check_prefixes(keep, data / "utt2spk")
 
-    kept: dict[str, Collection[str]] = {"utterance": keep, "speaker": set(keep.values()), "recording": keep}
-    if segments:
-        kept["recording"] = {recording[utterance] for utterance in keep}
+    starts = [f"{utterance} " for utterance in sorted(keep)]
+    kept = {kind: {owner.get(utterance, utterance) for utterance in keep} for kind, owner in owners.items()}
     changed = False
-    for path in tables(data):
-        kind = keyed_on(path.name, segments)
-        if not kind or path.name == "spk2utt":
-            continue
-        old = [line for _, line in rows(path)]
-        new = _mended(path, kept[kind])
-        if new != old:
+    for path in {**kinds, data / "spk2utt": "speaker"}:
+        text = read_text(path) if path.is_file() else ""
+        if path.name == "spk2utt":
+            lines = [f"{speaker} {utterances}" for speaker, utterances in spk2utt(keep).items()]
+        else:
+            lines = _mended(lines_of(text), path.name, kept[kinds[path]], starts)
+        if text != "\n".join([*lines, ""]):
             changed = changed or _back_up(data)
-            write_lines(path, new)
-    new = [f"{speaker} {names}\n" for speaker, names in spk2utt(keep).items()]
-    if not (data / "spk2utt").is_file() or new != [line for _, line in rows(data / "spk2utt")]:
-        changed = changed or _back_up(data)
-        write_lines(data / "spk2utt", new)
-    dropped = (
-        f"{len(keep)} utterances out of {len(utt2spk)}" if len(keep) < len(utt2spk) else f"all {len(keep)} utterances"
+            write_lines(path, lines)
+    count = f"all {len(keep)} utterances" if len(keep) == len(utt2spk) else f"{len(keep)} utterances of {len(utt2spk)}"
+    _say(f"kept {count}" + (f"; the old files are in {data / '.backup'}" if changed else ""))
+
+
+def _good(line: str, name: str) -> bool:
+    """Whether a line of the table `name` is worth keeping: it has a value; for durations and frames, one above 0."""
+    if name in ("utt2dur", "utt2num_frames"):
+        return VALUES[name][0](value_of(line))
+    return bool(value_of(line)) or (name == "text" and bool(line.strip()))
+
+
+def _all_good(lines: Sequence[str], starts: Sequence[str], name: str) -> bool:
+    """Whether the lines are good, and those of exactly the utterances whose keys are `starts`: the usual case, fast."""
+    if not aligned(lines, starts):
+        return False
+    values = map(str.removeprefix, lines, starts)
+    return (
+        all(map(str.strip, values)) if name not in VALUES else all(_good(f"_ {value}", name) for value in set(values))
     )
-    _say(f"kept {dropped}" + (f"; the old files are in {data / '.backup'}" if changed else ""))
 
 
-def _good(path: Path, line: str) -> bool:
-    """Whether a line is worth keeping: it has a value, which for durations and frames is a number above 0."""
-    fields = line.split(None, 1)
-    if path.name in ("utt2dur", "utt2num_frames"):
-        return len(fields) == 2 and VALUES[path.name][0](fields[1].strip())
-    return len(fields) == 2 or (path.name == "text" and len(fields) == 1)
-
-
-def _values(path: Path) -> dict[str, str]:
+def _first_values(path: Path) -> dict[str, str]:
     """Key → value of the good lines of a table; of a key that stands twice, the first."""
     table: dict[str, str] = {}
-    for key, line in rows(path):
-        if _good(path, line):
-            table.setdefault(key, line.strip()[len(key) :].strip())
+    for line in read_lines(path):
+        if _good(line, path.name):
+            table.setdefault(key_of(line), value_of(line))
     return table
 
 
-def _mended(path: Path, keys: Collection[str]) -> list[str]:
-    """The lines of a table that are good and whose key is in `keys`; sorted and unique, unless it is `folds`."""
+def _mended(lines: Sequence[str], name: str, keys: Collection[str], starts: Sequence[str]) -> list[str]:
+    """The lines of the table `name` that are good and whose key is in `keys`; sorted and unique, but `folds` as it is."""
+    if _all_good(lines, starts, name):
+        return [line.rstrip() for line in lines]
     found: dict[str, str] = {}
     bad, twice, others = [], [], []
-    for key, line in rows(path):
-        line = line.strip() + "\n"
-        name = line if path.name == "folds" else key
-        if not key or not _good(path, line):
-            bad.append(line.strip())
+    for line in map(str.strip, lines):
+        key = key_of(line, name)
+        unique = line if name == "folds" else key
+        if not key or not _good(line, name):
+            bad.append(line)
         elif key not in keys:
             others.append(key)
-        elif name in found:
+        elif unique in found:
             twice.append(key)
         else:
-            found[name] = line
+            found[unique] = line
     for dropped, reason in ((bad, "no good value"), (twice, "a key that stood before"), (others, "a key not kept")):
         if dropped:
-            _say(f"{path.name}: {len(dropped)} lines dropped that had {reason}: {_first(dropped)}")
-    if path.name == "folds":
-        return list(found.values())
-    if (order := sorted(found)) != list(found):
-        _say(f"{path.name}: sorted")
+            _say(f"{name}: {len(dropped)} lines dropped that had {reason}: {_some(dropped)}")
+    order = list(found) if name == "folds" else sorted(found)
+    if order != list(found):
+        _say(f"{name}: sorted")
     return [found[key] for key in order]
 
 
@@ -113,7 +133,7 @@ def _back_up(data: Path) -> bool:
     return True
 
 
-def _first(names: list[str]) -> str:
+def _some(names: list[str]) -> str:
     return " ".join(names[:5]) + " …" * (len(names) > 5)
 
 

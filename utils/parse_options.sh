@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # Options of the script that sources this file, in Kaldi's way. A script declares an option once, as a variable in lower
-# case that it assigns at the beginning of a line above the one that sources this file:
+# case that it assigns at the beginning of a line, with a comment behind it, above the one that sources this file:
 #
 #   nj=8                 # how many jobs
 #   check_counts=true    # whether the corpus must be whole
 #   . utils/parse_options.sh
 #
 # Then `--nj 4`, `--nj=4` and `--check-counts false` set it, an option that begins as true or false takes nothing else,
-# and --help shows the script's first comment and its options. What follows the options stays in "$@".
+# and --help shows the script's first comment and its options. What follows the options stays in "$@". Where a script
+# sources another that sources this file, the options of both count.
 # Gives the script two functions as well, die and abspath, and $last_stage, the default of its option --stop-stage.
 
 unset CDPATH # with it, a script's `cd` to its own folder might go elsewhere
@@ -32,12 +33,15 @@ abspath() {
 
 # _options: the script's lines that declare its options.
 _options() {
-  head -n "$_last_line" -- "$_script" | grep -E '^[a-z][a-z0-9_]*=' || true
+  local _i
+  for ((_i = ${#_scripts[@]} - 1; _i >= 0; _i--)); do
+    head -n "${_last_lines[_i]}" -- "${_scripts[_i]}" | grep -E '^[a-z][a-z0-9_]*=.*[[:space:]]# ' || true
+  done
 }
 
 _help() {
   local _name _line _text
-  awk 'NR == 1 && /^#!/ || /^# shellcheck / { next } /^#/ { sub(/^# ?/, ""); print; seen = 1; next } seen { exit }' "$_script"
+  awk 'NR == 1 && /^#!/ || /^# shellcheck / { next } /^#/ { sub(/^# ?/, ""); print; seen = 1; next } seen { exit }' "${_scripts[-1]}"
   printf '\nOptions:\n'
   _options | while IFS= read -r _line; do
     _name=${_line%%=*}
@@ -63,8 +67,8 @@ _set_option() {
   printf -v "$_name" %s "$2"
 }
 
-_script=${BASH_SOURCE[1]:-$0}
-_last_line=${BASH_LINENO[0]}
+_scripts=("${BASH_SOURCE[@]:1}") # from the one that sources this file to the one that was called
+_last_lines=("${BASH_LINENO[@]}")
 # shellcheck disable=SC2034 # for utils/stages.sh
 last_stage=${stop_stage:-}
 
@@ -90,5 +94,5 @@ while [[ ${1:-} == -?* ]]; do
     *) die "unknown option $1; options begin with -- (see --help)" ;;
   esac
 done
-unset _script _last_line
+unset _scripts _last_lines
 unset -f _options _help _set_option

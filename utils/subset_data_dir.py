@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 from utils.cli import UserError, run, warn
-from utils.data_dir import read_table, rows, speakers, subset
+from utils.data_dir import read_lines, read_table, speakers, subset
 
 
 def evenly(items: Sequence[str], number: int) -> list[str]:
@@ -26,7 +26,7 @@ def evenly(items: Sequence[str], number: int) -> list[str]:
 
 def listed(path: Path, known: Sequence[str] | dict[str, list[str]]) -> list[str]:
     """The ids that a list names (first field of each line) and `known` has. Those it lacks are counted and named."""
-    ids = dict.fromkeys(key for key, _ in rows(path) if key)
+    ids = dict.fromkeys(line.split(None, 1)[0] for line in read_lines(path) if line.strip())
     if strangers := [name for name in ids if name not in known]:
         warn(f"{path}: {len(strangers)} of {len(ids)} ids are not in the data dir, first '{strangers[0]}'")
     return [name for name in ids if name in known]
@@ -36,7 +36,7 @@ def choose(data: Path, how: str, number: int) -> list[str]:
     """The utterances that the option `how` means ("" for none: evenly spread). Raises UserError if `number` is more
     than `data` has; with per_spk, a speaker who has fewer gives all."""
     utt2spk = read_table(data / "utt2spk")
-    utterances, members = sorted(utt2spk), speakers(utt2spk)
+    utterances = sorted(utt2spk)
     if not 0 < number <= len(utterances):
         raise UserError(f"{data}: cannot choose {number} of its {len(utterances)} utterances")
     if how == "first":
@@ -51,9 +51,9 @@ def choose(data: Path, how: str, number: int) -> list[str]:
         except (KeyError, ValueError) as error:
             raise UserError(f"{path}: no length for each utterance ({error}); see utils/validate_data_dir.py") from None
     if how == "per_spk":
-        return [utterance for names in members.values() for utterance in evenly(names, number)]
+        return [utterance for names in speakers(utt2spk).values() for utterance in evenly(names, number)]
     if how == "speakers":
-        chosen: list[str] = []
+        members, chosen = speakers(utt2spk), []
         for speaker in Random(0).sample(list(members), len(members)):
             if len(chosen) < number:
                 chosen += members[speaker]

@@ -11,7 +11,19 @@ from pathlib import Path
 
 from utils import folds
 from utils.cli import UserError, run, warn
-from utils.data_dir import COMPLETE, check_prefixes, keyed_on, read_table, rows, speakers, tables
+from utils.data_dir import (
+    COMPLETE,
+    aligned,
+    check_prefixes,
+    key_of,
+    keyed_on,
+    lines_of,
+    read_table,
+    read_text,
+    spk2utt,
+    tables,
+    value_of,
+)
 
 
 def _word(value: str) -> bool:
@@ -34,11 +46,11 @@ def _segment(value: str) -> bool:
     return len(times) == 2 and 0 <= _number(times[0]) < _number(times[1]) < inf
 
 
-def _no_command(value: str) -> bool:
-    return not value.endswith("|") and value[0] not in "|~"
+def _path(value: str) -> bool:
+    return value[-1:] != "|" and value[:1] not in ("", "|", "~")
 
 
-# What the value of a line must be.
+# What the value of a line must be; in every *.scp it is a _path.
 VALUES: dict[str, tuple[Callable[[str], bool], str]] = {
     "utt2spk": (_word, "one speaker"),
     "utt2emo": (_word, "one word"),
@@ -65,24 +77,26 @@ def validate(data: Path | str, feats: bool = True, wav: bool = True) -> int:
     segments = (data / "segments").is_file()
     if segments and not (data / "wav.scp").is_file():
         raise UserError(f"{data / 'segments'}: the recordings it speaks of need a wav.scp")
-    utterances, values = _read(data / "utt2spk")
+    utterances, owners = _read(data / "utt2spk", [], [])
     if not utterances:
         raise UserError(f"{data / 'utt2spk'}: empty file")
-    utt2spk = dict(zip(utterances, values))
+    utt2spk = dict(zip(utterances, owners))
     check_prefixes(utt2spk, data / "utt2spk")
-    members = speakers(utt2spk)
+    members = spk2utt(utt2spk)
     expected = {"utterance": utterances, "speaker": list(members), "recording": utterances}
+    starts = [f"{utterance} " for utterance in utterances]
     if segments:
-        expected["recording"] = sorted({value.split(None, 1)[0] for value in _read(data / "segments")[1]})
+        _, values = _read(data / "segments", utterances, starts)
+        expected["recording"] = sorted({value.split(None, 1)[0] for value in values})
     for path in tables(data):
         kind = keyed_on(path.name, segments)
         if kind and path.name not in ("utt2spk", "folds"):
-            keys, values = _read(path)
+            keys, values = _read(path, utterances, starts)
             if keys != expected[kind]:
                 _compare(path, keys, expected[kind], kind)
             if path.name == "spk2utt":
-                for speaker, value in zip(keys, values):
-                    if value.split() != members[speaker]:
+                for speaker, names in zip(keys, values):
+                    if names.split() != members[speaker].split():
                         raise UserError(f"{path}: speaker '{speaker}' does not have the utterances that utt2spk says")
     if (data / "folds").is_file():
         lists = folds.read(data / "folds")
@@ -93,22 +107,27 @@ def validate(data: Path | str, feats: bool = True, wav: bool = True) -> int:
     return len(utterances)
 
 
-def _read(path: Path) -> tuple[list[str], list[str]]:
-    """Keys and values of a table whose lines are well formed, sorted and unique."""
-    good, wanted = VALUES.get(path.name, (None, ""))
+def _read(path: Path, utterances: list[str], starts: list[str]) -> tuple[list[str], list[str]]:
+    """Keys and values of a table whose lines are well formed, sorted and unique; `starts` as `aligned` takes them."""
+    text = read_text(path)
+    lines = lines_of(text)
+    if "\r" in text or (text and text[-1] != "\n"):
+        at = next((at for at, line in enumerate(lines, 1) if "\r" in line), len(lines))
+        raise UserError(f"{path}:{at}: does not end in a plain newline (Windows line ends, or a cut-off file?)")
+    if aligned(lines, starts):
+        keys, values = utterances, list(map(str.removeprefix, lines, starts))
+    else:
+        keys, values = [key_of(line) for line in lines], [value_of(line) for line in lines]
+    good, wanted = VALUES.get(path.name, (bool, "a value"))
     if path.suffix == ".scp":
-        good, wanted = _no_command, "a path, not a command ('|') nor '~'"
-    keys, values, line = [], [], ""
-    for number, (key, line) in enumerate(rows(path), 1):
-        value = line.strip()[len(key) :].lstrip()
-        if not value and (path.name != "text" or not key):
-            raise UserError(f"{path}:{number}: expected '<key> <value>', found '{line.strip()}'")
-        if line[-2:] == "\r\n" or line[-1] != "\n":
-            raise UserError(f"{path}:{number}: does not end in a plain newline (Windows line ends, or a cut-off file?)")
-        if good and not good(value):
-            raise UserError(f"{path}:{number}: '{key}' must have {wanted}, and has '{value}'")
-        keys.append(key)
-        values.append(value)
+        good, wanted = _path, "a path, not a command ('|') and without '~'"
+    # Most values stand many times, but each path once.
+    bad = {word for word in (values if good is _path else set(values)) if not good(word.strip())}
+    if path.name == "text":
+        bad = set()  # an utterance without words
+    if bad or "" in keys:
+        at = next(at for at in range(len(keys)) if values[at] in bad or not keys[at])
+        raise UserError(f"{path}:{at + 1}: expected '<key> <value>' with {wanted}, found '{lines[at]}'")
     if not all(map(lt, keys, keys[1:])):
         at = next(at for at in range(1, len(keys)) if not keys[at - 1] < keys[at])
         wrong = "stands twice" if keys[at] == keys[at - 1] else f"stands after '{keys[at - 1]}': not sorted as LC_ALL=C"

@@ -23,7 +23,8 @@ class Summary:
     name: str
     runs: list[str]
     seeds: list[int]
-    utterances: int
+    places: list[Path]  # the folders of the runs, in the order of seeds and runs
+    utterances: list[str]  # the test utterances of all runs
     speakers: int
     labels: np.ndarray  # (N,) of the pooled test utterances
     pooled: Metrics  # all test utterances of a seed together, mean over seeds
@@ -76,7 +77,8 @@ def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] =
         name=system.name,
         runs=runs,
         seeds=seeds,
-        utterances=len(first.utterances),
+        places=list(places.values()),
+        utterances=first.utterances,
         speakers=len(set(first.speakers)),
         labels=first.labels,
         pooled=over(by_seed, "mean"),

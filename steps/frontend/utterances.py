@@ -39,5 +39,7 @@ def read_utterances(data: Path, options: Input) -> dict[str, np.ndarray]:
     if not inputs:
         raise UserError(f"{data}: holds no utterances")
     if kept_whole:
-        print(f"{data}: {kept_whole} of {len(inputs)} utterances, with under {options.min_frames} speech frames, keep all")
+        print(
+            f"{data}: {kept_whole} of {len(inputs)} utterances, with under {options.min_frames} speech frames, keep all"
+        )
     return inputs

@@ -105,7 +105,7 @@ def system(tmp_path):
 
 def test_pooled_figures_and_figures_over_folds_differ_as_they_must(system):
     found = summarise(system)
-    assert (found.runs, found.seeds, found.utterances, found.speakers) == (["r1", "r2"], [0, 1], 12, 2)
+    assert (found.runs, found.seeds, len(found.utterances), found.speakers) == (["r1", "r2"], [0, 1], 12, 2)
     assert found.pooled.wa == pytest.approx(100 * (9 / 12 + 8 / 12) / 2)
     assert found.pooled_sd.wa == pytest.approx(100 * np.std([9 / 12, 8 / 12], ddof=1))
     assert found.folds.wa == pytest.approx(100 * ((0.8 + 0.6) / 2 + (0.5 + 1) / 2) / 2)

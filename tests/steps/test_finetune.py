@@ -1,0 +1,173 @@
+"""steps/finetune.py as users see it: files, resumption, and what it refuses."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from steps import finetune
+from steps.evaluation.scores import read_scores
+from steps.finetune import Config, Training, read_corpus, train_run
+from steps.frontend.network_input import Input
+from steps.nnet.networks import Classifier, Network
+from utils import config, folds
+from utils.cli import UserError
+
+CPU = torch.device("cpu")
+SETTINGS = Config(
+    network=Network(width=2, AD=True, D=2),
+    input=Input(crop=40),
+    training=Training(epochs=3, batch=4, milestones=[3]),
+)
+
+
+def train(data, out, settings=SETTINGS, seed=0, pretrained="", run="r1"):
+    train_run(read_corpus(data, settings.input, CPU), folds.read(data / "folds")[run], out, seed, settings, pretrained)
+
+
+@pytest.fixture
+def finish(emotional, tmp_path):
+    train(emotional, tmp_path / "whole")
+    return tmp_path / "whole"
+
+
+def test_a_run_leaves_what_design_says(emotional, finish):
+    names = {path.name for path in finish.iterdir()}
+    assert names == {"config.yaml", "environment.yaml", "model.safetensors", "scores", "scores.valid", "scores.last"}
+    assert set(read_scores(finish / "scores").speakers) == {"s3"}
+    assert set(read_scores(finish / "scores.valid").speakers) == {"s2"}
+    assert read_scores(finish / "scores").posteriors.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert config.load(Config, finish / "config.yaml") == SETTINGS
+
+
+def test_the_same_seed_gives_the_same_scores_and_another_seed_others(emotional, finish, tmp_path):
+    train(emotional, tmp_path / "again")
+    train(emotional, tmp_path / "other", seed=1)
+    assert (tmp_path / "again/scores").read_text() == (finish / "scores").read_text()
+    assert (tmp_path / "other/scores").read_text() != (finish / "scores").read_text()
+
+
+def test_an_interrupted_run_goes_on_to_the_bit_identical_end(emotional, finish, tmp_path, monkeypatch, capsys):
+    real, calls = finetune.classification_metrics, []
+
+    def interrupt(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(finetune, "classification_metrics", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(emotional, tmp_path / "cut")
+    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"checkpoint.pt"}
+    train(emotional, tmp_path / "cut")
+    assert "going on after epoch 2" in capsys.readouterr().out
+    for name in ("scores", "scores.valid", "scores.last", "model.safetensors"):
+        assert (tmp_path / "cut" / name).read_bytes() == (finish / name).read_bytes()
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(emotional, tmp_path, monkeypatch):
+    monkeypatch.setattr(finetune, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(emotional, tmp_path / "cut")
+    other = Config(SETTINGS.network, SETTINGS.input, Training(epochs=4, batch=4))
+    with pytest.raises(UserError, match=r"checkpoint.pt.*another configuration"):
+        train(emotional, tmp_path / "cut", other)
+
+
+def test_the_test_speaker_decides_nothing(emotional, finish, tmp_path):
+    """With the test speaker's emotions turned round, the model and its posteriors are the same to the bit."""
+    lines = (emotional / "utt2emo").read_text().splitlines()
+    turned = {"ang": "hap", "hap": "ang"}
+    lines = [re.sub(r"\w+$", lambda m: turned[m[0]], line) if line.startswith("s3") else line for line in lines]
+    (emotional / "utt2emo").write_text("\n".join(lines) + "\n")
+    train(emotional, tmp_path / "turned")
+    assert (tmp_path / "turned/model.safetensors").read_bytes() == (finish / "model.safetensors").read_bytes()
+    ours, theirs = read_scores(finish / "scores"), read_scores(tmp_path / "turned/scores")
+    assert (ours.posteriors == theirs.posteriors).all() and (ours.labels != theirs.labels).all()
+
+
+def pretrained_model(folder: Path, width=2):
+    folder.mkdir()
+    model = Classifier(Network(width=width), classes=7)
+    save_file(model.state_dict(), folder / "model.safetensors")
+    return folder, model
+
+
+def test_a_pretrained_extractor_is_where_training_starts(emotional, tmp_path):
+    folder, model = pretrained_model(tmp_path / "speakers")
+    still = Training(pretrained=True, epochs=1, batch=4, extractor_lr=0.0)
+    train(emotional, tmp_path / "out", Config(SETTINGS.network, SETTINGS.input, still), pretrained=str(folder))
+    found, given = load_file(tmp_path / "out/model.safetensors"), model.state_dict()
+    learnt = [name for name, _ in model.extractor.named_parameters()]
+    assert learnt and all(torch.equal(found[f"extractor.{name}"], given[f"extractor.{name}"]) for name in learnt)
+
+
+def test_a_pretrained_model_that_does_not_fit_is_refused(emotional, tmp_path):
+    folder, _ = pretrained_model(tmp_path / "speakers", width=3)
+    settings = Config(SETTINGS.network, SETTINGS.input, Training(pretrained=True))
+    with pytest.raises(UserError, match=r"does not fit this network: extractor.conv1.0.weight is \(3, 1, 7, 7\)"):
+        train(emotional, tmp_path / "out", settings, pretrained=str(folder))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def system(tmp_path):
+    (tmp_path / "base.yaml").write_text("network: {width: 2}\ninput: {crop: 40}\ntraining: {epochs: 1, batch: 4}\n")
+    (tmp_path / "child.yaml").write_text("parent: base\ntraining: {batch: 8}\n")
+    return tmp_path / "child.yaml"
+
+
+def test_runs_and_seeds_are_trained_once(emotional, system, tmp_path, type_in):
+    words = ["steps/finetune.py", "--config", system, "--seeds", "0 1", "--training.epochs", "2", emotional, tmp_path / "sys"]
+    done = type_in(*words)
+    assert {path.parent.name for path in (tmp_path / "sys").glob("*/scores")} == {
+        "r1_seed0", "r1_seed1", "r2_seed0", "r2_seed1"
+    }  # fmt: skip
+    assert "run 4 of 4: r2_seed1" in done.stdout and "epoch 2/2" in done.stdout
+    written = config.load(Config, tmp_path / "sys/r1_seed0/config.yaml")
+    assert (written.network.width, written.training.batch, written.training.epochs) == (2, 8, 2)
+    assert "all runs have been scored" in type_in(*words).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--runs", "r9"], "there is no run r9; there are: r1 r2"),
+        (["--seeds", "x"], "--seeds 'x': expected whole numbers"),
+        (["--training.epoch", "2"], "no option --training.epoch; did you mean '--training.epochs'?"),
+        (["--training.epochs", "many"], "training.epochs"),
+        (["--training.pretrained", "true"], "no such model"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml: no such configuration file"),
+        (["--network.extractor", "lstm"], "network.extractor"),
+    ],
+)
+def test_wrong_options_end_in_one_line(emotional, system, tmp_path, type_in, words, message):
+    done = type_in("steps/finetune.py", "--config", system, *words, emotional, tmp_path / "sys", code=1)
+    assert len(done.stderr.splitlines()) == 1 and message in done.stderr
+    assert not (tmp_path / "sys").exists()
+
+
+def test_an_unknown_key_is_named_with_the_nearest(emotional, system, tmp_path, type_in):
+    system.write_text("training: {epoch: 3}\n")
+    done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
+    assert "child.yaml: there is no key 'training.epoch'; did you mean 'epochs'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("r1 train s3", "s3"), ("r1 train s9", "s9"), ("r1 nothing s3", "expected")],
+)
+def test_leaking_or_broken_folds_are_refused(emotional, system, tmp_path, type_in, line, message):
+    with open(emotional / "folds", "a") as out:
+        out.write(f"{line}\n")
+    done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
+    assert len(done.stderr.splitlines()) == 1 and message in done.stderr
+
+
+def test_missing_features_are_named(emotional, system, tmp_path, type_in):
+    (emotional / "feats.scp").write_text("s0-0 |rm -rf x:3\n")
+    done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
+    assert "31 utterances have no features" in done.stderr

@@ -1,0 +1,92 @@
+"""steps/make_fbank.py as users see it."""
+
+import kaldi_native_io
+import numpy as np
+import pytest
+import soundfile
+
+from utils.archive import read_array
+from utils.cli import UserError
+from utils.data_dir import Utterance, read_table, write_data_dir
+
+RATE = 16000
+
+
+def speech(seconds, seed=0):
+    rng = np.random.default_rng(seed)
+    time = np.arange(int(seconds * RATE)) / RATE
+    voice = sum(np.sin(2 * np.pi * 140 * k * time) / k for k in range(1, 15)) * (1 + np.sin(2 * np.pi * 3 * time))
+    return 0.1 * voice + 0.001 * rng.normal(size=len(time))
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    utterances = []
+    for s in range(3):
+        for i in range(4):
+            path = tmp_path / f"wav/s{s}_{i}.wav"
+            path.parent.mkdir(exist_ok=True)
+            soundfile.write(path, speech(1 + 0.1 * i, seed=10 * s + i), RATE)
+            utterances.append(Utterance(f"s{s}-{i}", path, f"s{s}", f"s{s}-d", "f", "neu"))
+    write_data_dir(tmp_path / "data", utterances)
+    return tmp_path / "data"
+
+
+def test_features_and_decisions_are_of_equal_length_and_another_reader_reads_them(corpus, type_in):
+    type_in("steps/make_fbank.py", "--nj", "2", corpus)
+    frames = {name: int(count) for name, count in read_table(corpus / "utt2num_frames").items()}
+    assert frames["s0-0"] == 97 and len(frames) == 12
+    assert (corpus / "frame_shift").read_text() == "0.01\n" and read_table(corpus / "utt2dur")["s0-3"] == "1.300"
+    with kaldi_native_io.SequentialFloatMatrixReader(f"scp:{corpus}/feats.scp") as reader:
+        matrices = {name: np.array(matrix) for name, matrix in reader}
+    with kaldi_native_io.SequentialFloatVectorReader(f"scp:{corpus}/vad.scp") as reader:
+        decisions = {name: np.array(vector) for name, vector in reader}
+    assert {name: matrix.shape for name, matrix in matrices.items()} == {n: (t, 41) for n, t in frames.items()}
+    assert {name: len(vector) for name, vector in decisions.items()} == frames
+    assert {value for vector in decisions.values() for value in vector} <= {0.0, 1.0}
+    entry = read_table(corpus / "feats.scp")["s1-2"]
+    np.testing.assert_allclose(read_array(entry), matrices["s1-2"], atol=1e-3)
+
+
+def test_the_number_of_jobs_changes_nothing(corpus, tmp_path, type_in):
+    found = []
+    for nj in ("1", "3"):
+        type_in("steps/make_fbank.py", "--nj", nj, corpus, tmp_path / f"log{nj}", tmp_path / f"fbank{nj}")
+        found.append({name: read_array(entry).tobytes() for name, entry in read_table(corpus / "feats.scp").items()})
+        assert len(list((tmp_path / f"log{nj}").glob("*.log"))) == int(nj)
+    assert found[0] == found[1]
+
+
+def test_unusable_recordings_are_counted_named_and_left_out(corpus, tmp_path, type_in):
+    (tmp_path / "wav/s0_0.wav").write_bytes(b"")
+    soundfile.write(tmp_path / "wav/s1_1.wav", np.zeros(RATE), RATE)
+    soundfile.write(tmp_path / "wav/s2_2.wav", np.stack([speech(1)] * 2, axis=1), RATE)
+    done = type_in("steps/make_fbank.py", "--nj", "2", "--max-lost", "0.2", corpus)
+    assert "2 of 12 utterances left out (" in done.stderr and "1 empty file" in done.stderr and "1 silent" in done.stderr
+    assert read_table(corpus / "utt2spk").keys() == read_table(corpus / "feats.scp").keys()
+    assert read_table(corpus / "lost").keys() == {"s0-0", "s1-1"} and len(read_table(corpus / "utt2emo")) == 10
+    type_in("utils/validate_data_dir.py", "--no-text", corpus)
+
+
+def test_too_many_of_them_stop_the_work(corpus, tmp_path, type_in):
+    (tmp_path / "wav/s0_0.wav").unlink()
+    done = type_in("steps/make_fbank.py", corpus, code=1)
+    assert "more than --max-lost 0.05" in done.stderr and not (corpus / "feats.scp").exists()
+    assert len(read_table(corpus / "utt2spk")) == 12
+
+
+def test_options_reach_the_jobs(corpus, type_in):
+    type_in("steps/make_fbank.py", "--fbank.num_mel_bins", "23", corpus)
+    assert read_array(read_table(corpus / "feats.scp")["s0-0"]).shape == (97, 23)
+
+
+@pytest.mark.parametrize("entry", ["cat x |", "|cat x:3", "nowhere.ark:5", "x"])
+def test_an_entry_is_a_place_in_a_file_and_never_a_command(entry):
+    with pytest.raises(UserError):
+        read_array(entry)
+
+
+def test_a_pickle_in_an_archive_is_not_read(tmp_path):
+    (tmp_path / "a.ark").write_bytes(b"x PKLcos\nsystem\n(S'touch owned'\ntR.")
+    with pytest.raises(UserError, match="no Kaldi matrix"):
+        read_array(f"{tmp_path}/a.ark:2")

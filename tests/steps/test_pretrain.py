@@ -1,0 +1,58 @@
+"""steps/pretrain.py, steps/embed.py and steps/score_trials.py on a few random speakers."""
+
+import re
+
+import kaldi_native_io
+import numpy as np
+import pytest
+
+from utils.data_dir import read_table
+
+TINY = ["--network.width", "2", "--input.crop", "40", "--training.epochs", "2", "--training.batch", "8"]
+
+
+@pytest.fixture
+def model(emotional, tmp_path, type_in):
+    done = type_in("steps/pretrain.py", *TINY, emotional, emotional, tmp_path / "net")
+    assert "4 speakers, 32 utterances, 32 held out" in done.stdout
+    return tmp_path / "net"
+
+
+def test_it_hands_on_a_model_with_its_configuration(model):
+    names = {path.name for path in model.iterdir()}
+    assert names == {"config.yaml", "model.safetensors", "result", "speakers"}
+    assert (model / "speakers").read_text().split() == ["s0", "s1", "s2", "s3"]
+    assert re.match(r"%ACC \d+\.\d\d \[ \d+ / 32 held-out utterances, 4 speakers \] ", (model / "result").read_text())
+
+
+def test_embeddings_and_trials(model, emotional, tmp_path, type_in):
+    type_in("steps/embed.py", model, emotional, tmp_path / "emb")
+    table = read_table(tmp_path / "emb/embedding.scp")
+    assert table.keys() == read_table(emotional / "utt2spk").keys()
+    with kaldi_native_io.SequentialFloatVectorReader(f"scp:{tmp_path}/emb/embedding.scp") as reader:
+        vectors = {name: np.array(vector) for name, vector in reader}
+    assert {vector.shape for vector in vectors.values()} == {(16,)}
+    trials = [("s0-0", "s0-1", "target"), ("s0-0", "s1-1", "nontarget"), ("s2-3", "s2-4", "target")]
+    (tmp_path / "trials").write_text("".join(" ".join(trial) + "\n" for trial in trials))
+    done = type_in("steps/score_trials.py", tmp_path / "trials", tmp_path / "emb/embedding.scp", tmp_path / "out")
+    assert re.match(r"%EER \d+\.\d\d %minDCF \d\.\d{4} \[ 3 trials, P_target 0.01 \]", done.stdout)
+    first = (tmp_path / "out/scores").read_text().splitlines()[0].split()
+    a, b = vectors["s0-0"], vectors["s0-1"]
+    assert first[:3] == list(trials[0])
+    assert float(first[3]) == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-4)
+
+
+def test_trials_of_unknown_utterances_are_counted_and_bad_lines_refused(model, emotional, tmp_path, type_in):
+    type_in("steps/embed.py", model, emotional, tmp_path / "emb")
+    words = ["steps/score_trials.py", tmp_path / "trials", tmp_path / "emb/embedding.scp", tmp_path / "out"]
+    (tmp_path / "trials").write_text("s0-0 s0-1 target\ns0-0 s1-0 nontarget\ns0-0 gone nontarget\n")
+    done = type_in(*words)
+    assert "[ 2 trials" in done.stdout and "1 utterances of the trials have no embedding (gone" in done.stderr
+    (tmp_path / "trials").write_text("1 s0-0 s0-1\n")
+    assert "trials:1: expected" in type_in(*words, code=1).stderr
+
+
+def test_a_loss_that_is_not_finite_ends_in_one_line(emotional, tmp_path, type_in):
+    words = ["steps/pretrain.py", *TINY, "--training.lr", "1e30", "--training.final_lr", "1e30"]
+    done = type_in(*words, emotional, tmp_path / "none", tmp_path / "net", code=1)
+    assert "lower learning rate" in done.stderr and not (tmp_path / "net/model.safetensors").exists()

@@ -1,0 +1,142 @@
+"""The whole road, cut down: generated corpora, both recipes' run.sh, a table of results; reruns and Ctrl-C."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from steps.evaluation.scores import read_scores
+
+ROOT = Path(__file__).resolve().parent.parent
+IEMOCAP, VOXCELEB1 = ROOT / "egs/iemocap/run.sh", ROOT / "egs/voxceleb1/run.sh"
+PRETRAIN = "network: {width: 2}\ninput: {crop: 60}\ntraining: {epochs: 1, batch: 16}\n"
+FINETUNE = "network: {width: 2}\ninput: {crop: 60}\ntraining: {epochs: 2, batch: 16}\n"
+
+
+def command(work, *words):
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [str(word) for word in words],
+        cwd=work,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def call(work, *words, code=0):
+    process = command(work, *words)
+    output, _ = process.communicate(timeout=900)
+    assert "Traceback" not in output and process.returncode == code, output
+    return output
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder in which both recipes have run; what the emotion recipe said is in `said`."""
+    work = tmp_path_factory.mktemp("chain")
+    for corpus, options in (("voxceleb1", ["--speakers", "4", "--utterances", "4"]), ("iemocap", ["--utterances", "6"])):
+        call(work, ROOT / "local/mini.py", *options, corpus, f"corpora/{corpus}")
+        (work / "conf" / corpus).mkdir(parents=True)
+        (work / "conf" / corpus / "fbank.yaml").symlink_to(ROOT / "egs/iemocap/conf/fbank.yaml")
+    (work / "conf/voxceleb1/pretrain.yaml").write_text(PRETRAIN)
+    (work / "conf/iemocap/finetune.yaml").write_text(FINETUNE)
+    for name in ("systems", "published.yaml"):
+        (work / "conf/iemocap" / name).symlink_to(ROOT / "egs/iemocap/conf" / name)
+    call(work, VOXCELEB1, *speaker_options("corpora/voxceleb1"))
+    (work / "said").write_text(call(work, IEMOCAP, *emotion_options("corpora/iemocap")))
+    return work
+
+
+def speaker_options(corpus):
+    places = ["--conf", "conf/voxceleb1", "--data", "data/voxceleb1", "--exp", "exp/voxceleb1"]
+    return ["--voxceleb1", corpus, "--check-counts", "false", "--nj", "2", *places]
+
+
+def emotion_options(corpus, exp="exp/iemocap"):
+    places = ["--conf", "conf/iemocap", "--data", "data/iemocap", "--exp", exp]
+    choice = ["--systems", "resnet18_pretrain_ad vgg5", "--runs", "Ses01F Ses03M"]
+    return ["--iemocap", corpus, "--check-counts", "false", "--nj", "2", *places, *choice, "--pretrained", "exp/voxceleb1/resnet18"]
+
+
+def test_the_speaker_recipe_leaves_a_model_and_its_figures(work):
+    model = work / "exp/voxceleb1/resnet18"
+    assert (model / "model.safetensors").exists() and (model / "config.yaml").exists()
+    assert re.match(r"%ACC \d+\.\d+ \[ \d+ / \d+ held-out utterances, 4 speakers \]", (model / "result").read_text())
+    assert re.match(r"%EER \d+\.\d+ %minDCF \d\.\d+ \[ \d+ trials", (model / "trials/result").read_text())
+
+
+def test_the_emotion_recipe_leaves_scores_and_a_table(work):
+    for system in ("resnet18_pretrain_ad", "vgg5"):
+        for run, speaker in (("Ses01F", "Ses01F"), ("Ses03M", "Ses03M")):
+            scores = read_scores(work / f"exp/iemocap/{system}/{run}_seed0/scores")
+            assert set(scores.speakers) == {speaker} and scores.classes == ["ang", "hap", "neu", "sad"]
+        line = (work / f"exp/iemocap/{system}/result").read_text()
+        assert re.match(r"%WF1 \d+\.\d\d %UA \d+\.\d\d %WA \d+\.\d\d \[ \d+ utterances, 2 speakers, 1 seed \] ", line)
+    table = (work / "exp/iemocap/RESULTS.md").read_text()
+    rows = {row.split("|")[1].strip(): row for row in table.splitlines() if row.startswith("|")}
+    assert {"majority class", "resnet18_pretrain_ad", "vgg5"} <= rows.keys()
+    assert "68.19" in rows["resnet18_pretrain_ad"] and "61.84" in rows["vgg5"]
+    assert table in (work / "said").read_text()
+
+
+def test_a_second_call_says_that_all_is_there(work):
+    before = {path: path.stat().st_mtime_ns for path in work.glob("exp/iemocap/*/*/scores")}
+    output = call(work, IEMOCAP, *emotion_options("corpora/iemocap"))
+    assert "stages 1 to 3 are finished; going on at stage 4" in output
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_every_data_dir_is_valid(work):
+    for data in ("data/voxceleb1/train", "data/voxceleb1/heldout", "data/voxceleb1/test", "data/iemocap/iemocap"):
+        call(work, ROOT / "utils/validate_data_dir.py", "--no-text", data)
+
+
+def test_ctrl_c_leaves_no_process_and_the_next_call_ends_as_if_nothing_had_been(work):
+    """Interrupted while the first system trains, in a folder of its own."""
+    again = command(work, IEMOCAP, *emotion_options("corpora/iemocap", exp="exp/again"), "--stage", "3")
+    for line in again.stdout:
+        if line.startswith("epoch 1/2"):
+            os.killpg(again.pid, signal.SIGINT)
+            break
+    rest = again.stdout.read()
+    assert again.wait(timeout=60) == 130 and "Traceback" not in rest, rest
+    time.sleep(0.2)
+    alive = subprocess.run(["ps", "-o", "pid=,args=", "-s", str(again.pid)], capture_output=True, text=True).stdout
+    assert alive == ""
+    call(work, IEMOCAP, *emotion_options("corpora/iemocap", exp="exp/again"), "--stage", "3")
+    scores = [path.relative_to(work / "exp/iemocap") for path in work.glob("exp/iemocap/*/*/scores*")]
+    assert len(scores) == 12
+    for path in scores:
+        assert (work / "exp/again" / path).read_text() == (work / "exp/iemocap" / path).read_text()
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "message"),
+    [
+        (IEMOCAP, ["--iemocap", "nowhere", "--data", "d", "--exp", "e", "--stop-stage", "1"], "nowhere"),
+        (IEMOCAP, ["--iemocap", "corpora/voxceleb1", "--data", "d", "--exp", "e", "--stop-stage", "1"], "Session"),
+        (VOXCELEB1, ["--voxceleb1", "corpora/iemocap", "--data", "d", "--exp", "e", "--stop-stage", "1"], "wav"),
+        (IEMOCAP, ["--data", "d", "--exp", "e"], "--iemocap DIR is needed"),
+        (IEMOCAP, ["--stage", "9"], "stages are 1 to 4"),
+        (IEMOCAP, ["--sistems", "vgg5"], "unknown option --sistems"),
+        (VOXCELEB1, ["--nj"], "--nj needs a value"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_leave_nothing(work, script, words, message):
+    output = call(work, script, *words, code=1)
+    complaint = [line for line in output.splitlines() if not line.startswith("===")]
+    assert len(complaint) == 1 and message in complaint[0]
+    assert not (work / "d").exists() or not list((work / "d").rglob("*"))
+
+
+@pytest.mark.parametrize("script", [IEMOCAP, VOXCELEB1, ROOT / "egs/ravdess/run.sh", ROOT / "egs/mini/run.sh"])
+def test_help_names_stages_and_options(script, tmp_path):
+    output = call(tmp_path, script, "--help")
+    assert "Stages:" in output and "--stop-stage" in output and "shellcheck" not in output
