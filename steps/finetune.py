@@ -179,7 +179,7 @@ def main() -> None:
     )
     parser.add_argument("--runs", default="", help="runs of <data-dir>/folds, separated by spaces [all]")
     parser.add_argument("--seeds", default="0", help="seeds, separated by spaces")
-    parser.add_argument("--dry-run", type=cli.boolean, default=False, help="true: look whether all is there, and stop")
+    parser.add_argument("--dry-run", type=bool, default=False, help="true: look whether all is there, and stop")
     options, settings = config.parse(parser, Config)
     partition = folds.read(options.data / "folds")
     folds.check(

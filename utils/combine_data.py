@@ -10,19 +10,9 @@ from pathlib import Path
 
 from utils import folds
 from utils.cli import UserError, run, warn
-from utils.data_dir import (
-    check_prefixes,
-    key_of,
-    keyed_on,
-    read_lines,
-    read_table,
-    replaceable,
-    spk2utt,
-    tables,
-    write_lines,
-    write_table,
-)
+from utils.data_dir import check_prefixes, keyed_on, replaceable, spk2utt, tables
 from utils.files import whole
+from utils.table import key_of, read_lines, read_table, write_lines, write_table
 
 
 def combine(dest: Path | str, sources: Sequence[Path | str]) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import sys
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
 
 from utils.cli import UserError
 from utils.files import whole
@@ -18,10 +19,14 @@ from utils.files import whole
 T = TypeVar("T")
 
 
+class HelpFormatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):
+    """A program's description as it is written, then its options."""
+
+
 def arguments(config: type, description: str) -> ArgumentParser:
     """A parser with an option for every field of the dataclass `config` (`--training.epochs 3`) and `--config FILE`,
     which may stand several times; add a program's own options and hand it to `parse`."""
-    parser = ArgumentParser(description=description, exit_on_error=False)
+    parser = ArgumentParser(description=description, exit_on_error=False, formatter_class=HelpFormatter)
     parser.add_argument("--config", action="append", help="YAML file of settings; of several, the later wins")
     parser.add_class_arguments(config)
     return parser

@@ -7,7 +7,8 @@ import argparse
 from pathlib import Path
 
 from utils.cli import run
-from utils.data_dir import read_table, subset
+from utils.data_dir import subset
+from utils.table import read_table
 
 
 def main() -> None:

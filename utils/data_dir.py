@@ -8,10 +8,12 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import le
 from pathlib import Path
 
 from utils.cli import UserError, warn
 from utils.files import whole
+from utils.table import aligned, key_of, read_lines, read_table, write_lines, write_table
 
 # Tables that, where they are, have a line for every utterance, speaker or recording. Others may cover only some.
 COMPLETE = frozenset(
@@ -66,67 +68,6 @@ def keyed_on(name: str, segments: bool = False) -> str:
     return ""
 
 
-def read_text(path: Path | str) -> str:
-    """A table as it stands. Bytes that are not UTF-8 are kept, and so is "\\r": only "\\n" ends a line."""
-    return Path(path).read_bytes().decode("utf-8", "surrogateescape")
-
-
-def lines_of(text: str) -> list[str]:
-    """The lines of a text, without their ends."""
-    return text.removesuffix("\n").split("\n") if text else []
-
-
-def read_lines(path: Path | str) -> list[str]:
-    """The lines of a table, without their ends."""
-    return lines_of(read_text(path))
-
-
-def write_lines(path: Path | str, lines: Iterable[str]) -> None:
-    """Write `lines`, each with an end, in the encoding of `read_text`."""
-    with whole(path) as temporary:
-        temporary.write_bytes("\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
-
-
-def key_of(line: str, name: str = "") -> str:
-    """What a line of the table `name` is about: its first field, or in `folds` the third; "" if there is none."""
-    field = 2 if name == "folds" else 0
-    fields = line.split(None, field + 1)
-    return fields[field] if len(fields) > field else ""
-
-
-def value_of(line: str) -> str:
-    """What follows the first field of a line; "" if nothing does."""
-    fields = line.split(None, 1)
-    return fields[1].rstrip() if len(fields) > 1 else ""
-
-
-def aligned(lines: Sequence[str], starts: Sequence[str]) -> bool:
-    """Whether line i begins with starts[i], a key and a space. In a valid data dir the tables of utterances all have the
-    keys of utt2spk in its order: seen at once, that saves looking each of a million keys up."""
-    return len(lines) == len(starts) and all(map(str.startswith, lines, starts))
-
-
-def read_table(path: Path | str) -> dict[str, str]:
-    """`<key> <rest of line>` lines as a dict, in the file's order. Raises UserError for a missing file, a line without
-    a value, or a key that stands twice, naming file and line."""
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file")
-    table: dict[str, str] = {}
-    for number, line in enumerate(read_lines(path), 1):
-        fields = line.split(None, 1)
-        if len(fields) < 2:
-            raise UserError(f"{path}:{number}: expected '<key> <value>', found '{line.strip()}'")
-        if fields[0] in table:
-            raise UserError(f"{path}:{number}: '{fields[0]}' stands twice")
-        table[fields[0]] = fields[1].rstrip()
-    return table
-
-
-def write_table(path: Path | str, table: Mapping[str, str]) -> None:
-    """Write `table` as `<key> <value>` lines in the order of LC_ALL=C (that of code points)."""
-    write_lines(path, (f"{name} {table[name]}" for name in sorted(table)))
-
-
 def speakers(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
     """speaker → its utterances; both sorted."""
     found: dict[str, list[str]] = {}
@@ -145,15 +86,15 @@ def check_prefixes(utt2spk: Mapping[str, str], where: Path | str) -> None:
     utterance sorts by speaker too: what lets a program read a data dir speaker by speaker."""
     names = sorted(utt2spk)
     owners = [utt2spk[name] for name in names]
-    for name, owner in zip(names, owners):
-        if not name.startswith(owner):
-            raise UserError(f"{where}: utterance '{name}' does not begin with its speaker-id '{owner}'")
-    for name, before, owner in zip(names[1:], owners, owners[1:]):
-        if owner < before:
-            raise UserError(
-                f"{where}: sorted by utterance, '{name}' of speaker '{owner}' comes after the utterances of speaker "
-                f"'{before}': rename one of the speakers, or end speaker-ids with '-' in the utterance-ids"
-            )
+    if not all(map(str.startswith, names, owners)):
+        name, owner = next((name, owner) for name, owner in zip(names, owners) if not name.startswith(owner))
+        raise UserError(f"{where}: utterance '{name}' does not begin with its speaker-id '{owner}'")
+    if not all(map(le, owners, owners[1:])):
+        at = next(at for at in range(1, len(owners)) if owners[at] < owners[at - 1])
+        raise UserError(
+            f"{where}: sorted by utterance, '{names[at]}' of speaker '{owners[at]}' comes after the utterances of "
+            f"speaker '{owners[at - 1]}': rename one of the speakers, or end speaker-ids with '-' in the utterance-ids"
+        )
 
 
 def replaceable(dest: Path | str, *sources: Path | str) -> Path:

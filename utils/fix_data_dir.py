@@ -9,21 +9,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from utils.cli import UserError, run
-from utils.data_dir import (
-    COMPLETE,
-    aligned,
-    check_prefixes,
-    key_of,
-    keyed_on,
-    lines_of,
-    read_lines,
-    read_text,
-    spk2utt,
-    tables,
-    value_of,
-    write_lines,
-)
+from utils.data_dir import COMPLETE, check_prefixes, keyed_on, spk2utt, tables
 from utils.files import whole
+from utils.table import aligned, key_of, lines_of, read_lines, read_text, value_of, write_lines
 from utils.validate_data_dir import VALUES
 
 
@@ -100,7 +88,7 @@ def _first_values(path: Path) -> dict[str, str]:
 
 
 def _mended(lines: Sequence[str], name: str, keys: Collection[str], starts: Sequence[str]) -> list[str]:
-    """The lines of the table `name` that are good and whose key is in `keys`; sorted and unique, but `folds` as it is."""
+    """The good lines of the table `name` whose key is in `keys`; sorted and unique, but `folds` in its own order."""
     if _all_good(lines, starts, name):
         return [line.rstrip() for line in lines]
     found: dict[str, str] = {}

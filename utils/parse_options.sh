@@ -31,7 +31,7 @@ abspath() {
   done
 }
 
-# _options: the script's lines that declare its options.
+# _options: the lines that declare options, those of the script that was called first.
 _options() {
   local _i
   for ((_i = ${#_scripts[@]} - 1; _i >= 0; _i--)); do
@@ -45,10 +45,9 @@ _help() {
   printf '\nOptions:\n'
   _options | while IFS= read -r _line; do
     _name=${_line%%=*}
-    _text=
-    if [[ $_line == *[[:space:]]'# '* ]]; then _text=${_line#*[[:space:]]# }; fi
+    _text=${_line#*[[:space:]]# }
     if [[ -n ${!_name} ]]; then _text+=" (default: ${!_name})"; fi
-    printf '  --%-16s %s\n' "${_name//_/-}" "${_text# }"
+    printf '  --%-16s %s\n' "${_name//_/-}" "$_text"
   done
 }
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from random import Random
 
 from utils.cli import UserError, run, warn
-from utils.data_dir import read_lines, read_table, speakers, subset
+from utils.data_dir import speakers, subset
+from utils.table import read_lines, read_table
 
 
 def evenly(items: Sequence[str], number: int) -> list[str]:

@@ -20,11 +20,12 @@ set -euo pipefail
 stage=               # first stage
 stop_stage=3         # last stage
 check_counts=true    # true: be strict
-systems="a b"
-corpus=${{CORPUS:-}}
-readonly HERE=there
+systems="a b"         # which # ones
+corpus=${{CORPUS:-}}  # folder
+HERE=there            # in capitals: no option
+here=there
 . {ROOT}/utils/parse_options.sh
-late=1
+late=1  # below: no option
 abspath corpus
 . {ROOT}/utils/stages.sh
 echo "check_counts=$check_counts systems=[$systems] corpus=[$corpus]"
@@ -107,6 +108,7 @@ def test_a_relative_path_belongs_to_the_callers_folder(monkeypatch):
         (["--path", "/x"], "unknown option --path"),
         (["--late", "2"], "unknown option --late"),
         (["--HERE", "2"], "unknown option --HERE"),
+        (["--here", "2"], "unknown option --here"),
         (["--last-stage", "2"], "unknown option --last-stage"),
         (["--stage[0]", "2"], "unknown option --stage[0]"),
         (["--", "x"], "'x' is no option"),
@@ -137,16 +139,26 @@ def test_help_shows_the_first_comment_and_the_options():
         ["--stage", "first", "stage"],
         ["--stop-stage", "last", "stage", "(default:", "3)"],
         ["--check-counts", "true:", "be", "strict", "(default:", "true)"],
-        ["--systems", "(default:", "x)"],
-        ["--corpus"],
+        ["--systems", "which", "#", "ones", "(default:", "x)"],
+        ["--corpus", "folder"],
     ]
     assert run("-h").stdout.startswith(text)
 
 
 def test_a_script_may_take_arguments_after_its_options():
-    Path("tool.sh").write_text(f'set -eu\nnj=1\n. {ROOT}/utils/parse_options.sh\nprintf "%s|" "$nj" "$@"\n')
+    Path("tool.sh").write_text(f'set -eu\nnj=1  # jobs\n. {ROOT}/utils/parse_options.sh\nprintf "%s|" "$nj" "$@"\n')
     done = subprocess.run(["bash", "tool.sh", "--nj", "2", "a b", "--c"], capture_output=True, text=True, check=True)
     assert done.stdout == "2|a b|--c|"
+
+
+def test_what_a_script_shares_with_others_may_be_in_a_file_of_its_own():
+    Path("shared.sh").write_text(f"nj=1  # jobs\n. {ROOT}/utils/parse_options.sh\nlate=1  # no option\n")
+    text = "# Its title.\nseed=0  # of chance\n. ./shared.sh\nafter=1  # no option\n"
+    Path("run.sh").write_text(f'#!/usr/bin/env bash\n{text}echo "$seed $nj"\n')
+    assert run("--nj", "2", "--seed", "3").stdout == "3 2\n"
+    assert "there are --seed --nj (see" in run("--late", "2", code=1).stderr
+    assert "there are --seed --nj (see" in run("--after", "2", code=1).stderr
+    assert run("--help").stdout.startswith("Its title.\n\nOptions:\n  --seed ")
 
 
 def test_without_stage_it_begins_at_the_first_unfinished_one():
