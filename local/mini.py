@@ -10,6 +10,7 @@ import argparse
 import base64
 import itertools
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from local.synthesis import RATE, Turn, speak_all, stream
 from utils.cli import UserError, run
 from utils.files import whole
 
+# Said in every emotion alike.
 SENTENCES = """
 Not yet.
 All of it.
@@ -57,17 +59,16 @@ She told me that the meeting is on Thursday, and that I should bring the papers.
 When I was a child we lived above a bakery, and I could smell the bread every morning.
 You take the second road on the left, and then it is the yellow house behind the school.
 I went back to the office to get my coat, and the two of them were still sitting there.
-""".strip().splitlines()  # fmt: skip
+""".strip().splitlines()
 
-# Of ten emotions, the shares of a speaker's utterances: the order of IEMOCAP's classes, and everybody has each.
+# Shares of a speaker's utterances: most neutral, fewest happy, as in IEMOCAP; everybody has every class.
 SHARES = {"neu": 15, "sad": 11, "ang": 8, "hap": 6, "fru": 3, "exc": 3, "xxx": 2}
 RARE = ("sur", "oth", "fea", "dis")  # one of them each speaker
-CATEGORIES = {
-    **{"neu": "Neutral", "sad": "Sadness", "ang": "Anger", "hap": "Happiness", "fru": "Frustration"},
-    **{"exc": "Excited", "sur": "Surprise", "oth": "Other", "fea": "Fear", "dis": "Disgust"},
-}
+CATEGORIES = {"neu": "Neutral", "sad": "Sadness", "ang": "Anger", "hap": "Happiness", "fru": "Frustration"}
+CATEGORIES |= {"exc": "Excited", "sur": "Surprise", "oth": "Other", "fea": "Fear", "dis": "Disgust"}
 RATINGS = {"sad": (2, 2, 2), "ang": (2, 4, 4), "hap": (4, 3, 3), "fru": (2, 3, 3), "exc": (4, 4, 3)}  # V, A, D
 APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        \x00\x02\xff\xfe\x80\n"  # what a Mac leaves behind
+NOTE = "SYNTHETIC"  # the file that says whose corpus this is: such a folder may be replaced
 
 Plan = dict[str, tuple[str, list[Turn]]]  # speaker → gender, what he or she says
 
@@ -88,10 +89,10 @@ def voxceleb1(root: Path, seed: int, speakers: int, utterances: int) -> Plan:
             video = base64.urlsafe_b64encode(rng.bytes(9)).decode()[:11]
             for index in range(min(3, utterances - first)):
                 text = ""
-                while len(text.split()) < 9:
-                    text = f"{text} {rng.choice(SENTENCES)}".strip()
+                while not 11 <= len(text.split()) <= 15:  # 3 to 6 s
+                    text = " ".join(rng.choice(SENTENCES, 2))
                 path = f"{part}/wav/{name}/{video}/{index + 1:05}.wav"
-                plan[name][1].append(Turn(path, text, rng.choice(["neu", "neu", "sad", "ang", "hap"]), video))
+                plan[name][1].append(Turn(path, text, str(rng.choice(["neu", "neu", "sad", "ang", "hap"])), video))
     (root / "vox1_meta.csv").write_text("\n".join(meta) + "\n")
 
     tested = [turn for name, part in ids if part == "test" for turn in plan[name][1]]
@@ -183,8 +184,8 @@ def generate(
 ) -> None:
     """Make `folder`, whole or not at all. `utterances` (of each speaker) 0: 12 for voxceleb1, 48 for iemocap."""
     folder = folder.resolve()
-    note = folder / "SYNTHETIC"
-    if folder.exists() and not folder.is_dir() or folder.is_dir() and any(folder.iterdir()) and not note.is_file():
+    ours = (folder / NOTE).is_file() or folder.is_dir() and not any(folder.iterdir())
+    if folder.exists() and not ours:
         raise UserError(f"{folder}: is there, and local/mini.py did not make it: name a new folder")
     with whole(folder) as root:
         root.mkdir()
@@ -199,31 +200,32 @@ def generate(
                 shown = time.monotonic()
                 print(f"mini.py: {corpus}: {done} of {len(plan)} speakers", flush=True)
         write_labels(root, seed, spoken)
-        (root / note.name).write_text(
-            f"Synthetic speech by local/mini.py: {corpus}, seed {seed}, strength {strength:g}\n"
-        )
+        (root / NOTE).write_text(f"Synthetic speech by local/mini.py: {corpus}, seed {seed}, strength {strength:g}\n")
     count = sum(len(turns) for _, turns in plan.values())
     print(f"mini.py: {corpus}: {count} utterances of {len(plan)} speakers in {folder}")
 
 
+def number(kind: type, lowest: float, highest: float) -> Callable[[str], float]:
+    """An argparse `type=`: a number of that kind, between the two."""
+
+    def parse(text: str) -> float:
+        if not lowest <= kind(text) <= highest:
+            raise argparse.ArgumentTypeError(f"'{text}' is not between {lowest} and {highest}")
+        return kind(text)
+
+    parse.__name__ = kind.__name__  # for argparse's own message
+    return parse
+
+
 def main() -> None:
-    def number(lowest: int, highest: int):
-        def parse(text: str) -> int:
-            if not lowest <= int(text) <= highest:
-                raise argparse.ArgumentTypeError(f"{text} is not between {lowest} and {highest}")
-            return int(text)
-
-        parse.__name__ = "whole number"
-        return parse
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--seed", type=number(0, 2**32 - 1), default=0)
-    parser.add_argument("--nj", type=number(1, 1024), default=2, help="processes; the sound does not depend on it")
-    parser.add_argument("--speakers", type=number(2, 269), default=48, help="VoxCeleb1's dev; IEMOCAP has ten")
-    parser.add_argument("--utterances", type=number(4, 999), help="of a speaker; default 12 (VoxCeleb1), 48 (IEMOCAP)")
-    parser.add_argument("--strength", type=float, default=1.5, help="how much the emotions differ; 0: not at all")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=number(int, 0, 2**32 - 1), default=0, help="another seed, another corpus [0]")
+    parser.add_argument("--nj", type=number(int, 1, 1024), default=2, help="processes; the sound is the same [2]")
+    parser.add_argument("--speakers", type=number(int, 2, 269), default=48, help="of VoxCeleb1's dev [48]")
+    parser.add_argument("--utterances", type=number(int, 4, 999), default=0, help="a speaker [12; IEMOCAP: 48]")
+    parser.add_argument("--strength", type=number(float, 0, 5), default=1.5, help="of the emotions; 0: none [1.5]")
     parser.add_argument("corpus", choices=("voxceleb1", "iemocap"))
-    parser.add_argument("folder", type=Path, help="made anew; for IEMOCAP, it holds Session1 … Session5")
+    parser.add_argument("folder", type=Path, help="where; for IEMOCAP, it will hold Session1 to Session5")
     generate(**vars(parser.parse_args()))
 
 

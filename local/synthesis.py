@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -75,7 +76,7 @@ def stream(seed: int, *names: str) -> np.random.Generator:
 class Speaker:
     """A voice: its anatomy as espeak's formants, its home in MANNER, and its habits in each emotion."""
 
-    def __init__(self, rng: np.random.Generator, gender: str):
+    def __init__(self, rng: np.random.Generator, gender: str) -> None:
         female = gender == "f"
         tract = rng.normal(1.15 if female else 1.0, 0.04)  # a shorter vocal tract raises all formants
         self.formants = [
@@ -96,7 +97,7 @@ class Speaker:
 class Room:
     """What every recording made in one place shares: reverberation, the microphone's colour and gain, the noise."""
 
-    def __init__(self, rng: np.random.Generator):
+    def __init__(self, rng: np.random.Generator) -> None:
         time = np.arange(int(0.3 * RATE)) / RATE
         self.response = rng.normal(size=len(time)) * 10 ** (-3 * time / rng.uniform(0.1, 0.4))
         self.response *= rng.uniform(0.1, 0.4) / np.linalg.norm(self.response)
@@ -139,7 +140,7 @@ class Espeak:
     """espeak-ng by ctypes. It remembers (phases, its random numbers) from one utterance to the next, so equal sound
     comes only from equal histories: one `Espeak` a process, and a fresh process a speaker."""
 
-    def __init__(self, data: Path, name: str):
+    def __init__(self, data: Path, name: str) -> None:
         import espeakng_loader
 
         self.library = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -153,8 +154,8 @@ class Espeak:
         self.hear = hear(self._hear)  # kept, or it would be collected while the library still calls it
         self.library.espeak_SetSynthCallback(self.hear)
 
-    def _hear(self, samples, count: int, events) -> int:
-        if samples and count:
+    def _hear(self, samples: ctypes._Pointer, count: int, events: int | None) -> int:
+        if samples and count:  # an empty call says that this is all
             self.chunks.append(np.ctypeslib.as_array(samples, (count,)).astype(np.float64))
         return 0
 
@@ -171,7 +172,7 @@ class Espeak:
         if (
             self.library.espeak_ng_SetVoiceByName(self.voice.name.encode())
             or self.library.espeak_SetParameter(1, int(rate), 0)
-            or self.library.espeak_Synth(spoken, len(spoken) + 1, 0, 1, 0, 1, None, None)
+            or self.library.espeak_Synth(spoken, ctypes.c_size_t(len(spoken) + 1), 0, 1, 0, 1, None, None)
             or not self.chunks
         ):
             raise RuntimeError(f"espeak-ng does not say '{text}'")
@@ -215,7 +216,7 @@ def speak_all(
     """Speak the turns of all `speakers` (name → gender, turns) below `root`, `nj` at a time; yields how many are done.
     The sound does not depend on `nj`. Raises UserError where espeakng-loader is missing or a process fails."""
     context = multiprocessing.get_context("forkserver")  # each child begins from a server that never spoke
-    context.set_forkserver_preload(["__main__", __name__])
+    context.set_forkserver_preload([__name__])
     waiting, running = dict(speakers), {}
     with tempfile.TemporaryDirectory() as folder:
         data = private_data(Path(folder))
@@ -239,6 +240,6 @@ def speak_all(
                 child.join()
 
 
-def _child(*job) -> None:
+def _child(*job: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     run(lambda: speak(*job))

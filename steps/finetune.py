@@ -117,9 +117,10 @@ def train_run(
     if training.pretrained:
         load_model(model, Path(pretrained) / "model.safetensors", part="extractor")
     both = torch.nn.ModuleDict({"model": model, "objective": objective})
-    extractor = set(model.extractor.parameters())
-    rest = [parameter for parameter in both.parameters() if parameter not in extractor]
-    optimiser = torch.optim.Adam([{"params": list(extractor)}, {"params": rest}])
+    extractor, rest = [], []  # lists: a resumed optimiser knows its parameters by their order
+    for name, parameter in both.named_parameters():
+        (extractor if name.startswith("model.extractor.") else rest).append(parameter)
+    optimiser = torch.optim.Adam([{"params": extractor}, {"params": rest}])
 
     def terms(x: torch.Tensor, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         batch = batch.to(device)

@@ -10,13 +10,14 @@ is used; recordings that cannot be used leave the data dir, counted and named in
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from steps.frontend.fbank import Fbank, FbankOptions
+from steps.frontend.fbank_options import FbankOptions
 from utils import cli, config, data_dir
 from utils.archive import TWO_BYTES, ArkWriter
 from utils.files import whole
@@ -39,6 +40,7 @@ def extract(data: Path, archives: Path, name: str, features: Features) -> None:
     from tqdm import tqdm
 
     from steps.frontend.audio import Unusable, read_audio
+    from steps.frontend.fbank import Fbank
     from steps.frontend.vad import speech_frames
 
     torch.set_num_threads(1)  # a job is one core's work
@@ -57,7 +59,7 @@ def extract(data: Path, archives: Path, name: str, features: Features) -> None:
             try:
                 signal, changes = read_audio(path, options.sample_frequency, options.length)
             except Unusable as reason:
-                lost[utterance] = f"{path}: {reason}"
+                lost[utterance] = f"{reason} [{path}]"
                 cli.warn(f"{utterance} left out: {path}: {reason}")
                 continue
             matrix = fbank(torch.from_numpy(signal)).numpy()
@@ -93,7 +95,7 @@ def settle(data: Path, max_lost: float, frame_shift: float) -> None:
     lost = data_dir.read_table(data / "lost")
     total = len(data_dir.read_table(data / "utt2spk"))
     if lost:
-        reasons = Counter(reason.rpartition(": ")[2].partition(" (")[0] for reason in lost.values())
+        reasons = Counter(re.split(r": | [(\[]", reason)[0] for reason in lost.values())
         said = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         cli.warn(f"{data}: {len(lost)} of {total} utterances left out ({said}); {data}/lost names them")
     if len(lost) > max_lost * total:

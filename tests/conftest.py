@@ -44,7 +44,10 @@ def emotional(tmp_path):
     roles = [("r1", part, f"s{s}") for s, part in enumerate(["train", "train", "valid", "test"])]
     roles += [("r2", part, f"s{s}") for s, part in enumerate(["valid", "test", "train", "train"])]
     write_data_dir(data, utterances, roles)
-    with ArkWriter(tmp_path / "f.ark", data / "feats.scp", 3) as feats, ArkWriter(tmp_path / "v.ark", data / "vad.scp") as vad:
+    with (
+        ArkWriter(tmp_path / "f.ark", data / "feats.scp", 3) as feats,
+        ArkWriter(tmp_path / "v.ark", data / "vad.scp") as vad,
+    ):
         for utterance in sorted(utterances, key=lambda one: one.name):
             frames = int(rng.integers(60, 90))
             feats.write(utterance.name, rng.normal(15, 3, (frames, 41)) * (1 + emotions.index(utterance.emotion)))

@@ -41,7 +41,10 @@ def call(work, *words, code=0):
 def work(tmp_path_factory):
     """A folder in which both recipes have run; what the emotion recipe said is in `said`."""
     work = tmp_path_factory.mktemp("chain")
-    for corpus, options in (("voxceleb1", ["--speakers", "4", "--utterances", "4"]), ("iemocap", ["--utterances", "6"])):
+    for corpus, options in (
+        ("voxceleb1", ["--speakers", "4", "--utterances", "4"]),
+        ("iemocap", ["--utterances", "6"]),
+    ):
         call(work, ROOT / "local/mini.py", *options, corpus, f"corpora/{corpus}")
         (work / "conf" / corpus).mkdir(parents=True)
         (work / "conf" / corpus / "fbank.yaml").symlink_to(ROOT / "egs/iemocap/conf/fbank.yaml")
@@ -62,7 +65,18 @@ def speaker_options(corpus):
 def emotion_options(corpus, exp="exp/iemocap"):
     places = ["--conf", "conf/iemocap", "--data", "data/iemocap", "--exp", exp]
     choice = ["--systems", "resnet18_pretrain_ad vgg5", "--runs", "Ses01F Ses03M"]
-    return ["--iemocap", corpus, "--check-counts", "false", "--nj", "2", *places, *choice, "--pretrained", "exp/voxceleb1/resnet18"]
+    return [
+        "--iemocap",
+        corpus,
+        "--check-counts",
+        "false",
+        "--nj",
+        "2",
+        *places,
+        *choice,
+        "--pretrained",
+        "exp/voxceleb1/resnet18",
+    ]
 
 
 def test_the_speaker_recipe_leaves_a_model_and_its_figures(work):

@@ -26,7 +26,9 @@ class HelpFormatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):
 def arguments(config: type, description: str) -> ArgumentParser:
     """A parser with an option for every field of the dataclass `config` (`--training.epochs 3`) and `--config FILE`,
     which may stand several times; add a program's own options and hand it to `parse`."""
-    parser = ArgumentParser(description=description, exit_on_error=False, formatter_class=HelpFormatter)
+    parser = ArgumentParser(
+        description=description, exit_on_error=False, allow_abbrev=False, formatter_class=HelpFormatter
+    )
     parser.add_argument("--config", action="append", help="YAML file of settings; of several, the later wins")
     parser.add_class_arguments(config)
     return parser

@@ -121,7 +121,17 @@ def system(tmp_path):
 
 
 def test_runs_and_seeds_are_trained_once(emotional, system, tmp_path, type_in):
-    words = ["steps/finetune.py", "--config", system, "--seeds", "0 1", "--training.epochs", "2", emotional, tmp_path / "sys"]
+    words = [
+        "steps/finetune.py",
+        "--config",
+        system,
+        "--seeds",
+        "0 1",
+        "--training.epochs",
+        "2",
+        emotional,
+        tmp_path / "sys",
+    ]
     done = type_in(*words)
     assert {path.parent.name for path in (tmp_path / "sys").glob("*/scores")} == {
         "r1_seed0", "r1_seed1", "r2_seed0", "r2_seed1"

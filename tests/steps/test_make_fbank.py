@@ -62,7 +62,9 @@ def test_unusable_recordings_are_counted_named_and_left_out(corpus, tmp_path, ty
     soundfile.write(tmp_path / "wav/s1_1.wav", np.zeros(RATE), RATE)
     soundfile.write(tmp_path / "wav/s2_2.wav", np.stack([speech(1)] * 2, axis=1), RATE)
     done = type_in("steps/make_fbank.py", "--nj", "2", "--max-lost", "0.2", corpus)
-    assert "2 of 12 utterances left out (" in done.stderr and "1 empty file" in done.stderr and "1 silent" in done.stderr
+    assert (
+        "2 of 12 utterances left out (" in done.stderr and "1 empty file" in done.stderr and "1 silent" in done.stderr
+    )
     assert read_table(corpus / "utt2spk").keys() == read_table(corpus / "feats.scp").keys()
     assert read_table(corpus / "lost").keys() == {"s0-0", "s1-1"} and len(read_table(corpus / "utt2emo")) == 10
     type_in("utils/validate_data_dir.py", "--no-text", corpus)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from steps.frontend.fbank import Fbank, FbankOptions
+from steps.frontend.fbank import Fbank
+from steps.frontend.fbank_options import FbankOptions
 
 
 def reference(signal, options):

@@ -6,7 +6,7 @@ import torch
 import webrtcvad
 
 from steps.frontend.crops import Crops
-from steps.frontend.fbank import FbankOptions
+from steps.frontend.fbank_options import FbankOptions
 from steps.frontend.network_input import Input, select, sliding_mean
 from steps.frontend.vad import speech_frames
 
