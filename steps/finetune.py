@@ -22,9 +22,8 @@ import torch
 
 from steps.evaluation.metrics import classification_metrics
 from steps.evaluation.scores import write_scores
-from steps.frontend.crops import Crops
 from steps.frontend.network_input import Input
-from steps.frontend.utterances import read_utterances
+from steps.frontend.utterances import Corpus, read_corpus
 from steps.nnet.networks import Classifier, Network, Objective
 from steps.training.checkpoint import load_model, save_model
 from steps.training.device import Precision, pick_device
@@ -54,39 +53,6 @@ class Config:
     network: Network = field(default_factory=Network)
     input: Input = field(default_factory=Input)
     training: Training = field(default_factory=Training)
-
-
-@dataclass
-class Corpus:
-    """A data dir in memory."""
-
-    utterances: list[str]
-    inputs: list[np.ndarray]  # (T_i, F) each
-    crops: Crops
-    speakers: dict[str, str]
-    emotions: dict[str, str]
-    classes: list[str]
-
-    def of(self, speakers: list[str]) -> torch.Tensor:
-        """Indices of these speakers' utterances."""
-        wanted = set(speakers)
-        return torch.tensor([i for i, name in enumerate(self.utterances) if self.speakers[name] in wanted])
-
-    def labels(self, index: torch.Tensor) -> np.ndarray:
-        """Class indices of the utterances `index`, (N,)."""
-        return np.array([self.classes.index(self.emotions[self.utterances[i]]) for i in index.tolist()])
-
-
-def read_corpus(data: Path, options: Input, device: torch.device) -> Corpus:
-    """Everything that `data` says of its utterances."""
-    emotions = data_dir.read_table(data / "utt2emo")
-    inputs = read_utterances(data, options)
-    if unlabelled := inputs.keys() - emotions.keys():
-        raise cli.UserError(f"{data}/utt2emo: {len(unlabelled)} utterances have no emotion ({min(unlabelled)}, …)")
-    crops = Crops(list(inputs.values()), options.crop, device)
-    speakers = data_dir.read_table(data / "utt2spk")
-    classes = sorted({emotions[name] for name in inputs})
-    return Corpus(list(inputs), list(inputs.values()), crops, speakers, emotions, classes)
 
 
 @torch.inference_mode()

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
+from steps.frontend.crops import Crops
 from steps.frontend.network_input import Input, select, too_little_speech
 from utils import data_dir
 from utils.archive import read_array
 from utils.cli import UserError
 
 
-def read_utterances(data: Path, options: Input) -> dict[str, np.ndarray]:
-    """utterance-id → (T, F) normalised frames of every utterance in `data`. Says how many kept all of their frames
-    because too few were speech. Raises UserError where features are missing."""
+def read_utterances(data: Path, options: Input, dtype: type = np.float32) -> dict[str, np.ndarray]:
+    """utterance-id → (T, F) normalised frames of every utterance in `data`, as `dtype`. Says how many kept all of
+    their frames because too few were speech. Raises UserError where features are missing."""
     feats = data_dir.read_table(data / "feats.scp")
     if missing := data_dir.read_table(data / "utt2spk").keys() - feats.keys():
         raise UserError(
@@ -35,7 +38,7 @@ def read_utterances(data: Path, options: Input) -> dict[str, np.ndarray]:
                 f"{data}: '{utterance}' has {len(features)} frames and {len(decisions)} decisions of speech"
             )
         kept_whole += options.vad and too_little_speech(decisions, options)
-        inputs[utterance] = select(features, decisions, options)
+        inputs[utterance] = select(features, decisions, options).astype(dtype, copy=False)
     if not inputs:
         raise UserError(f"{data}: holds no utterances")
     if kept_whole:
@@ -43,3 +46,36 @@ def read_utterances(data: Path, options: Input) -> dict[str, np.ndarray]:
             f"{data}: {kept_whole} of {len(inputs)} utterances, with under {options.min_frames} speech frames, keep all"
         )
     return inputs
+
+
+@dataclass
+class Corpus:
+    """A data dir in memory."""
+
+    utterances: list[str]
+    inputs: list[np.ndarray]  # (T_i, F) each
+    crops: Crops
+    speakers: dict[str, str]
+    emotions: dict[str, str]
+    classes: list[str]
+
+    def of(self, speakers: list[str]) -> torch.Tensor:
+        """Indices of these speakers' utterances."""
+        wanted = set(speakers)
+        return torch.tensor([i for i, name in enumerate(self.utterances) if self.speakers[name] in wanted])
+
+    def labels(self, index: torch.Tensor) -> np.ndarray:
+        """Class indices of the utterances `index`, (N,)."""
+        return np.array([self.classes.index(self.emotions[self.utterances[i]]) for i in index.tolist()])
+
+
+def read_corpus(data: Path, options: Input, device: torch.device) -> Corpus:
+    """Everything that `data` says of its utterances."""
+    emotions = data_dir.read_table(data / "utt2emo")
+    inputs = read_utterances(data, options)
+    if unlabelled := inputs.keys() - emotions.keys():
+        raise UserError(f"{data}/utt2emo: {len(unlabelled)} utterances have no emotion ({min(unlabelled)}, …)")
+    crops = Crops(list(inputs.values()), options.crop, device)
+    speakers = data_dir.read_table(data / "utt2spk")
+    classes = sorted({emotions[name] for name in inputs})
+    return Corpus(list(inputs), list(inputs.values()), crops, speakers, emotions, classes)
