@@ -128,8 +128,8 @@ def iemocap(root: Path, seed: int, utterances: int) -> tuple[Plan, dict[str, lis
     plan: Plan = {}
     spoken: dict[str, list[tuple[str, str]]] = {}
     for session in range(1, 6):
-        for names, count in zip(dialogs(session), (utterances, utterances // 4)):
-            dealt = {gender: deal(rng, count) for gender in "FM"}
+        for names, count in zip(dialogs(session), (None, max(3, utterances // 4))):
+            dealt = {gender: deal(rng, utterances)[:count] for gender in "FM"}
             for number, dialog in enumerate(names):
                 mine = [(gender, label) for gender in "FM" for label in dealt[gender][number :: len(names)]]
                 counts = {"F": itertools.count(), "M": itertools.count()}

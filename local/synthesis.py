@@ -205,9 +205,11 @@ def speak(root: Path, data: Path, name: str, gender: str, turns: Sequence[Turn],
         manner = speaker.manner(rng, turn.emotion, strength)
         _, _, _, level, tilt, emphasis, *_ = manner
         speech = emphasised(filtered(espeak.say(turn.text, speaker.formants, manner), tilt), emphasis)
+        sound = Room(stream(seed, turn.room)).record(rng, speech, level)
         path = root / turn.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, Room(stream(seed, turn.room)).record(rng, speech, level), RATE, "PCM_16")
+        with open(path, "wb") as out:  # not by name: of a full disk, libsndfile would only say "System error"
+            soundfile.write(out, sound, RATE, "PCM_16", format="WAV")
 
 
 def speak_all(

@@ -1,0 +1,239 @@
+"""Data dirs: how they are written, and how subset and split carry every table along."""
+
+import os
+
+import pytest
+
+from utils.cli import UserError
+from utils.data_dir import Utterance, check_prefixes, keyed_on, spk2utt, split, subset, write_data_dir
+from utils.table import read_lines, read_table
+from utils.validate_data_dir import validate
+
+
+@pytest.mark.parametrize(
+    "name, segments, kind",
+    [
+        ("utt2emo", False, "utterance"),
+        ("utt2neverheard", True, "utterance"),
+        ("xvector.scp", False, "utterance"),
+        ("text", False, "utterance"),
+        ("wav.scp", False, "utterance"),
+        ("wav.scp", True, "recording"),
+        ("reco2dur", True, "recording"),
+        ("spk2gender", False, "speaker"),
+        ("cmvn.scp", False, "speaker"),
+        ("folds", False, "speaker"),
+        ("frame_shift", False, ""),
+        ("lost", False, ""),
+    ],
+)
+def test_keyed_on(name, segments, kind):
+    assert keyed_on(name, segments) == kind
+
+
+# Sorted by utterance, the speakers must come out sorted too. "-" sorts before digits, letters and "_".
+@pytest.mark.parametrize(
+    "utt2spk",
+    [
+        {"a-1": "a", "a_b-1": "a_b"},
+        {"a-1": "a", "a-2": "a", "ab-1": "ab", "a1-1": "a1"},
+        {"a_1": "a", "a_b_1": "a_b", "a_c": "a_c"},
+        {"utt1": "utt1", "utt10": "utt10", "utt2": "utt2"},  # each utterance its own speaker
+        {"Z-1": "Z", "a-1": "a", "é-1": "é"},
+    ],
+)
+def test_prefixes_that_sort(utt2spk):
+    check_prefixes(utt2spk, "x")
+
+
+@pytest.mark.parametrize(
+    "utt2spk, said",
+    [
+        ({"a-x": "a", "a-b-1": "a-b"}, "'a-x' of speaker 'a' comes after the utterances of speaker 'a-b'"),
+        ({"a_x": "a", "a_b_1": "a_b"}, "'a_x' of speaker 'a' comes after the utterances of speaker 'a_b'"),
+        ({"s1_1": "s1", "s10_1": "s10"}, "'s1_1' of speaker 's1' comes after the utterances of speaker 's10'"),
+        ({"a-1": "a", "x-1": "b"}, "'x-1' does not begin with its speaker-id 'b'"),
+    ],
+)
+def test_prefixes_that_do_not(utt2spk, said):
+    with pytest.raises(UserError) as error:
+        check_prefixes(utt2spk, "data/x")
+    assert str(error.value).startswith("data/x: ") and said in str(error.value)
+
+
+def one(name="s-1", speaker="s", session="d", gender="", emotion="", wav="a.wav"):
+    return Utterance(name, wav, speaker, session, gender, emotion)
+
+
+def test_write_data_dir(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [one("t-2", "t", "d2", "f", "sad"), one("t-1", "t", "d1", "f", "ang"), one("s-1", "s", "d1", "m", "ang")]
+    write_data_dir("x", rows, [("run01", "train", "s"), ("run01", "test", "t")])
+    tables = {path.name: path.read_text() for path in (tmp_path / "x").iterdir()}
+    assert tables == {
+        "wav.scp": "".join(f"{name} {tmp_path}/a.wav\n" for name in ("s-1", "t-1", "t-2")),
+        "utt2spk": "s-1 s\nt-1 t\nt-2 t\n",
+        "spk2utt": "s s-1\nt t-1 t-2\n",
+        "utt2session": "s-1 d1\nt-1 d1\nt-2 d2\n",
+        "spk2gender": "s m\nt f\n",
+        "utt2emo": "s-1 ang\nt-1 ang\nt-2 sad\n",
+        "folds": "run01 train s\nrun01 test t\n",
+    }
+    write_data_dir("x", [one()])  # replaces: nothing of the old one stays
+    assert sorted(os.listdir("x")) == ["spk2utt", "utt2session", "utt2spk", "wav.scp"]
+
+
+def test_gender_known_of_some_speakers_only_is_left_out_aloud(tmp_path, capsys):
+    write_data_dir(tmp_path / "x", [one(gender="m"), one("t-1", "t")])
+    assert not (tmp_path / "x" / "spk2gender").exists()
+    assert "no gender for speaker 't'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "rows, said",
+    [
+        ([one(wav="a.wav"), one(wav="b.wav")], "utterance 's-1' stands for both a.wav and b.wav"),
+        ([one("s1")], "'s1' does not begin with 's-'"),
+        ([one("s- 1")], "white space"),
+        ([one(session="")], "is empty"),
+        ([one(emotion="ang"), one("s-2")], "only one has an emotion"),
+        ([one("a-x", "a"), one("a-b-1", "a-b")], "comes after the utterances of speaker"),
+        ([], "no utterances"),
+    ],
+)
+def test_write_data_dir_refuses_and_leaves_what_was_there(tmp_path, rows, said):
+    write_data_dir(tmp_path / "x", [one()])
+    with pytest.raises(UserError) as error:
+        write_data_dir(tmp_path / "x", rows)
+    assert said in str(error.value)
+    assert os.listdir(tmp_path) == ["x"] and read_table(tmp_path / "x" / "utt2spk") == {"s-1": "s"}
+
+
+def test_nothing_but_a_data_dir_is_replaced(data, tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis").touch()
+    for place in (tmp_path / "precious", tmp_path, data, data / "utt2spk"):
+        with pytest.raises(UserError, match="not replaced|is read"):
+            subset(data, place, ["spk1-u0"])
+    assert (tmp_path / "precious" / "thesis").exists() and validate(data) == 27
+    (tmp_path / "link").symlink_to(tmp_path / "new")
+    (tmp_path / "new").mkdir()
+    subset(data, tmp_path / "link", ["spk1-u0"])  # an empty folder is; a link is followed
+    assert validate(tmp_path / "new") == 1
+
+
+def expect_subset(data, part, utterances):
+    """`part` says of `utterances` all that `data` says, and nothing else, in every table."""
+    utt2spk = read_table(data / "utt2spk")
+    speakers = {utt2spk[name] for name in utterances}
+    kept = {"utterance": set(utterances), "speaker": speakers, "recording": set(utterances)}
+    if segments := (data / "segments").exists():
+        kept["recording"] = {value.split()[0] for name, value in read_table(data / "segments").items() if name in utterances}
+    for path in filter(os.path.isfile, data.iterdir()):
+        lines = read_lines(path)
+        if path.name == "spk2utt":
+            lines = [f"{spk} {names}" for spk, names in spk2utt({name: utt2spk[name] for name in utterances}).items()]
+        elif kind := keyed_on(path.name, segments):
+            lines = [line for line in lines if line.split()[2 if path.name == "folds" else 0] in kept[kind]]
+        assert read_lines(part / path.name) == lines, path.name
+    assert {path.name for path in part.iterdir()} == {path.name for path in data.iterdir() if path.is_file()}
+
+
+CHOSEN = ["spk1-u0", "spk1-u2", "spk4-u5", "spk0-u1"]
+
+
+def test_subset_keeps_every_table_by_its_key(data, tmp_path):
+    subset(data, tmp_path / "part", CHOSEN)
+    expect_subset(data, tmp_path / "part", CHOSEN)
+    assert validate(tmp_path / "part") == 4
+
+
+def test_subset_with_segments(segmented, tmp_path):
+    subset(segmented, tmp_path / "part", CHOSEN)
+    expect_subset(segmented, tmp_path / "part", CHOSEN)
+    assert list(read_table(tmp_path / "part" / "wav.scp")) == ["rec-spk0", "rec-spk1", "rec-spk4"]
+    assert validate(tmp_path / "part") == 4
+
+
+def test_subset_of_unsorted_or_incomplete_tables_takes_the_right_lines_and_says_so(data, tmp_path, capsys):
+    lines = read_lines(data / "feats.scp")
+    (data / "feats.scp").write_text("\n".join(reversed(lines)))  # and no newline at the end
+    (data / "vad.scp").write_text("spk1-u0 x\n")
+    subset(data, tmp_path / "part", CHOSEN)
+    assert read_lines(tmp_path / "part" / "feats.scp") == [
+        line for line in reversed(lines) if line.split()[0] in CHOSEN
+    ]
+    assert f"{data}/vad.scp: 1 lines for 4 utterances" in capsys.readouterr().err
+
+
+def test_subset_refuses_what_is_not_there(data, tmp_path):
+    for utterances in (["spk1-u0", "nobody"], []):
+        with pytest.raises(UserError, match="no utterance"):
+            subset(data, tmp_path / "part", utterances)
+    with pytest.raises(UserError, match="no such file"):
+        subset(tmp_path / "absent", tmp_path / "part", ["a"])
+    assert not (tmp_path / "part").exists()
+
+
+@pytest.mark.parametrize("nj", [1, 2, 4, 6])
+def test_split_by_speaker(data, nj):
+    parts = split(data, nj)
+    assert parts == [data / f"split{nj}" / str(number) for number in range(1, nj + 1)]
+    utterances = [list(read_table(part / "utt2spk")) for part in parts]
+    assert sum(utterances, []) == list(read_table(data / "utt2spk"))  # sorted, contiguous, each once
+    speakers = [list(read_table(part / "spk2utt")) for part in parts]
+    assert sum(speakers, []) == list(read_table(data / "spk2utt"))
+    for part, names in zip(parts, utterances):
+        expect_subset(data, part, names)
+        validate(part)
+
+
+def test_split_balances_utterances(tmp_path):
+    sizes = [50, 1, 1, 1, 1, 46, 20, 30, 25, 25]  # of equally many speakers, the first half would have 54 more
+    rows = [one(f"s{s}-{k:02d}", f"s{s}") for s, size in enumerate(sizes) for k in range(size)]
+    write_data_dir(tmp_path / "x", rows)
+    assert [validate(part, feats=False) for part in split(tmp_path / "x", 4)] == [50, 50, 50, 50]
+    assert [validate(part, feats=False) for part in split(tmp_path / "x", 2)] == [100, 100]
+    assert [validate(part, feats=False) for part in split(tmp_path / "x", 10)] == sizes
+
+
+def test_split_by_utterance(data):
+    parts = split(data, 5, per_utt=True)
+    assert parts[0] == data / "split5utt" / "1"
+    assert sorted(len(read_table(part / "utt2spk")) for part in parts) == [5, 5, 5, 6, 6]
+    assert sum((read_lines(part / "wav.scp") for part in parts), []) == read_lines(data / "wav.scp")
+    for part in parts:
+        expect_subset(data, part, list(read_table(part / "utt2spk")))
+
+
+def test_split_lowers_nj_and_says_so(data, capsys):
+    assert split(data, 40) == [data / "split6" / str(number) for number in range(1, 7)]
+    assert "40 parts lowered to 6, one for each speaker" in capsys.readouterr().err
+    assert len(split(data, 40, per_utt=True)) == 27
+    with pytest.raises(UserError, match="into 0 parts"):
+        split(data, 0)
+
+
+def test_split_is_made_anew_only_when_the_data_dir_changed(data):
+    first = split(data, 2)[0]
+    (first / "mine").touch()
+    split(data, 2)
+    assert (first / "mine").exists()
+    old = (data / "wav.scp").stat().st_mtime
+    (data / "wav.scp").write_text((data / "wav.scp").read_text().replace("/c/", "/elsewhere/"))
+    os.utime(data / "wav.scp", (old - 100, old - 100))  # a file from a backup can be older, and yet another
+    split(data, 2)
+    assert not (first / "mine").exists() and "/elsewhere/" in (first / "wav.scp").read_text()
+    (data / "utt2remark").unlink()
+    split(data, 2)
+    assert not (first / "utt2remark").exists()
+
+
+def test_split_of_an_unsorted_data_dir_loses_nobody(data):
+    (data / "utt2spk").write_text("\n".join(reversed(read_lines(data / "utt2spk"))) + "\n")
+    parts = split(data, 3)
+    assert [sorted({name[:4] for name in read_table(part / "feats.scp")}) for part in parts] == [
+        ["spk0", "spk1", "spk2"],
+        ["spk3", "spk4"],
+        ["spk5"],
+    ]

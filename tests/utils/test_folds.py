@@ -1,0 +1,119 @@
+"""The fold list: who may play which part."""
+
+import pytest
+
+from utils import folds
+from utils.cli import UserError
+
+UTT2SPK = {f"{speaker}-{k}": speaker for speaker in "abcd" for k in range(2)}
+OWN_SESSIONS = {utterance: f"session-of-{speaker}" for utterance, speaker in UTT2SPK.items()}
+RUN = {"train": ["a", "b"], "valid": ["c"], "test": ["d"]}
+
+
+def test_rotate():
+    assert folds.rotate([["a", "b"], ["c"], ["d"], ["e"]]) == [
+        ("run01", "train", "d"),
+        ("run01", "train", "e"),
+        ("run01", "valid", "c"),
+        ("run01", "test", "a"),
+        ("run01", "test", "b"),
+        ("run02", "train", "a"),
+        ("run02", "train", "b"),
+        ("run02", "train", "e"),
+        ("run02", "valid", "d"),
+        ("run02", "test", "c"),
+        ("run03", "train", "a"),
+        ("run03", "train", "b"),
+        ("run03", "train", "c"),
+        ("run03", "valid", "e"),
+        ("run03", "test", "d"),
+        ("run04", "train", "c"),
+        ("run04", "train", "d"),
+        ("run04", "valid", "a"),
+        ("run04", "valid", "b"),
+        ("run04", "test", "e"),
+    ]
+    with pytest.raises(UserError, match="2 groups"):
+        folds.rotate([["a"], ["b"]])
+
+
+def test_balanced_groups_of_ravdess():
+    actors = {f"Actor_{number:02d}": "fm"[number % 2] for number in range(1, 25)}
+    groups = folds.balanced_groups(actors, 6)
+    assert groups[0] == ["Actor_01", "Actor_02", "Actor_03", "Actor_04"]
+    assert groups[5] == ["Actor_21", "Actor_22", "Actor_23", "Actor_24"]
+    assert groups == folds.balanced_groups(dict(reversed(actors.items())), 6)
+
+
+@pytest.mark.parametrize("women, men, n", [(5, 5, 2), (12, 12, 6), (7, 2, 4), (1, 6, 3), (0, 5, 3), (3, 3, 6)])
+def test_balanced_groups_differ_by_one_at_most(women, men, n):
+    genders = {f"w{k}": "f" for k in range(women)} | {f"m{k}": "m" for k in range(men)}
+    groups = folds.balanced_groups(genders, n)
+    assert sorted(speaker for group in groups for speaker in group) == sorted(genders)
+    for count in (len, lambda group: sum(genders[one] == "f" for one in group)):
+        assert max(map(count, groups)) - min(map(count, groups)) <= 1
+
+
+@pytest.mark.parametrize("n", [0, 5])
+def test_balanced_groups_need_a_speaker_each(n):
+    with pytest.raises(UserError, match=f"{n} groups of 4 speakers"):
+        folds.balanced_groups(dict.fromkeys("abcd", "f"), n)
+
+
+def test_read(tmp_path):
+    (tmp_path / "folds").write_text("r2 test b\nr1 train a\nr1 train b\nr1 valid c\n")
+    assert folds.read(tmp_path / "folds") == {
+        "r2": {"train": [], "valid": [], "test": ["b"]},
+        "r1": {"train": ["a", "b"], "valid": ["c"], "test": []},
+    }
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("r1 train a\nr1 dev b\n", ":2: expected '<run> <train|valid|test> <speaker>', found 'r1 dev b'"),
+        ("r1 train\n", ":1: expected"),
+        ("r1 train a b\n", ":1: expected"),
+        ("r1 train a\n\n", ":2: expected"),
+        ("r1 train a\nr1 test b\nr1 train  a\n", ":3: 'r1 train  a' stands twice"),
+        ("", "empty"),
+        (None, "no such file"),
+    ],
+)
+def test_read_refuses(tmp_path, text, said):
+    if text is not None:
+        (tmp_path / "folds").write_text(text)
+    with pytest.raises(UserError) as error:
+        folds.read(tmp_path / "folds")
+    assert said in str(error.value)
+
+
+def test_check_passes_the_papers_scheme():
+    shared = {**OWN_SESSIONS, "c-0": "dialog", "d-0": "dialog"}  # validation and test share, as in IEMOCAP
+    folds.check({"run01": RUN, "run02": {**RUN, "train": ["a"]}}, UTT2SPK, shared)
+
+
+@pytest.mark.parametrize(
+    "change, sessions, said",
+    [
+        ({"test": ["d", "a"]}, {}, "run01: speaker 'a' is in both train and test"),
+        ({"valid": ["c", "d"]}, {}, "run01: speaker 'd' is in both valid and test"),
+        ({"test": ["x"]}, {}, "run01 test: speaker 'x' is not in utt2spk"),
+        ({"valid": []}, {}, "run01 has no speaker in valid"),
+        ({}, {"a-0": "dialog", "c-1": "dialog"}, "session 'dialog' is shared between train ('a') and valid ('c')"),
+        ({}, {"b-0": "dialog", "d-1": "dialog"}, "session 'dialog' is shared between train ('b') and test ('d')"),
+    ],
+)
+def test_check_refuses(change, sessions, said):
+    with pytest.raises(UserError) as error:
+        folds.check({"run01": {**RUN, **change}}, UTT2SPK, OWN_SESSIONS | sessions)
+    assert said in str(error.value)
+
+
+def test_a_session_shared_inside_train_or_with_nobody_leaks_nothing():
+    sessions = {**OWN_SESSIONS, "a-0": "dialog", "b-0": "dialog", "c-0": "other", "e-0": "other"}
+    folds.check({"run01": RUN}, {**UTT2SPK, "e-0": "e"}, sessions)
+
+
+def test_a_subset_may_lack_a_part():
+    folds.check({"run01": {**RUN, "test": []}}, UTT2SPK, OWN_SESSIONS, complete=False)

@@ -1,0 +1,45 @@
+"""Lines of a key and a value, as Kaldi reads them."""
+
+import pytest
+
+from utils.cli import UserError
+from utils.table import key_of, read_lines, read_table, value_of, write_lines, write_table
+
+
+def test_round_trip_keeps_every_byte_and_sorts_like_lc_all_c(tmp_path):
+    table = {"b": "x y  z", "a_b": "2", "a-b": "1", "B": "3", "é": "\udcff not UTF-8", "a": "|odd|"}
+    write_table(tmp_path / "t", table)
+    assert (tmp_path / "t").read_bytes().startswith(b"B 3\na |odd|\na-b 1\na_b 2\nb x y  z\n")
+    assert read_table(tmp_path / "t") == table
+
+
+def test_tabs_and_windows_line_ends_are_read(tmp_path):
+    (tmp_path / "t").write_bytes(b"a\t1 2\r\nb  3\n")
+    assert read_table(tmp_path / "t") == {"a": "1 2", "b": "3"}
+
+
+def test_only_a_newline_ends_a_line(tmp_path):
+    write_lines(tmp_path / "t", ["a 1\u2028\x0c\r2", "b 3"])
+    assert read_lines(tmp_path / "t") == ["a 1\u2028\x0c\r2", "b 3"]
+    (tmp_path / "cut").write_text("a 1\nb 2")
+    assert read_lines(tmp_path / "cut") == ["a 1", "b 2"]
+    (tmp_path / "empty").write_text("")
+    assert read_lines(tmp_path / "empty") == []
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [("a 1\nb\n", ":2: expected '<key> <value>', found 'b'"), ("a 1\n\n", ":2: "), ("a 1\nb 2\na 3\n", ":3: 'a' stands")],
+)
+def test_what_is_wrong_is_named_with_its_line(tmp_path, text, said):
+    (tmp_path / "t").write_text(text)
+    with pytest.raises(UserError, match=said):
+        read_table(tmp_path / "t")
+    with pytest.raises(UserError, match="absent: no such file"):
+        read_table(tmp_path / "absent")
+
+
+def test_key_and_value():
+    assert (key_of("a b c"), value_of("a b c ")) == ("a", "b c")
+    assert (key_of("run01 train spk1", "folds"), key_of("run01 train", "folds")) == ("spk1", "")
+    assert (key_of(" "), value_of("a ")) == ("", "")
