@@ -27,8 +27,8 @@ from steps.frontend.utterances import Corpus, read_corpus
 from steps.nnet.networks import Classifier, Network, Objective
 from steps.training.checkpoint import load_model, save_model
 from steps.training.device import Precision, pick_device
-from steps.training.environment import save_environment
 from steps.training.loop import fit
+from steps.training.provenance import save_environment
 from utils import cli, config, data_dir, folds
 
 
