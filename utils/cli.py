@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,9 @@ def warn(message: str) -> None:
 
 
 def run(main: Callable[[], object]) -> NoReturn:
-    """Call `main()` and exit: 0 when it returns, 1 with one line when the user can mend it, 130 on Ctrl-C."""
+    """Call `main()` and exit: 0 when it returns, 1 with one line when the user can mend it, 130 on Ctrl-C, 143 when
+    told to end by SIGTERM. Temporary files are cleaned up on the way out."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         main()
     except UserError as error:

@@ -47,13 +47,15 @@ def fix(data: Path | str) -> None:
 
     starts = [f"{utterance} " for utterance in sorted(keep)]
     kept = {kind: {owner.get(utterance, utterance) for utterance in keep} for kind, owner in owners.items()}
+    gone = utt2spk.keys() - keep
+    named = {kind: {owner.get(utterance, utterance) for utterance in gone} for kind, owner in owners.items()}
     changed = False
     for path in {**kinds, data / "spk2utt": "speaker"}:
         text = read_text(path) if path.is_file() else ""
         if path.name == "spk2utt":
             lines = [f"{speaker} {utterances}" for speaker, utterances in spk2utt(keep).items()]
         else:
-            lines = _mended(lines_of(text), path.name, kept[kinds[path]], starts)
+            lines = _mended(lines_of(text), path.name, kept[kinds[path]], named[kinds[path]], starts)
         if text != "\n".join([*lines, ""]):
             changed = changed or _back_up(data)
             write_lines(path, lines)
@@ -87,8 +89,11 @@ def _first_values(path: Path) -> dict[str, str]:
     return table
 
 
-def _mended(lines: Sequence[str], name: str, keys: Collection[str], starts: Sequence[str]) -> list[str]:
-    """The good lines of the table `name` whose key is in `keys`; sorted and unique, but `folds` in its own order."""
+def _mended(
+    lines: Sequence[str], name: str, keys: Collection[str], named: Collection[str], starts: Sequence[str]
+) -> list[str]:
+    """The good lines of the table `name` whose key is in `keys`; sorted and unique, but `folds` in its own order. What
+    is dropped is counted and named, unless its key is in `named`: that was done."""
     if _all_good(lines, starts, name):
         return [line.rstrip() for line in lines]
     found: dict[str, str] = {}
@@ -99,12 +104,13 @@ def _mended(lines: Sequence[str], name: str, keys: Collection[str], starts: Sequ
         if not key or not _good(line, name):
             bad.append(line)
         elif key not in keys:
-            others.append(key)
+            if key not in named:
+                others.append(key)
         elif unique in found:
             twice.append(key)
         else:
             found[unique] = line
-    for dropped, reason in ((bad, "no good value"), (twice, "a key that stood before"), (others, "a key not kept")):
+    for dropped, reason in ((bad, "no good value"), (twice, "a key that stood before"), (others, "an unknown key")):
         if dropped:
             _say(f"{name}: {len(dropped)} lines dropped that had {reason}: {_some(dropped)}")
     order = list(found) if name == "folds" else sorted(found)

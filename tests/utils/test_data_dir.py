@@ -128,7 +128,9 @@ def expect_subset(data, part, utterances):
     speakers = {utt2spk[name] for name in utterances}
     kept = {"utterance": set(utterances), "speaker": speakers, "recording": set(utterances)}
     if segments := (data / "segments").exists():
-        kept["recording"] = {value.split()[0] for name, value in read_table(data / "segments").items() if name in utterances}
+        kept["recording"] = {
+            value.split()[0] for name, value in read_table(data / "segments").items() if name in utterances
+        }
     for path in filter(os.path.isfile, data.iterdir()):
         lines = read_lines(path)
         if path.name == "spk2utt":

@@ -29,7 +29,11 @@ def test_only_a_newline_ends_a_line(tmp_path):
 
 @pytest.mark.parametrize(
     "text, said",
-    [("a 1\nb\n", ":2: expected '<key> <value>', found 'b'"), ("a 1\n\n", ":2: "), ("a 1\nb 2\na 3\n", ":3: 'a' stands")],
+    [
+        ("a 1\nb\n", ":2: expected '<key> <value>', found 'b'"),
+        ("a 1\n\n", ":2: "),
+        ("a 1\nb 2\na 3\n", ":3: 'a' stands"),
+    ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, text, said):
     (tmp_path / "t").write_text(text)

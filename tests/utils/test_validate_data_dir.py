@@ -59,7 +59,11 @@ SPOILT = {
     "no wav": (unlink("wav.scp"), "wav.scp: no such file (if that is intended: --no-wav)", True),
     "no feats": (unlink("feats.scp"), "feats.scp: no such file (if that is intended: --no-feats)", True),
     "empty": (text("utt2spk", lambda _: ""), "utt2spk: empty file", True),
-    "two speakers": (lines("utt2spk", to(3, "spk1 spk2")), "utt2spk:3: expected '<key> <value>' with one speaker", None),
+    "two speakers": (
+        lines("utt2spk", to(3, "spk1 spk2")),
+        "utt2spk:3: expected '<key> <value>' with one speaker",
+        None,
+    ),
     "no value": (lines("utt2emo", to(3, "")), "utt2emo:3: expected '<key> <value>' with one word", False),
     "blank line": (text("wav.scp", lambda old: old + "\n"), "wav.scp:28: expected", True),
     "two words": (lines("utt2emo", to(3, "very sad")), "utt2emo:3: expected '<key> <value>' with one word", False),
@@ -67,16 +71,32 @@ SPOILT = {
     "not a number": (lines("utt2dur", to(3, "nan")), "utt2dur:3: expected", None),
     "no length": (lines("utt2dur", to(3, "0")), "utt2dur:3: expected", True),
     "half a frame": (lines("utt2num_frames", to(3, "9.5")), "utt2num_frames:3: expected", True),
-    "command": (lines("wav.scp", to(3, "sox a.wav -t wav - |")), "wav.scp:3: expected '<key> <value>' with a path", False),
+    "command": (
+        lines("wav.scp", to(3, "sox a.wav -t wav - |")),
+        "wav.scp:3: expected '<key> <value>' with a path",
+        False,
+    ),
     "command in feats": (lines("feats.scp", to(3, "copy-feats a - | ")), "feats.scp:3: expected", False),
     "output command": (lines("wav.scp", to(3, "| rm -r x")), "wav.scp:3: expected", False),
     "home": (lines("wav.scp", to(3, "~/a.wav")), "wav.scp:3: expected", True),
-    "windows": (text("utt2emo", lambda old: old.replace("\n", "\r\n")), "utt2emo:1: does not end in a plain newline", False),
+    "windows": (
+        text("utt2emo", lambda old: old.replace("\n", "\r\n")),
+        "utt2emo:1: does not end in a plain newline",
+        False,
+    ),
     "cut off": (text("wav.scp", lambda old: old[:-1]), "wav.scp:27: does not end in a plain newline", True),
-    "fold of a stranger": (lines("folds", lambda rows: [*rows, "run01 test zz"]), "speaker 'zz' is not in utt2spk", False),
+    "fold of a stranger": (
+        lines("folds", lambda rows: [*rows, "run01 test zz"]),
+        "speaker 'zz' is not in utt2spk",
+        False,
+    ),
     "fold form": (lines("folds", lambda rows: [*rows, "run01 dev spk1"]), "folds:19: expected '<run>", False),
     "fold leak": (lines("folds", lambda rows: [*rows, "run01 train spk0"]), "run01: speaker 'spk0' is in both", False),
-    "session leak": (lines("utt2session", lambda rows: [f"{row.split()[0]} d" for row in rows]), "session 'd' is", False),
+    "session leak": (
+        lines("utt2session", lambda rows: [f"{row.split()[0]} d" for row in rows]),
+        "session 'd' is",
+        False,
+    ),
 }
 
 
@@ -113,7 +133,9 @@ def test_tabs_are_as_good_as_spaces(data):
 
 
 def test_a_text_may_be_without_words(data):
-    write_lines(data / "text", [f"{name} {'hi' * (at % 2)}".strip() for at, name in enumerate(read_table(data / "utt2spk"))])
+    write_lines(
+        data / "text", [f"{name} {'hi' * (at % 2)}".strip() for at, name in enumerate(read_table(data / "utt2spk"))]
+    )
     assert validate(data) == 27
 
 
@@ -161,8 +183,10 @@ def kaldi_accepts(path):
 
 
 @pytest.mark.skipif(not KALDI.is_dir(), reason="KALDI_ROOT names no Kaldi to compare with")
-def test_kaldi_accepts_what_this_accepts(data, segmented):
-    assert validate(data) == 27 and kaldi_accepts(data)
+@pytest.mark.parametrize("kind", ["data", "segmented"])
+def test_kaldi_accepts_what_this_accepts(kind, request):
+    path = request.getfixturevalue(kind)
+    assert validate(path) == 27 and kaldi_accepts(path)
 
 
 @pytest.mark.skipif(not KALDI.is_dir(), reason="KALDI_ROOT names no Kaldi to compare with")
@@ -173,12 +197,16 @@ def test_kaldi_refuses_no_more_than_this(data, how):
 
 
 @pytest.mark.skipif(not KALDI.is_dir(), reason="KALDI_ROOT names no Kaldi to compare with")
-@pytest.mark.parametrize("speakers", [("a", "a_b"), ("a", "a-b"), ("a-", "a-b-"), ("s1", "s10"), ("A", "a"), ("z", "é")])
+@pytest.mark.parametrize(
+    "speakers", [("a", "a_b"), ("a", "a-b"), ("a-", "a-b-"), ("s1", "s10"), ("A", "a"), ("z", "é")]
+)
 @pytest.mark.parametrize("joint", ["-", "_", ""])
 def test_kaldi_agrees_on_how_speakers_sort(tmp_path, speakers, joint):
     utt2spk = {f"{speaker}{joint}{name}": speaker for speaker in speakers for name in ("c1", "x2")}
     write_lines(tmp_path / "utt2spk", [f"{name} {utt2spk[name]}" for name in sorted(utt2spk)])
-    write_lines(tmp_path / "spk2utt", [f"{s} {' '.join(n for n in sorted(utt2spk) if utt2spk[n] == s)}" for s in speakers])
+    write_lines(
+        tmp_path / "spk2utt", [f"{s} {' '.join(n for n in sorted(utt2spk) if utt2spk[n] == s)}" for s in speakers]
+    )
     try:
         accepted = validate(tmp_path, feats=False, wav=False) == 4
     except UserError:
