@@ -146,7 +146,7 @@ class Espeak:
         self.library = ctypes.CDLL(espeakng_loader.get_library_path())
         self.rate = self.library.espeak_Initialize(2, 0, str(data).encode(), 0x8000)  # synchronous; does not exit
         if self.rate <= 0:
-            raise UserError(f"{data}: espeak-ng cannot read its data: is the path too long? TMPDIR can name another")
+            raise UserError(f"{data}: espeak-ng cannot read its data: is espeakng-loader whole?")
         self.voice = data / "voices" / name.lower()  # where espeak looks a voice up, by its name in lower case
         self.library.espeak_ng_SetRandSeed(ctypes.c_long(zlib.crc32(name.encode()) & 0xFFFF))
         self.chunks: list[np.ndarray] = []
@@ -217,6 +217,8 @@ def speak_all(
 ) -> Iterator[int]:
     """Speak the turns of all `speakers` (name → gender, turns) below `root`, `nj` at a time; yields how many are done.
     The sound does not depend on `nj`. Raises UserError where espeakng-loader is missing or a process fails."""
+    if len(tempfile.gettempdir()) > 70:  # sockets and espeak-ng have short paths
+        raise UserError(f"{tempfile.gettempdir()}: too long a path for temporary files: set TMPDIR to a shorter one")
     context = multiprocessing.get_context("forkserver")  # each child begins from a server that never spoke
     context.set_forkserver_preload([__name__])
     waiting, running = dict(speakers), {}
