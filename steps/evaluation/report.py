@@ -79,6 +79,8 @@ def report(title: str, summaries: Sequence[Summary], published: Mapping[str, Any
     one = summaries[0]
     if any(other.utterances != one.utterances for other in summaries):
         raise UserError(f"{title}: the systems were not scored on the same utterances; name --runs that all have")
+    best = max(other.pooled.wa for other in summaries)
+    interval = 1.96 * math.sqrt(best * (100 - best) / len(one.utterances))  # binomial
     seeds = f"{len(one.seeds)} seeds" if len(one.seeds) > 1 else "1 seed"
     lines = [
         f"# {title}",
@@ -88,7 +90,8 @@ def report(title: str, summaries: Sequence[Summary], published: Mapping[str, Any
         f"{len(one.utterances)} utterances of {one.speakers} speakers, tested in {len(one.runs)} runs with {seeds}. In "
         + "percent: wF1 (weighted F1), UA (mean recall) and WA (accuracy) of the pooled predictions for all test "
         + "speakers, mean ± sd over seeds; the mean ± sd of wF1 over runs; wF1 of the last epoch instead of the one "
-        + "selected on the validation speakers.",
+        + "selected on the validation speakers. On so many utterances the 95 % interval of a WA is "
+        + f"±{interval:.1f} points, and wider with speakers as the unit: smaller differences are none.",
         "",
         "Settings:",
         "",
