@@ -59,11 +59,11 @@ if run_stage 3 "Fine-tuning: each run on its training speakers, scored on its te
   for system in $systems; do # whatever is wrong with the last system shall be known before the first one trains
     steps/finetune.py "${options[@]}" --config "$conf/systems/$system.yaml" --dry-run true "$set_dir" "$exp/$system"
   done
-  for system in $systems; do # one process a system
-    # shellcheck disable=SC2086 # a command and its options
-    $cuda_cmd "$exp/$system/log/finetune.log" \
-      steps/finetune.py "${options[@]}" --config "$conf/systems/$system.yaml" "$set_dir" "$exp/$system"
-  done
+  # One job a system. On CPUs, two jobs of one thread do more than one of two, and a busy core holds up one of them only.
+  threads=$(($(nproc) / $(wc -w <<<"$systems")))
+  # shellcheck disable=SC2086 # commands and their options
+  $cuda_cmd --num-threads $((threads > 0 ? threads : 1)) SYSTEM="$(tr -s ' ' , <<<$systems)" "$exp/SYSTEM/log/finetune.log" \
+    steps/finetune.py "${options[@]}" --config "$conf/systems/SYSTEM.yaml" "$set_dir" "$exp/SYSTEM"
 fi
 
 if run_stage 4 "Results"; then

@@ -22,7 +22,8 @@ SUCCESS = b"# Ended (code 0) at "
 EPILOG = """\
 Options stand before LOG, and each takes a value; what stands after LOG belongs to the command, which is started as it
 stands, without a shell. With JOB=1:n the command runs n times, and the word JOB in it and in LOG is the job's number
-('feats.JOB.ark', not 'JOBS' or 'my_JOB'). LOG holds host, start, git revision and command, then the output, then
+('feats.JOB.ark', not 'JOBS' or 'my_JOB'); NAME=one,two,three likewise runs it once for each of these words. LOG holds
+host, start, git revision and command, then the output, then
 '# Accounting: time=T threads=N' and '# Ended (code N) at ...'. Exit status: 0 when every job ended with code 0; 1 when
 one did not, with the end of the first failing log; 130 or 143 when interrupted, after ending every job."""
 
@@ -33,25 +34,25 @@ class Request:
 
     options: argparse.Namespace
     variable: str  # "JOB" for JOB=1:n; "" where there is one job only
-    numbers: range  # 1 to 1 where there is one job only
+    values: list[str]  # what it stands for, job by job: numbers or words
     log: str  # as typed: the variable is still in it
     command: list[str]  # likewise
 
-    def fill(self, text: str, value: object) -> str:
+    def fill(self, text: str, value: str) -> str:
         """`text` with `value` for the variable, where it stands as a word."""
-        return re.sub(rf"\b{self.variable}\b", str(value), text, flags=re.ASCII) if self.variable else text
+        return re.sub(rf"\b{self.variable}\b", lambda _: value, text, flags=re.ASCII) if self.variable else text
 
-    def log_of(self, number: int) -> Path:
-        return Path(self.fill(self.log, number))
+    def log_of(self, value: str) -> Path:
+        return Path(self.fill(self.log, value))
 
-    def command_of(self, number: int) -> list[str]:
-        return [self.fill(word, number) for word in self.command]
+    def command_of(self, value: str) -> list[str]:
+        return [self.fill(word, value) for word in self.command]
 
-    def picked(self) -> list[int]:
-        """The numbers of the jobs to run: all, or with --pick failed those whose log does not end with code 0."""
-        return [n for n in self.numbers if self.options.pick == "all" or not succeeded(self.log_of(n))]
+    def picked(self) -> list[str]:
+        """The values of the jobs to run: all, or with --pick failed those whose log does not end with code 0."""
+        return [v for v in self.values if self.options.pick == "all" or not succeeded(self.log_of(v))]
 
-    def failure(self, failed: Sequence[int], total: int) -> str:
+    def failure(self, failed: Sequence[str], total: int) -> str:
         """What is said when the jobs `failed` of `total` failed: where the logs are, and the end of the first one."""
         path = self.log_of(failed[0])
         return "\n".join(
@@ -79,7 +80,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> Request:
         """Take a command line apart. Raises UserError for whatever is wrong with it."""
-        rest, options, variable, numbers = list(words), [], "", range(1, 2)
+        rest, options, variable, values = list(words), [], "", ["1"]
         while rest:
             if rest[0].startswith("-"):
                 option = rest.pop(0)
@@ -88,15 +89,15 @@ class Parser(argparse.ArgumentParser):
                     options.extend(rest[:1])
                     del rest[:1]
             elif match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", rest[0], re.ASCII):
-                variable, numbers = match[1], job_range(rest.pop(0))
+                variable, values = match[1], job_values(rest.pop(0))
             else:
                 break
         namespace = self.parse_args(options)
         if len(rest) < 2:
             self.error("no log and command given" if not rest else f"no command given after the log {rest[0]}")
-        request = Request(namespace, variable, numbers, rest[0], rest[1:])
-        if len(numbers) > 1 and request.log_of(numbers[0]) == request.log_of(numbers[-1]):
-            self.error(f"{len(numbers)} jobs would share the log {rest[0]}: put {variable} into its name")
+        request = Request(namespace, variable, values, rest[0], rest[1:])
+        if len(values) > 1 and request.log_of(values[0]) == request.log_of(values[-1]):
+            self.error(f"{len(values)} jobs would share the log {rest[0]}: put {variable} into its name")
         return request
 
 
@@ -131,12 +132,16 @@ def seconds(text: str) -> int:
     return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + rest
 
 
-def job_range(text: str) -> range:
-    """`JOB=1:4` as range(1, 5); `JOB=3` is the job 3 alone."""
-    match = re.fullmatch(r"\w+=(\d+)(?::(\d+))?", text, re.ASCII)
-    if not match or int(match[2] or match[1]) < int(match[1]):
-        raise UserError(f"{text}: expected JOB=first:last, such as JOB=1:4")
-    return range(int(match[1]), int(match[2] or match[1]) + 1)
+def job_values(text: str) -> list[str]:
+    """`JOB=1:4` as the words 1 to 4, `JOB=3` as 3 alone, `NAME=one,two` as one and two."""
+    values = text.partition("=")[2]
+    if match := re.fullmatch(r"(\d+):(\d+)", values, re.ASCII):
+        found = [str(number) for number in range(int(match[1]), int(match[2]) + 1)]
+    else:
+        found = values.split(",")
+    if not found or len(set(found)) < len(found) or not all(re.fullmatch(r"[^:]+", word) for word in found):
+        raise UserError(f"{text}: expected JOB=first:last, such as JOB=1:4, or NAME=one,two,...")
+    return found
 
 
 @cache

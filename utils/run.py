@@ -26,9 +26,9 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Job:
     """A started job: its processes (a session of their own), its log, the GPUs it holds."""
 
-    def __init__(self, request: jobs.Request, number: int, devices: list[str] | None) -> None:
+    def __init__(self, request: jobs.Request, value: str, devices: list[str] | None) -> None:
         """Start it. `devices` None: it did not ask for any; []: it did, and there are none."""
-        self.number, self.devices, self.options = number, devices or [], request.options
+        self.value, self.devices, self.options = value, devices or [], request.options
         self.code, self.note, self.kill_at = 0, "", None
         self.process: subprocess.Popen[bytes] | None = None
         environment = dict(os.environ)
@@ -36,7 +36,7 @@ class Job:
             environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.options.num_threads))
         if devices is not None:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
-        command, path = request.command_of(number), request.log_of(number)
+        command, path = request.command_of(value), request.log_of(value)
         self.started = time.monotonic()
         self.log = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close())
         self.log.write(jobs.header(command, self.devices))
@@ -128,20 +128,20 @@ def plan(options: argparse.Namespace) -> tuple[int, list[str]]:
     devices = visible_devices()
     if not devices:
         warn("no GPU to be seen (CUDA_VISIBLE_DEVICES, nvidia-smi -L): running on the CPU")
-        return options.max_jobs_run or 1, []
+        return slots if options.num_threads else options.max_jobs_run or 1, []
     if options.gpu > len(devices):
         raise UserError(f"--gpu {options.gpu}: this machine has {len(devices)} to use")
     return min(slots, len(devices) // options.gpu), devices
 
 
-def run_jobs(request: jobs.Request, numbers: list[int], interrupts: list[int]) -> list[int]:
-    """Run the jobs `numbers`, and return those that failed. As soon as a signal stands in `interrupts`, no more are
+def run_jobs(request: jobs.Request, values: list[str], interrupts: list[int]) -> list[str]:
+    """Run the jobs `values`, and return those that failed. As soon as a signal stands in `interrupts`, no more are
     started, and those that run are ended."""
     slots, free = plan(request.options)
-    for number in numbers:  # first of all: a log from before must not pass for a result of this time
-        request.log_of(number).parent.mkdir(parents=True, exist_ok=True)
-        request.log_of(number).unlink(missing_ok=True)
-    waiting, running, failed, pause = deque(numbers), [], [], 0.001
+    for value in values:  # first of all: a log from before must not pass for a result of this time
+        request.log_of(value).parent.mkdir(parents=True, exist_ok=True)
+        request.log_of(value).unlink(missing_ok=True)
+    waiting, running, failed, pause = deque(values), [], [], 0.001
     try:
         while running or (waiting and not interrupts):
             while waiting and len(running) < slots and not interrupts:
@@ -157,7 +157,7 @@ def run_jobs(request: jobs.Request, numbers: list[int], interrupts: list[int]) -
                     job.close()
                     running.remove(job)
                     free.extend(job.devices)
-                    failed.extend([job.number] if job.code else [])
+                    failed.extend([job.value] if job.code else [])
                     pause = 0.001
             time.sleep(pause if running else 0)
             pause = min(2 * pause, 0.05)
@@ -175,19 +175,21 @@ def main() -> None:
     for number in INTERRUPTS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
             signal.signal(number, lambda number, frame: interrupts.append(number))
-    numbers = request.picked()
+    values = request.picked()
     began = time.monotonic()
-    failed = run_jobs(request, numbers, interrupts)
+    if len(values) > 1:
+        print(f"run.py: {len(values)} jobs, log is in {request.fill(request.log, '*')}", flush=True)
+    failed = run_jobs(request, values, interrupts)
     if interrupts:
         warn(f"interrupted: every job was ended, log is in {request.fill(request.log, '*')}")
         sys.exit(128 + interrupts[0])
     if failed:
-        raise UserError(request.failure(failed, len(numbers)))
-    if request.variable or not numbers:
-        before = len(request.numbers) - len(numbers)
+        raise UserError(request.failure(failed, len(values)))
+    if request.variable or not values:
+        before = len(request.values) - len(values)
         note = f" ({before} before)" if before else ""
         print(
-            f"run.py: {len(request.numbers)} / {len(request.numbers)} done{note} in {time.monotonic() - began:.0f} s, "
+            f"run.py: {len(request.values)} / {len(request.values)} done{note} in {time.monotonic() - began:.0f} s, "
             f"log is in {request.fill(request.log, '*')}"
         )
 

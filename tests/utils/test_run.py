@@ -70,7 +70,15 @@ def test_job_is_replaced_as_a_word_only():
     done = run("JOB=2:3", "log/x.JOB.log", "echo", "a.JOB.ark", "JOBS", "_JOB_", "--part=JOB/3")
     assert output_of("log/x.2.log") == ["a.2.ark JOBS _JOB_ --part=2/3"]
     assert output_of("log/x.3.log") == ["a.3.ark JOBS _JOB_ --part=3/3"]
-    assert done.stdout.startswith("run.py: 2 / 2 done in 0 s, log is in log/x.*.log")
+    first, last = done.stdout.splitlines()
+    assert first == "run.py: 2 jobs, log is in log/x.*.log"
+    assert last.startswith("run.py: 2 / 2 done in 0 s, log is in log/x.*.log")
+
+
+def test_a_variable_may_stand_for_words():
+    run("SYSTEM=vgg5,resnet18_pretrain", "exp/SYSTEM/log/x.log", "echo", "conf/SYSTEM.yaml")
+    for system in ("vgg5", "resnet18_pretrain"):
+        assert output_of(f"exp/{system}/log/x.log") == [f"conf/{system}.yaml"]
     run("Part=1:1", "Part.log", "echo", "JOB", "Part")
     assert output_of("1.log") == ["JOB 1"]
     run("b.log", "echo", "JOB")
@@ -243,7 +251,8 @@ def test_a_reader_that_goes_away_does_not_end_the_job():
         (["--pick", "some", "a.log", "true"], "--pick"),
         (["--nodes", "2", "a.log", "true"], "--nodes 2"),
         (["JOB=3:1", "a.JOB.log", "true"], "JOB=3:1"),
-        (["JOB=x", "a.JOB.log", "true"], "JOB=x"),
+        (["JOB=a,,b", "a.JOB.log", "true"], "JOB=a,,b"),
+        (["JOB=1:x", "a.JOB.log", "true"], "JOB=1:x"),
         (["JOB=1:3", "a.log", "true"], "would share the log a.log"),
         (["a.log"], "no command"),
         (["/proc/nowhere/a.log", "true"], "/proc/nowhere"),
