@@ -40,6 +40,7 @@ if run_stage 1 "Data preparation: labels, speakers, sessions, folds" "$set_dir/u
 fi
 
 if run_stage 2 "Filter-banks and VAD" "$set_dir/feats.scp" "$set_dir/frame_shift"; then
+  forget_results
   steps/make_fbank.py --config "$conf/fbank.yaml" --nj "$nj" --cmd "$train_cmd" \
     "$set_dir" "$exp/make_fbank/$corpus" "$data/fbank"
   utils/validate_data_dir.py --no-text "$set_dir"
@@ -57,8 +58,10 @@ done
 if run_stage 3 "Fine-tuning: each run on its training speakers, scored on its test speakers" "${score_files[@]}"; then
   options=(--config "$conf/finetune.yaml" --pretrained "$pretrained" --runs "$runs" --seeds "$seeds")
   for system in $systems; do # whatever is wrong with the last system shall be known before the first one trains
-    steps/finetune.py "${options[@]}" --config "$conf/systems/$system.yaml" --dry-run true "$set_dir" "$exp/$system"
+    steps/finetune.py "${options[@]}" --config "$conf/systems/$system.yaml" --dry-run true \
+      --redo "$([[ ${#_results[@]} -gt 0 ]] && echo true || echo false)" "$set_dir" "$exp/$system"
   done
+  forget_results
   # One job a system. On CPUs, two jobs of one thread do more than one of two, and a busy core holds up one of them only.
   threads=$(($(nproc) / $(wc -w <<<"$systems")))
   # shellcheck disable=SC2086 # commands and their options

@@ -245,5 +245,9 @@ def speak_all(
 
 
 def _child(*job: Any) -> None:
+    def work() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # to end at once, even inside a library's callback
+        speak(*job)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    run(lambda: speak(*job))
+    run(work)

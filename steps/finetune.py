@@ -47,6 +47,9 @@ class Training:
     lambda_ad: float = 0.5  # λ in L = L_emo + λ (L_AD⁺ + L_AD⁻)
     precision: Precision = "auto"
 
+    def __post_init__(self) -> None:
+        config.require_positive(self, "epochs", "batch")
+
 
 @dataclass
 class Config:
@@ -146,6 +149,7 @@ def main() -> None:
     )
     parser.add_argument("--runs", default="", help="runs of <data-dir>/folds, separated by spaces [all]")
     parser.add_argument("--seeds", default="0", help="seeds, separated by spaces")
+    parser.add_argument("--redo", type=bool, default=False, help="true: train runs again that are finished")
     parser.add_argument("--dry-run", type=bool, default=False, help="true: look whether all is there, and stop")
     options, settings = config.parse(parser, Config)
     partition = folds.read(options.data / "folds")
@@ -155,10 +159,17 @@ def main() -> None:
     runs = options.runs.split() or list(partition)
     if unknown := [run for run in runs if run not in partition]:
         raise cli.UserError(f"{options.data}/folds: there is no run {unknown[0]}; there are: {' '.join(partition)}")
+    tested = [speaker for run in runs for speaker in partition[run]["test"]]
+    if twice := {speaker for speaker in tested if tested.count(speaker) > 1}:
+        raise cli.UserError(f"{options.data}/folds: {min(twice)} is tested in two runs, whose scores cannot be pooled")
     if not all(seed.isdigit() for seed in options.seeds.split()):
         raise cli.UserError(f"--seeds '{options.seeds}': expected whole numbers separated by spaces")
     places = {(run, seed): options.out / f"{run}_seed{seed}" for run in runs for seed in options.seeds.split()}
-    places = {key: place for key, place in places.items() if not (place / "scores").exists()}
+    finished = [place for place in places.values() if (place / "scores").exists() and not options.redo]
+    for place in finished:
+        if config.load(Config, place / "config.yaml") != settings:
+            raise cli.UserError(f"{place}: was made with another configuration; redo the stage, or use another --exp")
+    places = {key: place for key, place in places.items() if place not in finished}
     if not places:
         print(f"{options.out}: all runs have been scored")
         return

@@ -16,6 +16,7 @@ import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from steps.frontend.fbank_options import FbankOptions
 from utils import cli, config, data_dir
@@ -31,7 +32,8 @@ class Features:
     """What is computed from the audio."""
 
     fbank: FbankOptions = field(default_factory=FbankOptions)
-    vad_mode: int = 2  # WebRTC's aggressiveness: 0 keeps most frames, 3 drops most
+    vad_mode: Literal[0, 1, 2, 3] = 2  # WebRTC's aggressiveness: 0 keeps most frames, 3 drops most
+    max_lost: float = 0.05  # share of the recordings that may be unusable
 
 
 def extract(data: Path, archives: Path, name: str, features: Features) -> None:
@@ -102,7 +104,7 @@ def settle(data: Path, max_lost: float, frame_shift: float) -> None:
         for table in MADE[:-1]:
             (data / table).unlink()
         raise cli.UserError(
-            f"{data}: more than --max-lost {max_lost:g} of the utterances cannot be used; see {data}/lost"
+            f"{data}: more than max_lost {max_lost:g} (fbank.yaml) of them cannot be used; see {data}/lost"
         )
     (data / "frame_shift").write_text(f"{frame_shift / 1000:g}\n")
     if lost:
@@ -120,7 +122,6 @@ def main() -> None:
     parser.add_argument("--nj", type=int, default=4, help="number of jobs")
     parser.add_argument("--cmd", default="utils/run.py", help="job runner")
     parser.add_argument("--name", help="what archives are called [the data dir's name]")
-    parser.add_argument("--max-lost", type=float, default=0.05, help="share of recordings that may be unusable")
     parser.add_argument(
         "--job", type=int, default=0, help="be job number so and so of the --nj (the program's own use)"
     )
@@ -137,7 +138,7 @@ def main() -> None:
         )
     else:
         extract_in_jobs(options, data_dir.split(data, options.nj), features)
-        settle(data, options.max_lost, features.fbank.frame_shift)
+        settle(data, features.max_lost, features.fbank.frame_shift)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,9 @@ class Training:
     seed: int = 0
     precision: Precision = "auto"
 
+    def __post_init__(self) -> None:
+        config.require_positive(self, "epochs", "batch", "lr", "final_lr", "heldout_every")
+
 
 @dataclass
 class Config:
@@ -77,6 +80,7 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config) -> None:
         memory["right"] = sum(speakers.get(truth[name]) == found for name, found in recognise(model, unseen).items())
         return f"held-out accuracy {memory['right'] / len(unseen):.4f}"
 
+    (out / "model.safetensors").unlink(missing_ok=True)  # all is checked: from here on the training is unfinished
     memory = fit(
         model,
         optimiser,

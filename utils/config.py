@@ -40,24 +40,39 @@ def parse(parser: ArgumentParser, config: type[T], args: Sequence[str] | None = 
     args = sys.argv[1:] if args is None else list(args)
     names = [field.name for field in fields(config)]
     try:
-        parser.set_defaults(flatten(read_files(config_files(args), config)))
+        settings = read_files(config_files(args), config)
+        fields_only(config).parse_object(settings)  # checks the values: defaults are taken as they are
+        parser.set_defaults(flatten(settings))
         options = parser.parse_args(args)
         chosen = parser.instantiate(Namespace({name: options[name] for name in names}))
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise UserError(one_line(error, option_names(parser))) from None
     return options, config(**{name: chosen[name] for name in names})
+
+
+def fields_only(config: type) -> ArgumentParser:
+    """A parser that knows the fields of `config` and nothing else."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(config)
+    return parser
 
 
 def load(config: type[T], path: Path | str) -> T:
     """`config` as `save` wrote it; keys that are not its own are left (a model's file says how it was trained too)."""
     settings = {key: value for key, value in read_yaml(path).items() if key in get_type_hints(config)}
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(config)
+    parser = fields_only(config)
     try:
         chosen = parser.instantiate(parser.parse_object(settings))
     except ArgumentError as error:
         raise UserError(f"{path}: {one_line(error, ())}") from None
     return config(**{field.name: chosen[field.name] for field in fields(config)})
+
+
+def require_positive(settings: Any, *names: str) -> None:
+    """For a dataclass's __post_init__: raise ValueError, which `parse` reports, for a field that is not above 0."""
+    for name in names:
+        if getattr(settings, name) <= 0:
+            raise ValueError(f"{name} is {getattr(settings, name)}, and must be above 0")
 
 
 def save(config: Any, path: Path | str) -> None:

@@ -8,7 +8,8 @@
 #
 # with the results that the stage has made when it is finished. Without --stage the first unfinished stage is where to
 # begin, and what follows runs too. An unfinished stage keeps what it has and goes on; a finished one that is to run is
-# redone: its results are removed first, so that it counts as unfinished until it is finished again.
+# redone: once it has checked what it was given, it calls forget_results, and counts as unfinished until it is finished
+# again. (A stage that replaces its results whole, in one moment, need not.)
 
 # shellcheck disable=SC2154 # last_stage and stop_stage: as said above
 [[ $# -eq 0 ]] || die "'$1' is no option; options begin with -- (see --help)"
@@ -49,8 +50,14 @@ run_stage() {
     stage=$number
   fi
   echo "=== $(basename -- "$0"), stage $number: $title ($(date '+%Y-%m-%d %H:%M:%S')) ==="
+  _results=()
   if $finished; then
-    _say "finished before, and redone: removing $*"
-    rm -rf -- "$@" || die "stage $number: cannot remove its results"
+    _say "finished before, and redone"
+    _results=("$@")
   fi
+}
+
+# forget_results: remove the results of the stage that runs, if it was finished before.
+forget_results() {
+  [[ ${#_results[@]} -eq 0 ]] || rm -rf -- "${_results[@]}" || die "stage $stage: cannot remove its results"
 }

@@ -27,6 +27,7 @@ if run_stage 1 "Two corpora of synthetic speech" corpora/voxceleb1 corpora/iemoc
 fi
 
 if run_stage 2 "egs/voxceleb1/run.sh" exp/voxceleb1/resnet18/model.safetensors exp/voxceleb1/resnet18/trials/result; then
+  forget_results
   ../voxceleb1/run.sh --voxceleb1 corpora/voxceleb1 --check-counts false --nj "$nj" \
     --conf conf/voxceleb1 --data data/voxceleb1 --exp exp/voxceleb1
 fi

@@ -34,6 +34,7 @@ if run_stage 1 "Data preparation: speakers, videos, trials" "$data"/{train,test}
 fi
 
 if run_stage 2 "Filter-banks and VAD" "$data"/{train,heldout,test}/{feats.scp,frame_shift}; then
+  forget_results
   for set in train heldout test; do
     steps/make_fbank.py --config "$conf/fbank.yaml" --nj "$nj" --cmd "$train_cmd" \
       "$data/$set" "$exp/make_fbank/$set" "$data/fbank"

@@ -11,6 +11,7 @@ import numpy as np
 
 from steps.evaluation.metrics import Metrics, classification_metrics
 from steps.evaluation.scores import Scores, pool, read_scores
+from utils import config
 from utils.cli import UserError
 
 PLACE = re.compile(r"(?P<run>.+)_seed(?P<seed>\d+)")
@@ -66,6 +67,11 @@ def of(scores: Scores) -> Metrics:
 def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] = ()) -> Summary:
     """Read a system's score files and condense them."""
     places = find_runs(system, runs, seeds)
+    settings = {place: config.read_yaml(place / "config.yaml") for place in places.values()}
+    if others := [place for place, own in settings.items() if own != next(iter(settings.values()))]:
+        raise UserError(
+            f"{others[0]}: was made with another configuration than {next(iter(settings))}; redo one of them"
+        )
     runs, seeds = list(dict.fromkeys(run for run, _ in places)), list(dict.fromkeys(seed for _, seed in places))
     read = {key: read_scores(place / "scores") for key, place in places.items()}
     last = {key: read_scores(place / "scores.last") for key, place in places.items()}

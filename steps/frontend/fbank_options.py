@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,13 @@ class FbankOptions:
     num_mel_bins: int = 41
     low_freq: float = 20.0  # Hz
     high_freq: float = 0.0  # Hz; 0 or below: that much under the Nyquist frequency
-    window_type: str = "hamming"  # or hanning, povey, rectangular
+    window_type: Literal["hamming", "hanning", "povey", "rectangular"] = "hamming"
     preemphasis_coefficient: float = 0.97
     snip_edges: bool = True  # frames lie wholly inside the recording
+
+    def __post_init__(self) -> None:
+        if min(self.sample_frequency, self.frame_length, self.frame_shift, self.num_mel_bins) <= 0:
+            raise ValueError("fbank: sample_frequency, frame_length, frame_shift and num_mel_bins must be above 0")
 
     @property
     def shift(self) -> int:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from utils.config import require_positive
+
 
 @dataclass
 class Input:
@@ -17,6 +19,9 @@ class Input:
     vad: bool = True  # keep speech frames only
     min_frames: int = 40  # an utterance with fewer speech frames keeps all of its frames
     crop: int = 300  # frames of a training crop: 3 s
+
+    def __post_init__(self) -> None:
+        require_positive(self, "cmn_window", "crop")
 
 
 def sliding_mean(features: np.ndarray, window: int) -> np.ndarray:

@@ -26,6 +26,10 @@ class Network:
     AD: bool = False  # attribute disentanglement at the end of the extractor
     D: int = 8  # channels between the attention's two convolutions
 
+    def __post_init__(self) -> None:
+        if min(self.width, self.D) < 1:
+            raise ValueError(f"network: width {self.width} and D {self.D} must be at least 1")
+
 
 class Output(NamedTuple):
     """What a network says of N inputs."""

@@ -44,7 +44,7 @@ def load_model(model: nn.Module, path: Path, part: str = "") -> None:
     """Read weights into `model`; with `part`, only those of the file that stand under that name, into the sub-module
     of that name. Raises UserError where the file is missing or does not fit, naming the first tensor that does not."""
     if not path.is_file():
-        raise UserError(f"{path}: no such model")
+        raise UserError(f"{path}: no such model; --pretrained names the folder of one, and --speakers makes one")
     try:
         weights = load_file(path)
     except SafetensorError as error:

@@ -152,12 +152,29 @@ def test_runs_and_seeds_are_trained_once(emotional, system, tmp_path, type_in):
         (["--training.pretrained", "true"], "no such model"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: no such configuration file"),
         (["--network.extractor", "lstm"], "network.extractor"),
+        (["--network.width", "0"], "width 0"),
+        (["--training.batch", "0"], "batch is 0"),
     ],
 )
 def test_wrong_options_end_in_one_line(emotional, system, tmp_path, type_in, words, message):
     done = type_in("steps/finetune.py", "--config", system, *words, emotional, tmp_path / "sys", code=1)
     assert len(done.stderr.splitlines()) == 1 and message in done.stderr
     assert not (tmp_path / "sys").exists()
+
+
+@pytest.mark.parametrize("line", ["input: {cmn: foo}", "training: {epochs: three}", "training: {epochs: 0}"])
+def test_a_value_in_a_file_is_checked_like_one_in_the_command_line(emotional, system, tmp_path, type_in, line):
+    system.write_text(f"{line}\n")
+    done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
+    assert len(done.stderr.splitlines()) == 1 and line.split()[1].strip("{:") in done.stderr
+
+
+def test_finished_runs_of_another_configuration_are_not_taken_for_these(emotional, system, tmp_path, type_in):
+    words = ["steps/finetune.py", "--config", system, "--runs", "r1", emotional, tmp_path / "sys"]
+    type_in(*words)
+    system.write_text("parent: base\ntraining: {batch: 4}\n")
+    assert "another configuration" in type_in(*words, code=1).stderr
+    assert "run 1 of 1" in type_in(*words[:-2], "--redo", "true", *words[-2:]).stdout
 
 
 def test_an_unknown_key_is_named_with_the_nearest(emotional, system, tmp_path, type_in):

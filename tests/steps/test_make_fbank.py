@@ -61,7 +61,7 @@ def test_unusable_recordings_are_counted_named_and_left_out(corpus, tmp_path, ty
     (tmp_path / "wav/s0_0.wav").write_bytes(b"")
     soundfile.write(tmp_path / "wav/s1_1.wav", np.zeros(RATE), RATE)
     soundfile.write(tmp_path / "wav/s2_2.wav", np.stack([speech(1)] * 2, axis=1), RATE)
-    done = type_in("steps/make_fbank.py", "--nj", "2", "--max-lost", "0.2", corpus)
+    done = type_in("steps/make_fbank.py", "--nj", "2", "--max_lost", "0.2", corpus)
     assert (
         "2 of 12 utterances left out (" in done.stderr and "1 empty file" in done.stderr and "1 silent" in done.stderr
     )
@@ -73,7 +73,7 @@ def test_unusable_recordings_are_counted_named_and_left_out(corpus, tmp_path, ty
 def test_too_many_of_them_stop_the_work(corpus, tmp_path, type_in):
     (tmp_path / "wav/s0_0.wav").unlink()
     done = type_in("steps/make_fbank.py", corpus, code=1)
-    assert "more than --max-lost 0.05" in done.stderr and not (corpus / "feats.scp").exists()
+    assert "more than max_lost 0.05" in done.stderr and not (corpus / "feats.scp").exists()
     assert len(read_table(corpus / "utt2spk")) == 12
 
 

@@ -100,6 +100,7 @@ def system(tmp_path):
     for run, seed, right, wrong in (("r1", 0, 8, 2), ("r2", 0, 1, 1), ("r1", 1, 6, 4), ("r2", 1, 2, 0)):
         for name in ("scores", "scores.last"):
             write(tmp_path / f"sys/{run}_seed{seed}/{name}", right, wrong, speaker=run)
+        (tmp_path / f"sys/{run}_seed{seed}/config.yaml").write_text("epochs: 50\n")
     return tmp_path / "sys"
 
 
@@ -110,6 +111,12 @@ def test_pooled_figures_and_figures_over_folds_differ_as_they_must(system):
     assert found.pooled_sd.wa == pytest.approx(100 * np.std([9 / 12, 8 / 12], ddof=1))
     assert found.folds.wa == pytest.approx(100 * ((0.8 + 0.6) / 2 + (0.5 + 1) / 2) / 2)
     assert found.folds_sd.wa == pytest.approx(100 * np.std([0.7, 0.75], ddof=1))
+
+
+def test_runs_of_different_configurations_are_not_pooled(system):
+    (system / "r2_seed1/config.yaml").write_text("epochs: 3\n")
+    with pytest.raises(UserError, match="r2_seed1: was made with another configuration"):
+        summarise(system)
 
 
 def test_a_run_that_another_seed_has_is_missed_by_name(system):
