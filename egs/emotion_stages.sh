@@ -33,6 +33,8 @@ if [[ -n $speakers ]]; then # goes on from where it was; when it is finished, it
   pretrained=$exp/speakers/resnet18
 fi
 set_dir=$data/$corpus
+read -ra names <<<"$systems"
+[[ ${#names[@]} -gt 0 ]] || die "--systems is empty: name files under $conf/systems"
 
 if run_stage 1 "Data preparation: labels, speakers, sessions, folds" "$set_dir/utt2spk"; then
   [[ -n ${!corpus} ]] || die "--$corpus DIR is needed: the folder of the corpus (or set ${corpus^^}; see path.sh)"
@@ -49,7 +51,7 @@ fi
 # Every run of every system with every seed leaves its own score file.
 [[ -n $runs || ! -e $set_dir/folds ]] || runs=$(cut -d' ' -f1 "$set_dir/folds" | uniq | paste -sd' ')
 score_files=()
-for system in $systems; do
+for system in "${names[@]}"; do
   for run in $runs; do
     for seed in $seeds; do score_files+=("$exp/$system/${run}_seed$seed/scores"); done
   done
@@ -57,15 +59,16 @@ done
 
 if run_stage 3 "Fine-tuning: each run on its training speakers, scored on its test speakers" "${score_files[@]}"; then
   options=(--config "$conf/finetune.yaml" --pretrained "$pretrained" --runs "$runs" --seeds "$seeds")
-  for system in $systems; do # whatever is wrong with the last system shall be known before the first one trains
+  for system in "${names[@]}"; do # whatever is wrong with the last system shall be known before the first one trains
     steps/finetune.py "${options[@]}" --config "$conf/systems/$system.yaml" --dry-run true \
-      --redo "$([[ ${#_results[@]} -gt 0 ]] && echo true || echo false)" "$set_dir" "$exp/$system"
+      --redo "$redo" "$set_dir" "$exp/$system"
   done
   forget_results
   # One job a system. On CPUs, two jobs of one thread do more than one of two, and a busy core holds up one of them only.
-  threads=$(($(nproc) / $(wc -w <<<"$systems")))
-  # shellcheck disable=SC2086 # commands and their options
-  $cuda_cmd --num-threads $((threads > 0 ? threads : 1)) SYSTEM="$(tr -s ' ' , <<<$systems)" "$exp/SYSTEM/log/finetune.log" \
+  threads=$(($(nproc) / ${#names[@]}))
+  # shellcheck disable=SC2086 # a command and its options
+  $cuda_cmd --num-threads $((threads > 0 ? threads : 1)) SYSTEM="$(IFS=, && echo "${names[*]}")" \
+    "$exp/SYSTEM/log/finetune.log" \
     steps/finetune.py "${options[@]}" --config "$conf/systems/SYSTEM.yaml" "$set_dir" "$exp/SYSTEM"
 fi
 

@@ -9,7 +9,7 @@
 # with the results that the stage has made when it is finished. Without --stage the first unfinished stage is where to
 # begin, and what follows runs too. An unfinished stage keeps what it has and goes on; a finished one that is to run is
 # redone: once it has checked what it was given, it calls forget_results, and counts as unfinished until it is finished
-# again. (A stage that replaces its results whole, in one moment, need not.)
+# again. (A stage that replaces its results whole, in one moment, need not.) $redo tells it whether it was finished.
 
 # shellcheck disable=SC2154 # last_stage and stop_stage: as said above
 [[ $# -eq 0 ]] || die "'$1' is no option; options begin with -- (see --help)"
@@ -50,6 +50,8 @@ run_stage() {
     stage=$number
   fi
   echo "=== $(basename -- "$0"), stage $number: $title ($(date '+%Y-%m-%d %H:%M:%S')) ==="
+  # shellcheck disable=SC2034 # for the stage to look at
+  redo=$finished
   _results=()
   if $finished; then
     _say "finished before, and redone"
