@@ -82,12 +82,13 @@ def report(title: str, summaries: Sequence[Summary], published: Mapping[str, Any
     best = max(other.pooled.wa for other in summaries)
     interval = 1.96 * math.sqrt(best * (100 - best) / len(one.utterances))  # binomial
     seeds = f"{len(one.seeds)} seeds" if len(one.seeds) > 1 else "1 seed"
+    runs = f"{len(one.runs)} runs" if len(one.runs) > 1 else "1 run"
     lines = [
         f"# {title}",
         "",
         *table(summaries, published),
         "",
-        f"{len(one.utterances)} utterances of {one.speakers} speakers, tested in {len(one.runs)} runs with {seeds}. In "
+        f"{len(one.utterances)} utterances of {one.speakers} speakers, tested in {runs} with {seeds}. In "
         + "percent: wF1 (weighted F1), UA (mean recall) and WA (accuracy) of the pooled predictions for all test "
         + "speakers, mean ± sd over seeds; the mean ± sd of wF1 over runs; wF1 of the last epoch instead of the one "
         + "selected on the validation speakers. On so many utterances the 95 % interval of a WA is "
