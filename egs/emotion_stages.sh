@@ -42,7 +42,6 @@ if run_stage 1 "Data preparation: labels, speakers, sessions, folds" "$set_dir/u
 fi
 
 if run_stage 2 "Filter-banks and VAD" "$set_dir/feats.scp" "$set_dir/frame_shift"; then
-  forget_results
   steps/make_fbank.py --config "$conf/fbank.yaml" --nj "$nj" --cmd "$train_cmd" \
     "$set_dir" "$exp/make_fbank/$corpus" "$data/fbank"
   utils/validate_data_dir.py --no-text "$set_dir"

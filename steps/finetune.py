@@ -41,9 +41,8 @@ class Training:
     batch: int = 128  # crops a step
     classifier_lr: float = 0.01
     extractor_lr: float = 1e-3
-    milestones: list[int] = field(
-        default_factory=lambda: [21, 31, 41]
-    )  # both rates fall to a tenth as these epochs start
+    # Both rates fall to a tenth as these epochs start.
+    milestones: list[int] = field(default_factory=lambda: [21, 31, 41])
     lambda_ad: float = 0.5  # λ in L = L_emo + λ (L_AD⁺ + L_AD⁻)
     precision: Precision = "auto"
 

@@ -137,6 +137,8 @@ def main() -> None:
             data / f"split{options.nj}" / str(options.job), options.archives, f"{options.name}.{options.job}", features
         )
     else:
+        for table in [*MADE, "frame_shift"]:  # the archives that an old table points into are about to be replaced
+            (data / table).unlink(missing_ok=True)
         extract_in_jobs(options, data_dir.split(data, options.nj), features)
         settle(data, features.max_lost, features.fbank.frame_shift)
 

@@ -24,6 +24,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager:
     """The context in which convolutions run in bfloat16, where `precision` asks for it or, "auto", the machine has it.
-    On two cores with AVX512-BF16 and channels-last layout a step then takes under a third of float32's time."""
+    With channels-last layout, a ResNet18 step of 64 crops on two cores with AVX512-BF16 was then 2.7 to 4.1 times as
+    fast as in float32 and the default layout, over four pairs."""
     wanted = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)

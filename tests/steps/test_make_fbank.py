@@ -92,3 +92,10 @@ def test_a_pickle_in_an_archive_is_not_read(tmp_path):
     (tmp_path / "a.ark").write_bytes(b"x PKLcos\nsystem\n(S'touch owned'\ntR.")
     with pytest.raises(UserError, match="no Kaldi matrix"):
         read_array(f"{tmp_path}/a.ark:2")
+
+
+def test_a_call_that_is_refused_loses_no_features(corpus, type_in):
+    type_in("steps/make_fbank.py", corpus)
+    type_in("steps/make_fbank.py", "--nj", "0", corpus, code=1)
+    type_in("steps/make_fbank.py", "--vad_mode", "9", corpus, code=1)
+    assert len(read_table(corpus / "feats.scp")) == 12 and (corpus / "frame_shift").exists()
