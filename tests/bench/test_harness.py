@@ -36,6 +36,6 @@ def test_a_peer_that_does_not_import_is_absent_and_the_page_says_why_and_what_wa
 
 def test_a_command_is_measured_and_its_failure_is_not_a_time():
     usage = harness.spawn([sys.executable, "-c", "b'x' * 100_000_000"])
-    assert usage.memory > 100e6 and 0 < usage.cpu and 0 < usage.wall
+    assert usage.memory > 100e6 and min(usage.cpu, usage.wall) > 0
     with pytest.raises(Exception, match="exit status 3"):
         harness.spawn([sys.executable, "-c", "raise SystemExit(3)"])
