@@ -1,4 +1,15 @@
-"""What every job runner has in common: its command line, the format of its logs, and what it says of a failure."""
+"""What every job runner has in common: its command line, the format of its logs, what it tells its jobs, and what it
+says of a failure.
+
+A job that starts several processes does so by `torchrun PROGRAM ...`, with no options of torchrun's own: every job
+finds in its environment what torchrun would be told by them (`launch_environment`), whatever runs it:
+
+  PET_NNODES          machines of this job (--nodes)           PET_MASTER_ADDR   where the first of them is reached
+  PET_NODE_RANK       which of them this is, from 0            PET_MASTER_PORT   and by which port
+  PET_NPROC_PER_NODE  processes on each: its GPUs (--gpu), or one
+
+On every machine of a job its command is started once. A machine without the GPUs that were asked for starts as many
+processes on the CPU, and one that ends with another code than 0 takes the job down."""
 
 from __future__ import annotations
 
@@ -6,15 +17,18 @@ import argparse
 import platform
 import re
 import shlex
+import signal
+import socket
 import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-from utils.cli import UserError
+from utils.cli import UserError, warn
 
 TAIL = 20  # lines of a failed job's log that come to the terminal
 SUCCESS = b"# Ended (code 0) at "
@@ -27,6 +41,8 @@ host, start, git revision and command, then the output, then
 '# Accounting: time=T threads=N' and '# Ended (code N) at ...'. Exit status: 0 when every job ended with code 0; 1 when
 one did not, with the end of the first failing log; 130 or 143 when interrupted, after ending every job."""
 
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -37,6 +53,7 @@ class Request:
     values: list[str]  # what it stands for, job by job: numbers or words
     log: str  # as typed: the variable is still in it
     command: list[str]  # likewise
+    queue_options: list[str]  # what else was given, for the queue
 
     def fill(self, text: str, value: str) -> str:
         """`text` with `value` for the variable, where it stands as a word."""
@@ -52,18 +69,35 @@ class Request:
         """The values of the jobs to run: all, or with --pick failed those whose log does not end with code 0."""
         return [v for v in self.values if self.options.pick == "all" or not succeeded(self.log_of(v))]
 
-    def failure(self, failed: Sequence[str], total: int) -> str:
-        """What is said when the jobs `failed` of `total` failed: where the logs are, and the end of the first one."""
-        path = self.log_of(failed[0])
-        return "\n".join(
-            [f"{len(failed)} / {total} failed, log is in {self.fill(self.log, '*')}", f"==> {path} <==", *tail(path)]
-        )
+    def make_room(self, values: Sequence[str]) -> None:
+        """Remove the logs of the jobs `values`, before any starts: one from before must not pass for one of this
+        time."""
+        for value in values:
+            self.log_of(value).parent.mkdir(parents=True, exist_ok=True)
+            self.log_of(value).unlink(missing_ok=True)
+
+    @property
+    def logs(self) -> str:
+        """Where all logs are, in a form that a shell understands."""
+        return self.fill(self.log, "*")
+
+    def failure(self, failed: Mapping[str, str], total: int) -> str:
+        """What is said when `failed` (and why, where more is known than an exit code) of `total` jobs failed: where
+        the logs are, which failed for a reason of its own, and the end of the first one's log."""
+        lines = [f"{len(failed)} / {total} failed, log is in {self.logs}"]
+        for reason in sorted(set(failed.values()) - {""}):
+            which = " ".join(value for value in self.values if failed.get(value) == reason)
+            lines.append(f"{self.variable} {which}: {reason}" if self.variable else reason)
+        path = self.log_of(next(value for value in self.values if value in failed))
+        return "\n".join([*lines, f"==> {path} <==", *tail(path)])
 
 
 class Parser(argparse.ArgumentParser):
-    """The options every runner takes. A runner may add its own, as long as each takes a value."""
+    """The options every runner takes. A runner may add its own, as long as each takes a value. Where it has a queue
+    behind it, options that are not known go there; `flags` are those of the queue's that take no value."""
 
-    def __init__(self, description: str) -> None:
+    def __init__(self, description: str, queue: bool = False, flags: Sequence[str] = ()) -> None:
+        self.queue, self.flags = queue, flags
         usage = "%(prog)s [--option value ...] [JOB=1:n] LOG COMMAND ..."
         raw = argparse.RawDescriptionHelpFormatter
         super().__init__(usage=usage, description=description, epilog=EPILOG, formatter_class=raw, allow_abbrev=False)
@@ -80,13 +114,15 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> Request:
         """Take a command line apart. Raises UserError for whatever is wrong with it."""
-        rest, options, variable, values = list(words), [], "", ["1"]
+        rest, options, others, variable, values = list(words), [], [], "", ["1"]
         while rest:
             if rest[0].startswith("-"):
                 option = rest.pop(0)
-                options.append(option)
-                if "=" not in option and option not in ("-h", "--help"):
-                    options.extend(rest[:1])
+                known = option.partition("=")[0] in self._option_string_actions
+                kind = others if self.queue and not known else options
+                kind.append(option)
+                if "=" not in option and option not in ("-h", "--help", *self.flags):
+                    kind.extend(rest[:1])
                     del rest[:1]
             elif match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", rest[0], re.ASCII):
                 variable, values = match[1], job_values(rest.pop(0))
@@ -95,7 +131,7 @@ class Parser(argparse.ArgumentParser):
         namespace = self.parse_args(options)
         if len(rest) < 2:
             self.error("no log and command given" if not rest else f"no command given after the log {rest[0]}")
-        request = Request(namespace, variable, values, rest[0], rest[1:])
+        request = Request(namespace, variable, values, rest[0], rest[1:], others)
         if len(values) > 1 and request.log_of(values[0]) == request.log_of(values[-1]):
             self.error(f"{len(values)} jobs would share the log {rest[0]}: put {variable} into its name")
         return request
@@ -144,6 +180,48 @@ def job_values(text: str) -> list[str]:
     return found
 
 
+def run_all(parser: Parser, run_jobs: Callable[[Request, list[str], list[int]], dict[str, str]]) -> None:
+    """A runner's whole course. `run_jobs(request, values, interrupts)` runs the jobs `values` and returns those that
+    failed, each with the reason where it is not just its exit code; once a signal stands in `interrupts`, it ends
+    every job and returns."""
+    request = parser.parse(sys.argv[1:])
+    interrupts: list[int] = []
+    for number in INTERRUPTS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+            signal.signal(number, lambda number, frame: interrupts.append(number))
+    values, began = request.picked(), time.monotonic()
+    name = Path(sys.argv[0]).name
+    if len(values) > 1:
+        print(f"{name}: {len(values)} jobs, log is in {request.logs}", flush=True)
+    failed = run_jobs(request, values, interrupts)
+    if interrupts:
+        warn(f"interrupted: every job was ended, log is in {request.logs}")
+        sys.exit(128 + interrupts[0])
+    if failed:
+        raise UserError(request.failure(failed, len(values)))
+    if request.variable or not values:
+        before = len(request.values) - len(values)
+        note = f" ({before} before)" if before else ""
+        print(
+            f"{name}: {len(request.values)} / {len(request.values)} done{note} in {time.monotonic() - began:.0f} s, "
+            f"log is in {request.logs}"
+        )
+
+
+def launch_environment(request: argparse.Namespace, rank: int, address: str, port: int) -> dict[str, str]:
+    """What torchrun is told (see above): this is machine `rank` of those that the options `request` ask for, and the
+    first of them is reached at `address`, `port`."""
+    found = {"NNODES": request.nodes, "NODE_RANK": rank, "NPROC_PER_NODE": max(1, request.gpu)}
+    found |= {"MASTER_ADDR": address, "MASTER_PORT": port}
+    return {f"PET_{name}": str(value) for name, value in found.items()}
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 @cache
 def revision() -> str:
     """Short hash of the commit this code is at, with -dirty where a file differs from it; unknown outside git."""
@@ -162,11 +240,13 @@ def now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def header(command: Sequence[str], devices: Sequence[str] = ()) -> bytes:
-    """The beginning of a log. `devices` are the GPUs that the job was handed."""
-    host = platform.node() + (f", GPU {','.join(devices)}" if devices else "")
-    lines = f"# Host: {host}\n# Started at {now()}\n# Git revision: {revision()}\n# Command: {shlex.join(command)}\n"
-    return lines.encode(errors="surrogateescape")
+def header(command: Sequence[str], where: str = "", devices: Sequence[str] = (), code: str = "") -> bytes:
+    """The beginning of a log: `where` on this host the job is, the GPUs it was handed, and the git revision `code`,
+    where it is not to be looked up."""
+    host = platform.node() + where + (f", GPU {','.join(devices)}" if devices else "")
+    lines = [f"Host: {host}", f"Started at {now()}", f"Git revision: {code or revision()}"]
+    text = "".join(f"# {line}\n" for line in [*lines, f"Command: {shlex.join(command)}"])
+    return text.encode(errors="surrogateescape")
 
 
 def footer(code: int, duration: float, threads: int, note: str = "") -> bytes:

@@ -2,44 +2,88 @@
 """Run a command on this machine: once, or n jobs at a time, each with its own log.
 
 --max-jobs-run defaults to the CPUs divided by --num-threads. With --gpu N each running job is handed N devices of its
-own (CUDA_VISIBLE_DEVICES) and waits until they are free; a machine without a GPU runs such jobs on the CPU, one after
-another. --mem is not enforced here. What a job leaves running when it ends is ended with it."""
+own (CUDA_VISIBLE_DEVICES) and waits until they are free; with --jobs-per-gpu M, M jobs share a device, as one small
+network leaves most of it idle. A machine without a GPU runs such jobs on the CPU: those of an array side by side, of
+one thread each, and a single one with all cores. --mem is not enforced here. What a job leaves running when it ends is
+ended with it, and all jobs end with this program, even when it is killed."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
+from contextlib import suppress
+from pathlib import Path
 
 from utils import jobs
 from utils.cli import UserError, run, warn
 
 GRACE = 5.0  # seconds between asking a job to end and killing it
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+MARK = "RUN_PY_JOBS"  # the variable by which the processes of a job are known, whatever session they are in
+
+
+def processes(mark: str) -> list[int]:
+    """Those that bear `mark` (none where there is no /proc)."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in environment.read_bytes():
+                found.append(int(environment.parent.name))
+        except OSError:  # another user's, or just gone
+            continue
+    return found
+
+
+def guard(mark: str) -> int:
+    """Start a process that kills whatever bears `mark` as soon as this one has ended, however it did: it waits for the
+    end of a pipe that nobody but this process holds, and which is returned. (Linux's parent-death signal would reach a
+    job, but none of the processes that the job started.)"""
+    reading, writing = os.pipe()
+    if os.fork():
+        os.close(reading)
+        return writing
+    os.setsid()  # out of reach of what a terminal sends
+    for number in jobs.INTERRUPTS:
+        signal.signal(number, signal.SIG_IGN)
+    os.dup2(reading, 0)
+    os.close(writing)
+    os.closerange(1, 1024)  # whoever reads this program's output shall not have to wait for the guard
+    while os.read(0, 1):
+        pass
+    while left := processes(mark):
+        for process in left:
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+    os._exit(0)
 
 
 class Job:
     """A started job: its processes (a session of their own), its log, the GPUs it holds."""
 
-    def __init__(self, request: jobs.Request, value: str, devices: list[str] | None) -> None:
-        """Start it. `devices` None: it did not ask for any; []: it did, and there are none."""
+    def __init__(self, request: jobs.Request, value: str, mark: str, threads: int, devices: list[str] | None) -> None:
+        """Start it. `threads` 0: as many as it likes; `devices` None: it did not ask for any; []: it did, and there
+        are none."""
         self.value, self.devices, self.options = value, devices or [], request.options
+        self.mark, self.threads = mark, threads
         self.code, self.note, self.kill_at = 0, "", None
         self.process: subprocess.Popen[bytes] | None = None
-        environment = dict(os.environ)
-        if self.options.num_threads:
-            environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.options.num_threads))
+        environment = os.environ | jobs.launch_environment(self.options, 0, "127.0.0.1", jobs.free_port())
+        environment[MARK] = os.environ.get(MARK, "") + mark  # that of a run.py around this one stays legible
+        if threads:
+            environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         if devices is not None:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
         command, path = request.command_of(value), request.log_of(value)
         self.started = time.monotonic()
         self.log = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close())
-        self.log.write(jobs.header(command, self.devices))
+        self.log.write(jobs.header(command, devices=self.devices))
         self.output = open(path, "rb")  # noqa: SIM115
         self.output.seek(0, os.SEEK_END)
         try:
@@ -57,11 +101,16 @@ class Job:
 
     def signal(self, number: int) -> bool:
         """Send a signal (0: none) to all processes of the job; whether there were any."""
-        try:
+        found = False
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return False
-        return True
+            found = True
+        for process in processes(self.mark):
+            with suppress(ProcessLookupError, PermissionError):
+                if os.getpgid(process) != self.process.pid:  # it was not reached just now
+                    os.kill(process, number)
+                found = True
+        return found
 
     def end(self, code: int, note: str) -> None:
         """Ask all processes of the job to end; `code` and `note` go into the log."""
@@ -98,7 +147,7 @@ class Job:
 
     def close(self) -> None:
         duration = time.monotonic() - self.started
-        self.log.write(jobs.footer(self.code, duration, self.options.num_threads or 1, self.note))
+        self.log.write(jobs.footer(self.code, duration, self.threads or 1, self.note))
         self.log.close()
         self.output.close()
 
@@ -120,33 +169,40 @@ def cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def plan(options: argparse.Namespace) -> tuple[int, list[str]]:
-    """How many jobs may run at once, and the GPUs they share."""
-    slots = options.max_jobs_run or max(1, cpus() // (options.num_threads or 1))
+def plan(request: jobs.Request) -> tuple[int, int, list[str]]:
+    """How many jobs may run at once, the threads of each (0: as many as it likes), and the GPUs they share."""
+    options, threads = request.options, request.options.num_threads or 0
+    if options.nodes > 1:
+        raise UserError(f"--nodes {options.nodes}: there is one machine here; name a cluster in cmd.sh")
+    slots = options.max_jobs_run or max(1, cpus() // (threads or 1))
     if not options.gpu:
-        return slots, []
+        return slots, threads, []
     devices = visible_devices()
     if not devices:
         warn("no GPU to be seen (CUDA_VISIBLE_DEVICES, nvidia-smi -L): running on the CPU")
-        return slots if options.num_threads else options.max_jobs_run or 1, []
+        # However many jobs there are, each has as many threads: their number can show in the last bit of a result.
+        return (slots, threads or 1, []) if request.variable else (1, threads, [])
     if options.gpu > len(devices):
         raise UserError(f"--gpu {options.gpu}: this machine has {len(devices)} to use")
-    return min(slots, len(devices) // options.gpu), devices
+    if options.gpu > 1 and options.jobs_per_gpu > 1:
+        raise UserError(f"--jobs-per-gpu {options.jobs_per_gpu} is for jobs of one GPU, and these have {options.gpu}")
+    shares = devices * options.jobs_per_gpu
+    return min(slots, len(shares) // options.gpu), threads, shares
 
 
-def run_jobs(request: jobs.Request, values: list[str], interrupts: list[int]) -> list[str]:
-    """Run the jobs `values`, and return those that failed. As soon as a signal stands in `interrupts`, no more are
-    started, and those that run are ended."""
-    slots, free = plan(request.options)
-    for value in values:  # first of all: a log from before must not pass for a result of this time
-        request.log_of(value).parent.mkdir(parents=True, exist_ok=True)
-        request.log_of(value).unlink(missing_ok=True)
-    waiting, running, failed, pause = deque(values), [], [], 0.001
+def run_jobs(request: jobs.Request, values: list[str], interrupts: list[int]) -> dict[str, str]:
+    """Run the jobs `values`, and return those that failed (see jobs.run_all)."""
+    slots, threads, free = plan(request)
+    request.make_room(values)
+    waiting, running, failed, pause = deque(enumerate(values)), [], {}, 0.001
+    mark = f"<{secrets.token_hex(8)}-"
+    end_of_guard = guard(mark)
     try:
         while running or (waiting and not interrupts):
             while waiting and len(running) < slots and not interrupts:
                 own = [free.pop(0) for _ in range(request.options.gpu)] if free else []
-                running.append(Job(request, waiting.popleft(), own if request.options.gpu else None))
+                number, value = waiting.popleft()
+                running.append(Job(request, value, f"{mark}{number}>", threads, own if request.options.gpu else None))
             for job in list(running):
                 ended = job.gone()
                 if interrupts and not ended:
@@ -157,41 +213,22 @@ def run_jobs(request: jobs.Request, values: list[str], interrupts: list[int]) ->
                     job.close()
                     running.remove(job)
                     free.extend(job.devices)
-                    failed.extend([job.value] if job.code else [])
+                    if job.code:
+                        failed[job.value] = job.note
                     pause = 0.001
             time.sleep(pause if running else 0)
             pause = min(2 * pause, 0.05)
     finally:  # nothing is left here, unless this program itself could not go on (a full disk)
         for job in running:
             job.signal(signal.SIGKILL)
-    return sorted(failed)
+        os.close(end_of_guard)
+    return failed
 
 
 def main() -> None:
-    request = jobs.Parser(__doc__).parse(sys.argv[1:])
-    if request.options.nodes > 1:
-        raise UserError(f"--nodes {request.options.nodes}: there is one machine here; name a cluster in cmd.sh")
-    interrupts: list[int] = []
-    for number in INTERRUPTS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
-            signal.signal(number, lambda number, frame: interrupts.append(number))
-    values = request.picked()
-    began = time.monotonic()
-    if len(values) > 1:
-        print(f"run.py: {len(values)} jobs, log is in {request.fill(request.log, '*')}", flush=True)
-    failed = run_jobs(request, values, interrupts)
-    if interrupts:
-        warn(f"interrupted: every job was ended, log is in {request.fill(request.log, '*')}")
-        sys.exit(128 + interrupts[0])
-    if failed:
-        raise UserError(request.failure(failed, len(values)))
-    if request.variable or not values:
-        before = len(request.values) - len(values)
-        note = f" ({before} before)" if before else ""
-        print(
-            f"run.py: {len(request.values)} / {len(request.values)} done{note} in {time.monotonic() - began:.0f} s, "
-            f"log is in {request.fill(request.log, '*')}"
-        )
+    parser = jobs.Parser(__doc__)
+    parser.add_argument("--jobs-per-gpu", type=jobs.positive, default=1, metavar="M", help="jobs that share a GPU")
+    jobs.run_all(parser, run_jobs)
 
 
 if __name__ == "__main__":

@@ -96,6 +96,13 @@ def test_a_failure_names_the_first_failing_log_and_shows_its_end():
     lines = done.stderr.splitlines()
     assert lines[0] == "run.py: 2 / 4 failed, log is in log/x.*.log"
     assert lines[1] == "==> log/x.3.log <=="
+    assert run("JOB=1:3", "log/y.JOB.log", "bash", "-c", "[ JOB = 1 ] || kill -9 $$", code=1).stderr.splitlines()[
+        :3
+    ] == [
+        "run.py: 2 / 3 failed, log is in log/y.*.log",
+        "JOB 2 3: Ended by signal 9, Killed (out of memory?)",
+        "==> log/y.2.log <==",
+    ]
     assert "this is 3" in lines
     assert "130" in lines
     assert "105" not in lines
@@ -186,6 +193,34 @@ def test_without_a_gpu_the_job_runs_on_the_cpu(monkeypatch):
     assert output_of("x.2.log") == ["[]"]
 
 
+def test_jobs_of_an_array_that_find_no_gpu_have_one_thread_each_however_many_they_are(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    for n in (1, 3):
+        run("--gpu", "1", f"JOB=1:{n}", "x.JOB.log", "bash", "-c", "echo $OMP_NUM_THREADS")
+        assert output_of(f"x.{n}.log") == ["1"]
+    run("--gpu", "1", "a.log", "bash", "-c", "echo [$OMP_NUM_THREADS]")
+    assert output_of("a.log") == ["[]"]
+
+
+def test_jobs_may_share_a_gpu(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    script = "touch on.JOB; until [ -e on.1 -a -e on.2 -a -e on.3 -a -e on.4 ]; do sleep 0.02; done; "
+    options = ["--gpu", "1", "--jobs-per-gpu", "2", "--max-jobs-run", "9"]
+    run(*options, "JOB=1:4", "x.JOB.log", "bash", "-c", f"{script} echo $CUDA_VISIBLE_DEVICES")
+    assert sorted(output_of(f"x.{n}.log")[0] for n in range(1, 5)) == ["4", "4", "6", "6"]
+    assert "for jobs of one GPU" in run("--jobs-per-gpu", "2", "--gpu", "2", "a.log", "true", code=1).stderr
+
+
+def test_a_job_knows_what_torchrun_would_be_told(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    script = "echo $PET_NNODES $PET_NODE_RANK $PET_NPROC_PER_NODE $PET_MASTER_ADDR; echo $PET_MASTER_PORT"
+    run("--gpu", "2", "a.log", "bash", "-c", script)
+    words, port = output_of("a.log")
+    assert words == "1 0 2 127.0.0.1" and 1024 < int(port) < 65536
+    run("b.log", "bash", "-c", script)
+    assert output_of("b.log")[0] == "1 0 1 127.0.0.1"
+
+
 def test_a_time_limit_ends_the_job():
     run("--time", "0:1", "a.log", "sleep", "60", code=1)
     assert "# Time limit of 1 s reached\n" in Path("a.log").read_text()
@@ -195,6 +230,28 @@ def test_a_time_limit_ends_the_job():
 def test_what_a_job_leaves_running_ends_with_it():
     run("a.log", "bash", "-c", "sleep 60 & echo $!")
     assert not alive(output_of("a.log")[0])
+
+
+def test_what_a_job_moves_out_of_its_session_ends_with_it_too():
+    run(
+        "a.log",
+        "bash",
+        "-c",
+        "setsid bash -c 'echo $$; exec sleep 60' & until grep -q ^[0-9] a.log; do sleep 0.01; done",
+    )
+    assert not alive(output_of("a.log")[0])
+
+
+def test_jobs_do_not_outlive_a_runner_that_is_killed():
+    script = "sleep 60 & echo $! > child; setsid sleep 60 & echo $! > stranger; echo $$ > job; wait"
+    runner = subprocess.Popen([*RUN, "a.log", "bash", "-c", script], start_new_session=True, stdout=subprocess.PIPE)
+    wait_for(lambda: Path("job").exists() and Path("job").read_text())
+    os.killpg(runner.pid, signal.SIGKILL)
+    assert runner.wait(60) == -signal.SIGKILL
+    for name in ("job", "child", "stranger"):
+        wait_for(lambda name=name: not alive(Path(name).read_text().strip()), timeout=10)
+    assert runner.stdout.read() == b"", "nobody who reads the runner's output waits for more"
+    assert "# Ended" not in Path("a.log").read_text()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
