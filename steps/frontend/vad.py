@@ -20,10 +20,12 @@ def speech_frames(signal: np.ndarray, num_frames: int, options: FbankOptions, mo
     """
     detector = webrtcvad.Vad(mode)
     block = options.sample_frequency * BLOCK // 1000
-    pcm = np.clip(np.rint(signal), -32768, 32767).astype(np.int16)
+    if signal.dtype != np.int16:
+        signal = np.clip(np.rint(signal), -32768, 32767).astype(np.int16)
+    pcm, size = signal.tobytes(), 2 * block
     decisions = [
-        detector.is_speech(pcm[start : start + block].tobytes(), options.sample_frequency)
-        for start in range(0, len(pcm) - block + 1, block)
+        detector.is_speech(pcm[start : start + size], options.sample_frequency, block)
+        for start in range(0, len(pcm) - size + 1, size)
     ]
     voiced = np.concatenate([[0], np.cumsum(decisions)])  # voiced[k]: speech among the first k blocks
     first_sample = 0 if options.snip_edges else options.shift // 2 - options.length // 2

@@ -21,7 +21,7 @@ def read(path):
 def test_samples_are_on_the_scale_of_16_bit_integers(tmp_path, suffix):
     soundfile.write(tmp_path / f"a.{suffix}", tone(), RATE)
     signal, changes = read(tmp_path / f"a.{suffix}")
-    assert changes == [] and signal.dtype == np.float32 and len(signal) == RATE
+    assert changes == [] and signal.dtype == (np.float32 if suffix == "ogg" else np.int16) and len(signal) == RATE
     assert np.abs(signal).max() == pytest.approx(0.3 * 32768, rel=0.05)
 
 
@@ -31,6 +31,15 @@ def test_stereo_is_mixed_down_and_another_rate_resampled(tmp_path):
     assert changes == ["mixed down", "resampled"]
     assert len(signal) == pytest.approx(RATE, abs=2)
     np.testing.assert_allclose(signal[2000:-2000], 32768 * tone()[2000 : len(signal) - 2000] / 2, atol=30)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_how_samples_are_stored_does_not_show(tmp_path, subtype):
+    samples = np.random.default_rng(0).integers(-30000, 30000, RATE).astype(np.int16)
+    soundfile.write(tmp_path / "a.wav", samples / 32768, RATE, subtype=subtype)
+    soundfile.write(tmp_path / "b.wav", np.stack([samples, samples], axis=1) / 32768, RATE, subtype=subtype)
+    np.testing.assert_array_equal(read(tmp_path / "a.wav")[0], samples)
+    np.testing.assert_array_equal(read(tmp_path / "b.wav")[0], samples)
 
 
 def damaged(tmp_path, kind):

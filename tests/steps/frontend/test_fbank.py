@@ -55,11 +55,26 @@ def test_quiet_and_loud_speech_agree_too():
         )
 
 
+def test_digital_silence_on_a_constant_offset_is_as_silent_as_kaldis():
+    signal = np.full(16000, 9000, np.int16)
+    signal[8000:] += np.random.default_rng(0).integers(-1, 2, 8000).astype(np.int16)
+    ours = Fbank()(torch.from_numpy(signal)).numpy()
+    np.testing.assert_allclose(ours, reference(signal.astype(np.float32), FbankOptions()), atol=1e-3, rtol=0)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_computes_the_same():
+    signal = torch.from_numpy(np.random.default_rng(0).normal(0, 3000, 33333).astype(np.float32))
+    torch.testing.assert_close(Fbank().cuda()(signal.cuda()).cpu(), Fbank()(signal), atol=1e-3, rtol=0)
+
+
 def test_a_recording_shorter_than_a_window_has_no_frames():
     assert Fbank()(torch.zeros(639)).shape == (0, 41)
 
 
 def test_long_recordings_are_computed_piece_by_piece_to_the_same_end():
     signal = torch.from_numpy(np.random.default_rng(0).normal(0, 3000, 160 * 5000).astype(np.float32))
-    whole, tail = Fbank()(signal), Fbank()(signal[160 * 4090 :])
+    fbank = Fbank()
+    whole, tail = fbank(signal), fbank(signal[160 * 4090 :])
     assert torch.allclose(whole[4090:], tail, atol=1e-4)
+    assert torch.equal(whole, fbank(signal))  # what one call leaves behind, the next does not see
