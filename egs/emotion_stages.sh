@@ -72,6 +72,5 @@ if run_stage 3 "Fine-tuning: each run on its training speakers, scored on its te
 fi
 
 if run_stage 4 "Results"; then
-  steps/score.py --systems "$systems" --runs "$runs" --seeds "$seeds" --published "$conf/published.yaml" \
-    --title "Emotion on $corpus" "$exp"
+  steps/score.py --systems "$systems" --runs "$runs" --seeds "$seeds" --conf "$conf" --title "Emotion on $corpus" "$exp"
 fi

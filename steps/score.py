@@ -2,9 +2,10 @@
 """Results of emotion systems, from their score files: exp/<system>/result and a table of all.
 
   steps/score.py [options] <exp-dir>
-  steps/score.py --systems "resnet18 vgg5" --published conf/published.yaml exp
+  steps/score.py --systems "resnet18 vgg5" --conf conf exp
 
-The table goes to <exp-dir>/RESULTS.md and to the terminal.
+Tables, intervals, comparisons and findings go to <exp-dir>/RESULTS.md, the main table to the terminal as well. Which
+systems are compared with which stands in <conf>/systems.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from steps.evaluation.report import report
-from steps.evaluation.summary import Summary, summarise
-from utils import cli, config
+from steps.evaluation import tables
+from steps.evaluation.evidence import gather
+from steps.evaluation.findings import findings
+from steps.evaluation.markdown import lay_out, report
+from steps.evaluation.summary import Summary
+from utils import cli
 from utils.files import whole
 
 
 def result_line(summary: Summary, place: Path) -> str:
     """The line that a Kaldi user greps for."""
-    figures = " ".join(f"%{name.upper()} {value:.2f}" for name, value in summary.pooled._asdict().items())
+    figures = " ".join(f"%{name.upper()} {getattr(summary.pooled, name):.2f}" for name in ("wf1", "ua", "wa"))
     seeds = f"mean of {len(summary.seeds)} seeds" if len(summary.seeds) > 1 else "1 seed"
-    return f"{figures} [ {len(summary.utterances)} utterances, {summary.speakers} speakers, {seeds} ] {place}\n"
+    return f"{figures} [ {len(summary.utterances)} utterances, {len(summary.speakers)} speakers, {seeds} ] {place}\n"
 
 
 def main() -> None:
@@ -31,23 +35,19 @@ def main() -> None:
     parser.add_argument("--systems", default="", help="systems, in the table's order, separated by spaces [all]")
     parser.add_argument("--runs", default="", help="runs to score [all]")
     parser.add_argument("--seeds", default="", help="seeds to score [all]")
-    parser.add_argument("--published", type=Path, help="YAML file of published wF1 by system; may be absent")
+    parser.add_argument("--conf", type=Path, default=Path("conf"), help="folder of systems/ and published.yaml [conf]")
     parser.add_argument("--title", default="Results", help="heading of the table")
     options = parser.parse_args()
-    found = sorted({path.parent.parent.name for path in options.exp.glob("*/*_seed*/scores")})
-    systems = options.systems.split() or found
-    if not systems:
-        raise cli.UserError(f"{options.exp}: there are no scored systems here")
     runs, seeds = options.runs.split(), [int(seed) for seed in options.seeds.split()]
-    summaries = [summarise(options.exp / system, runs, seeds) for system in systems]
-    for one in summaries:
+    evidence = gather(options.exp, options.conf, options.title, options.systems.split(), runs, seeds)
+    for one in evidence.summaries:
         with whole(options.exp / one.name / "result") as temporary:
             temporary.write_text(result_line(one, options.exp / one.name))
-    published = config.read_yaml(options.published) if options.published and options.published.exists() else {}
-    text = report(options.title, summaries, published)
     with whole(options.exp / "RESULTS.md") as temporary:
-        temporary.write_text(text)
-    print(text, end="")
+        temporary.write_text(report(evidence))
+    table = tables.results(evidence.summaries, evidence.published)
+    print("\n".join([f"# {options.title}", "", *lay_out(table), "", table.note, "", *findings(evidence)]))
+    print(f"\nAll tables: {options.exp}/RESULTS.md")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from steps.evaluation.metrics import Metrics, classification_metrics
+from steps.evaluation.metrics import Metrics, classification_metrics, confusion
 from steps.evaluation.scores import Scores, pool, read_scores
 from utils import config
 from utils.cli import UserError
@@ -24,15 +24,44 @@ class Summary:
     name: str
     runs: list[str]
     seeds: list[int]
-    places: list[Path]  # the folders of the runs, in the order of seeds and runs
-    utterances: list[str]  # the test utterances of all runs
-    speakers: int
-    labels: np.ndarray  # (N,) of the pooled test utterances
+    places: dict[tuple[str, int], Path]  # (run, seed) → its folder, in the order of seeds and runs
+    scores: dict[tuple[str, int], Scores]  # of the test speakers
+    together: list[Scores]  # of each seed, all runs' scores pooled
     pooled: Metrics  # all test utterances of a seed together, mean over seeds
     pooled_sd: Metrics  # over seeds
-    folds: Metrics  # each run by itself (mean over its seeds), mean over runs
+    by_run: list[Metrics]  # each run by itself, mean over its seeds
+    folds: Metrics  # mean of by_run
     folds_sd: Metrics  # over runs
     last: Metrics  # pooled, with each run's last epoch instead of the selected one
+
+    @property
+    def classes(self) -> list[str]:
+        return self.together[0].classes
+
+    @property
+    def utterances(self) -> list[str]:
+        """The test utterances of all runs."""
+        return self.together[0].utterances
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) of the pooled test utterances."""
+        return self.together[0].labels
+
+    @property
+    def speakers(self) -> list[str]:
+        return sorted(set(self.together[0].speakers))
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(speakers, seeds, classes, classes) confusion matrices: what intervals and tests over speakers rest on."""
+        return np.array([[confusion_of(scores, who) for scores in self.together] for who in self.speakers])
+
+
+def confusion_of(scores: Scores, speaker: str) -> np.ndarray:
+    """(classes, classes) of one speaker's utterances."""
+    mine = np.array(scores.speakers) == speaker
+    return confusion(scores.labels[mine], scores.decisions[mine], len(scores.classes))
 
 
 def find_runs(system: Path, runs: Collection[str] = (), seeds: Collection[int] = ()) -> dict[tuple[str, int], Path]:
@@ -49,6 +78,15 @@ def find_runs(system: Path, runs: Collection[str] = (), seeds: Collection[int] =
     if missing or not found:
         raise UserError(f"{system}: no scores of {', '.join(missing) or 'any run'}; train it to the end first")
     return {(run, seed): found[run, seed] for seed in seeds for run in runs}
+
+
+def complete_seeds(system: Path, runs: Collection[str]) -> list[int]:
+    """The seeds with which all of `runs` are finished."""
+    found = [match for path in system.glob("*_seed*/scores") if (match := PLACE.fullmatch(path.parent.name))]
+    of_seed: dict[int, set[str]] = {}
+    for match in found:
+        of_seed.setdefault(int(match["seed"]), set()).add(match["run"])
+    return sorted(seed for seed, finished in of_seed.items() if finished >= set(runs))
 
 
 def over(rows: list[Metrics], function: str) -> Metrics:
@@ -75,20 +113,21 @@ def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] =
     runs, seeds = list(dict.fromkeys(run for run, _ in places)), list(dict.fromkeys(seed for _, seed in places))
     read = {key: read_scores(place / "scores") for key, place in places.items()}
     last = {key: read_scores(place / "scores.last") for key, place in places.items()}
-    together = {seed: pool([read[run, seed] for run in runs]) for seed in seeds}
-    by_seed = [of(scores) for scores in together.values()]
+    together = [pool([read[run, seed] for run in runs]) for seed in seeds]
+    if any(scores.utterances != together[0].utterances for scores in together):
+        raise UserError(f"{system}: its seeds were not scored on the same utterances")
+    by_seed = [of(scores) for scores in together]
     by_run = [over([of(read[run, seed]) for seed in seeds], "mean") for run in runs]
-    first = together[seeds[0]]
     return Summary(
         name=system.name,
         runs=runs,
         seeds=seeds,
-        places=list(places.values()),
-        utterances=first.utterances,
-        speakers=len(set(first.speakers)),
-        labels=first.labels,
+        places=places,
+        scores=read,
+        together=together,
         pooled=over(by_seed, "mean"),
         pooled_sd=over(by_seed, "sd"),
+        by_run=by_run,
         folds=over(by_run, "mean"),
         folds_sd=over(by_run, "sd"),
         last=over([of(pool([last[run, seed] for run in runs])) for seed in seeds], "mean"),

@@ -1,6 +1,7 @@
 """steps/score.py and steps/publish.py: tables out of score files."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -24,6 +25,10 @@ def corpus(tmp_path):
                 write_scores(place / name, CLASSES, posteriors, dict.fromkeys(names, run), labels)
             (place / "config.yaml").write_text(f"network: {{width: 4, AD: {str(system == 'good').lower()}}}\n")
             (place / "environment.yaml").write_text(ENVIRONMENT.format(system))
+    (tmp_path / "egs/toy/conf/systems").mkdir(parents=True)
+    (tmp_path / "egs/toy/conf/systems/poor.yaml").write_text("{}\n")
+    (tmp_path / "egs/toy/conf/systems/good.yaml").write_text("parent: poor\n")
+    (tmp_path / "egs/toy/conf/published.yaml").write_text("good: 68.19\n")
     return tmp_path / "egs/toy"
 
 
@@ -36,19 +41,16 @@ def rows(text):
 
 
 def test_the_table_holds_what_the_scores_say(corpus, tmp_path, type_in):
-    (tmp_path / "published.yaml").write_text("good: 68.19\n")
-    done = type_in(
-        "steps/score.py", "--systems", "poor good", "--published", tmp_path / "published.yaml", corpus / "exp"
-    )
+    done = type_in("steps/score.py", "--systems", "poor good", "--conf", corpus / "conf", corpus / "exp")
     found = rows(done.stdout)
     assert list(found) == ["system", "---", "majority class", "poor", "good"]
-    assert found["good"][2] == "90.00" and found["good"][-1] == "68.19" and found["poor"][-1] == "–"
+    assert found["good"][3] == "90.00" and found["good"][-1] == "68.19" and found["poor"][-1] == "–"
     # ang: 3 of 5 found, none too many, F1 0.75; hap: 2 of 5, F1 4/7; weighted alike
-    assert found["poor"][1:3] == ["50.00", "50.00"] and found["poor"][3] == "66.07 ± 0.00"
+    assert found["poor"][2:4] == ["50.00", "50.00"] and found["poor"][5] == "66.07 ± 0.00"
     assert found["majority class"][0] == "33.33"
-    assert "- All: width 4" in done.stdout and "- good: AD True" in done.stdout
-    assert "all runs together: 6 minutes" in done.stdout and "steps/finetune.py good" in done.stdout
-    assert (corpus / "exp/RESULTS.md").read_text() == done.stdout
+    text = (corpus / "exp/RESULTS.md").read_text()
+    assert rows(text)["good"] and "- All: width 4" in text and "- good: AD True" in text
+    assert "all runs together: 6 minutes" in text and "# good\nsteps/finetune.py good\n" in text
     line = (corpus / "exp/good/result").read_text()
     assert re.match(r"%WF1 9\d\.\d\d %UA 90\.00 %WA 90\.00 \[ 20 utterances, 2 speakers, 1 seed \] .*exp/good\n", line)
 
@@ -66,7 +68,26 @@ def test_published_results_are_kept_and_the_tables_written(corpus, tmp_path, typ
     for _ in range(2):  # a second time changes nothing
         type_in("steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md")
         assert len(list((corpus / "results").glob("*/*/scores"))) == 4
-        assert rows((tmp_path / "RESULTS.md").read_text())["good"][2] == "90.00"
+        text = (tmp_path / "RESULTS.md").read_text()
+        assert "| good | poor | ablations | +2" in text and "# poor\nsteps/finetune.py poor\n" in text
         readme = (tmp_path / "README.md").read_text()
         assert readme.startswith("before\n") and readme.endswith("after\n") and "stale" not in readme
-        assert rows(readme)["poor"][2] == "50.00"
+        assert rows(readme)["poor"][2] == "50.00" and rows(readme)["good"][2] == "90.00"
+
+
+def test_what_is_not_finished_is_named_and_what_leaks_is_kept_apart(corpus, tmp_path, type_in):
+    (corpus / "exp/poor/r2_seed0/scores").unlink()
+    for run in ("r1", "r2"):
+        shutil.copytree(corpus / f"exp/good/{run}_seed0", corpus / f"exp/leak_random/good/{run}_seed0")
+    type_in("steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md")
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "poor (1 runs finished, no seed with all of 2)" in text and "| poor |" not in text
+    assert "| good, random folds | 9" in text and "| leak_random" not in text
+    error = type_in("steps/score.py", "--systems", "leak_random", corpus / "exp", code=1).stderr
+    assert "leaking folds make no results" in error
+    assert (
+        "no run of this system"
+        in type_in(
+            "steps/publish.py", "--systems", "gone", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md", code=1
+        ).stderr
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import classification_report
 
-from steps.evaluation.metrics import classification_metrics, majority
+from steps.evaluation.metrics import classification_metrics, confusion, majority, of_confusions, per_class
 from steps.evaluation.scores import pool, read_scores, write_scores
 from steps.evaluation.summary import find_runs, summarise
 from steps.evaluation.verification import eer, min_dcf
@@ -19,12 +19,29 @@ def test_metrics_are_scikit_learns():
     assert found.wf1 == pytest.approx(100 * report["weighted avg"]["f1-score"])
     assert found.ua == pytest.approx(100 * report["macro avg"]["recall"])
     assert found.wa == pytest.approx(100 * report["accuracy"])
+    assert found.mf1 == pytest.approx(100 * report["macro avg"]["f1-score"])
+    for name, one in enumerate(per_class(labels, decisions, 4)):
+        expected = report[str(name)]
+        assert one == pytest.approx(
+            (100 * expected["precision"], 100 * expected["recall"], 100 * expected["f1-score"], expected["support"])
+        )
+
+
+def test_figures_of_confusion_matrices_are_those_of_the_decisions():
+    rng = np.random.default_rng(1)
+    cases = [rng.integers(0, 4, (2, 60)) for _ in range(20)]
+    cases[0][0][cases[0][0] == 3] = 0  # a class that does not occur, yet is decided for
+    cases[1][1][:] = 2  # one class for all
+    counts = np.array([confusion(labels, decisions, 4) for labels, decisions in cases]).reshape(4, 5, 4, 4)
+    found = np.array(of_confusions(counts)).reshape(4, 20).T
+    assert found == pytest.approx(np.array([classification_metrics(*case) for case in cases]))
 
 
 def test_metrics_by_hand():
     # class 0: precision 2/3, recall 2/3; class 1: precision 1/2, recall 1/2
     found = classification_metrics(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 0]))
-    assert found == pytest.approx((100 * (3 * 2 / 3 + 2 * 1 / 2) / 5, 100 * (2 / 3 + 1 / 2) / 2, 60))
+    mean = 100 * (2 / 3 + 1 / 2) / 2
+    assert found == pytest.approx((100 * (3 * 2 / 3 + 2 * 1 / 2) / 5, mean, 60, mean))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +123,7 @@ def system(tmp_path):
 
 def test_pooled_figures_and_figures_over_folds_differ_as_they_must(system):
     found = summarise(system)
-    assert (found.runs, found.seeds, len(found.utterances), found.speakers) == (["r1", "r2"], [0, 1], 12, 2)
+    assert (found.runs, found.seeds, len(found.utterances), found.speakers) == (["r1", "r2"], [0, 1], 12, ["r1", "r2"])
     assert found.pooled.wa == pytest.approx(100 * (9 / 12 + 8 / 12) / 2)
     assert found.pooled_sd.wa == pytest.approx(100 * np.std([9 / 12, 8 / 12], ddof=1))
     assert found.folds.wa == pytest.approx(100 * ((0.8 + 0.6) / 2 + (0.5 + 1) / 2) / 2)

@@ -1,0 +1,113 @@
+"""All that the results of one corpus rest on, gathered from its folder of systems and its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from steps.evaluation.families import comparisons
+from steps.evaluation.metrics import Metrics
+from steps.evaluation.probe_files import Means, means
+from steps.evaluation.scores import pool, read_scores
+from steps.evaluation.significance import Comparison
+from steps.evaluation.summary import PLACE, Summary, complete_seeds, of, over, summarise
+from utils import config
+from utils.cli import UserError
+
+PRETRAINED = "pretrained"  # the folder of what is known of the pre-trained extractor before any fine-tuning
+LEAK = "leak_"  # folders of systems under leaking folds; what is in them never enters a table of results
+
+
+@dataclass
+class Evidence:
+    """Of one corpus."""
+
+    title: str
+    summaries: list[Summary]
+    published: dict[str, float]
+    comparisons: list[Comparison]
+    probes: dict[str, Means]  # system → means over its runs, the pre-trained network's first
+    leaking: dict[str, list[Summary]] = field(default_factory=dict)  # kind → systems
+    oracle: dict[str, Metrics] = field(default_factory=dict)  # system → with the epoch that is best on test
+    unfinished: list[str] = field(default_factory=list)  # systems left out
+
+
+def scored(folder: Path) -> list[str]:
+    """The systems in `folder` that have scores."""
+    return sorted({path.parent.parent.name for path in folder.glob("*/*_seed*/scores")})
+
+
+def find_systems(folder: Path, order: Sequence[str] = ()) -> list[str]:
+    """The same, those of `order` first. Raises UserError where there is none."""
+    found = scored(folder)
+    if not found:
+        raise UserError(f"{folder}: there are no scored systems here")
+    return [name for name in order if name in found] + [name for name in found if name not in order]
+
+
+def oracle(one: Summary) -> Metrics | None:
+    """The pooled figures with each run's test-best epoch, where training kept those scores."""
+    paths = {key: place / "scores.oracle" for key, place in one.places.items()}
+    if not all(path.is_file() for path in paths.values()):
+        return None
+    return over([of(pool([read_scores(paths[run, seed]) for run in one.runs])) for seed in one.seeds], "mean")
+
+
+def complete(folder: Path, systems: Sequence[str]) -> tuple[list[Summary], list[str]]:
+    """Of systems that may still be in training: those with a seed in which every run of the folder is finished, and
+    what is to be said of the others."""
+    matches = [PLACE.fullmatch(path.parent.name) for name in systems for path in folder.glob(f"{name}/*_seed*/scores")]
+    runs = sorted({match["run"] for match in matches if match})
+    summaries, unfinished = [], []
+    for name in systems:
+        if seeds := complete_seeds(folder / name, runs):
+            summaries.append(summarise(folder / name, runs, seeds))
+        else:
+            done = len(list(folder.glob(f"{name}/*_seed*/scores")))
+            unfinished.append(f"{name} ({done} runs finished, no seed with all of {len(runs)})")
+    return summaries, unfinished
+
+
+def gather(
+    folder: Path,
+    conf: Path,
+    title: str,
+    systems: Sequence[str] = (),
+    runs: Collection[str] = (),
+    seeds: Collection[int] = (),
+    growing: bool = False,
+) -> Evidence:
+    """Read the score and probe files of `systems` [all] under `folder`; conf: the folder of the configuration. With
+    `growing`, systems that are not finished are left out by name. Raises UserError where systems were not scored on the
+    same utterances, or where one is named that was made under leaking folds."""
+    systems = list(systems) or find_systems(folder)
+    if bad := [name for name in systems if name.startswith(LEAK)]:
+        raise UserError(f"{folder / bad[0]}: leaking folds make no results; the leak table shows them by itself")
+    unfinished: list[str] = []
+    if growing:
+        summaries, unfinished = complete(folder, systems)
+    else:
+        summaries = [summarise(folder / name, runs, seeds) for name in systems]
+    if not summaries:
+        raise UserError(f"{folder}: no system is finished: {'; '.join(unfinished)}")
+    if any(other.utterances != summaries[0].utterances for other in summaries):
+        raise UserError(f"{title}: the systems were not scored on the same utterances; name --runs that all have")
+    places = {one.name: one.places for one in summaries}
+    pretrained = {(run, 0): folder / PRETRAINED / f"{run}_seed0" for run in summaries[0].runs}
+    probes = {name: means(found) for name, found in {PRETRAINED: pretrained, **places}.items()}
+    leaking = {}
+    for place in sorted(folder.glob(f"{LEAK}*")):
+        if found := complete(place, scored(place))[0]:
+            leaking[f"{place.name.removeprefix(LEAK).replace('_', ' ')} folds"] = found
+    published = conf / "published.yaml"
+    return Evidence(
+        title=title,
+        summaries=summaries,
+        published=config.read_yaml(published) if published.is_file() else {},
+        comparisons=comparisons(summaries, conf),
+        probes={name: found for name, found in probes.items() if found},
+        leaking=leaking,
+        oracle={one.name: found for one in summaries if (found := oracle(one))},
+        unfinished=unfinished,
+    )

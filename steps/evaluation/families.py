@@ -1,0 +1,43 @@
+"""Which systems are compared with which, said beforehand: by the groups and the parents under conf/systems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from steps.evaluation.significance import Comparison, compare, correct
+from steps.evaluation.summary import Summary
+from utils import config
+
+PLANNED = ("resnet18_pretrain_ad", "resnet18_pretrain")  # the one planned comparison: AD against pre-train alone
+TABLE2 = ("resnet18", "resnet18_pretrain", "resnet18_pretrain_ad", "vgg5", "vgg5_ad")
+TITLES = {"planned": "planned", "table2": "Table 2", "ablation": "ablations", "related": "related methods"}
+
+
+def parents(conf: Path) -> dict[str, str]:
+    """system → the system that it names as its parent, of the files under <conf>/systems."""
+    files = sorted((conf / "systems").glob("*.yaml"))
+    return {path.stem: own["parent"] for path in files if "parent" in (own := config.read_yaml(path))}
+
+
+def families(conf: Path) -> dict[str, list[str]]:
+    """table2, ablation, related → their systems. What no group names belongs to the ablations."""
+    listed = {"table2": list(TABLE2), "ablation": [], "related": []}
+    known = {system for group in listed.values() for system in group}
+    listed["ablation"] += [path.stem for path in sorted((conf / "systems").glob("*.yaml")) if path.stem not in known]
+    return listed
+
+
+def comparisons(summaries: Sequence[Summary], conf: Path) -> list[Comparison]:
+    """Each system against its parent, which is the one thing that its file changes, where both were scored; Holm's
+    correction within each family, of which the planned comparison is none."""
+    by_name, parent_of = {one.name: one for one in summaries}, parents(conf)
+    planned = [compare(by_name[PLANNED[0]], by_name[PLANNED[1]], "planned")] if set(PLANNED) <= by_name.keys() else []
+    result = planned
+    for family, systems in families(conf).items():
+        pairs = [(name, parent_of.get(name, "")) for name in systems]
+        pairs = [pair for pair in pairs if pair != PLANNED and by_name.keys() >= set(pair)]
+        found = [compare(by_name[name], by_name[parent], family) for name, parent in pairs]
+        correct(found)
+        result = [*result, *found]
+    return result
