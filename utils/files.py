@@ -2,27 +2,95 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import os
+import platform
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+STRAY = 3600.0  # seconds for which a temporary file of another host has lain untouched when it counts as left behind
 
 
 @contextmanager
 def whole(path: Path | str) -> Iterator[Path]:
     """`with whole("a/feats.scp") as temporary:` — write to `temporary` (a file, or a folder that you make); it becomes
-    `path` when the block ends, replacing what was there, and vanishes when the block fails."""
+    `path` when the block ends, replacing what was there, and vanishes when the block fails. The file is on the disk
+    before it bears the name, so that not even a power cut leaves half of it there. An OSError of the block that does
+    not say which file it is about, as a full disk's, is given this one's name."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
+    remove_strays(path)
+    temporary = path.with_name(f".{path.name}.tmp-{platform.node()}-{os.getpid()}")
+    before = temporary.with_name(f"{temporary.name}.before")
     try:
         yield temporary
-        if temporary.is_dir() and path.is_dir():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        if temporary.is_file():
+            to_disk(temporary)
+        elif path.is_dir():  # aside first: a folder that is being removed is not whole
+            path.rename(before)
+        temporary.replace(path)
+        to_disk(path.parent)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
+        remove(temporary)
+        remove(before)
+
+
+def to_disk(path: Path) -> None:
+    """Have the system write a file's content, or a folder's names, to the disk now."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot, for a folder
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def remove_strays(path: Path) -> None:
+    """Remove what killed programs left while they wrote `path`: temporary files of processes that this host no longer
+    has, and old ones of other hosts."""
+    for stray in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
+        host, _, process = stray.name.removesuffix(".before").rpartition(".tmp-")[2].rpartition("-")
+        if host == platform.node():
+            left = not process.isdigit() or int(process) == os.getpid() or not alive(int(process))
         else:
-            temporary.unlink(missing_ok=True)
+            left = time.time() - modified(stray) > STRAY
+        if left:
+            remove(stray)
+
+
+def modified(path: Path) -> float:
+    """When a file was last written to; now, where it has gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def alive(process: int) -> bool:
+    """Whether this host has such a process."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder; nothing is said where there is none or it cannot be done."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):  # of a file system that has gone or may only be read, whoever writes to it is told
+        path.unlink(missing_ok=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from utils.cli import UserError
@@ -15,9 +16,25 @@ from utils.files import whole
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors, numbers, strings and containers of them."""
+    """Write tensors, numbers, strings and containers of them. The checkpoint that is there is replaced in one moment,
+    once all of its successor is on the disk."""
+    content = io.BytesIO()
+    torch.save(state, content)  # to a file, it would not say that the disk is full
     with whole(path) as temporary:
-        torch.save(state, temporary)
+        temporary.write_bytes(content.getbuffer())
+
+
+def random_states(device: torch.device) -> dict[str, torch.Tensor]:
+    """The states of torch's own generators, on the CPU and on `device`."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else states
+
+
+def set_random_states(states: dict[str, torch.Tensor], device: torch.device) -> None:
+    """What `random_states` returned; of another kind of device's, nothing is taken."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
 
 
 def load_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
@@ -37,7 +54,7 @@ def load_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None
 def save_model(model: nn.Module, path: Path) -> None:
     """Write a network's weights as safetensors."""
     with whole(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
+        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}))
 
 
 def load_model(model: nn.Module, path: Path, part: str = "") -> None:

@@ -63,7 +63,7 @@ def test_an_interrupted_run_goes_on_to_the_bit_identical_end(emotional, finish, 
         train(emotional, tmp_path / "cut")
     assert {path.name for path in (tmp_path / "cut").iterdir()} == {"checkpoint.pt"}
     train(emotional, tmp_path / "cut")
-    assert "going on after epoch 2" in capsys.readouterr().out
+    assert "going on in epoch 3, behind step 4 of 4" in capsys.readouterr().out
     for name in ("scores", "scores.valid", "scores.last", "model.safetensors"):
         assert (tmp_path / "cut" / name).read_bytes() == (finish / name).read_bytes()
 
