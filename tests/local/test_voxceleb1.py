@@ -216,6 +216,35 @@ def test_anything_else_ends_in_one_line(tmp_path):
         assert "expected " in done.stderr.splitlines()[-1] and not (tmp_path / "data").exists()
 
 
+@pytest.fixture
+def full(tmp_path, monkeypatch):
+    """VoxCeleb1's 1251 speakers, with a tenth of its utterances (a file system takes minutes for all), empty and 5 a
+    video."""
+    monkeypatch.setattr(voxceleb1, "COUNTS", {"dev": (1211, 14864), "test": (40, 487)})
+    root = tmp_path / "VoxCeleb1"
+    for part, (speakers, utterances) in voxceleb1.COUNTS.items():
+        ids = [f"id{n}" for n in range(10001, 11252) if (10270 <= n < 10310) == (part == "test")]
+        for number, name in enumerate(ids):
+            links: list[Path] = []  # of one empty file a speaker
+            for at in range(utterances // speakers + (number < utterances % speakers)):
+                path = root / f"{part}/wav/{name}/v{at // 5:02}-_aA9/{at % 5 + 1:05}.wav"
+                if at % 5 == 0:
+                    path.parent.mkdir(parents=True)
+                os.link(links[0], path) if links else path.touch()
+                links.append(path)
+    return root
+
+
+def test_all_1251_speakers(prepare, full):
+    data = prepare(full, check="true")
+    parts = {part: read_table(data / part / "utt2spk") for part in ("train", "heldout", "test")}
+    assert len(parts["train"]) + len(parts["heldout"]) == 14864 and len(parts["test"]) == 487
+    assert [len(set(table.values())) for table in parts.values()] == [1211, 1211, 40]
+    (full / "dev/wav/id11251/v00-_aA9/00001.wav").unlink()
+    with pytest.raises(UserError, match="dev has 1211 speakers and 14863 utterances, VoxCeleb1's has 1211 and 14864"):
+        prepare(full, check="true")
+
+
 @pytest.mark.skipif(not (CORPORA / "speakers").is_dir(), reason=f"no speakers in {CORPORA} (set CORPORA)")
 def test_a_corpus_of_this_layout(prepare):
     data = prepare(CORPORA / "speakers")
