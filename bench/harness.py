@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.files import whole
-from utils.jobs import revision
+from utils.job_log import revision
 
 RESULTS = Path(__file__).resolve().parent / "results"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

@@ -15,6 +15,7 @@ data=$here/data                        # folder for data dirs and features
 exp=$here/exp                          # folder for models and scores
 check_counts=true                      # refuse a corpus that is not the published release
 nj=$(nproc)                            # jobs of feature extraction
+train_nj=$(nproc)                      # jobs that systems, runs and seeds are dealt over
 stage=                                 # first stage; empty: the first unfinished one
 stop_stage=4                           # last stage
 . "$here/utils/parse_options.sh"
@@ -57,18 +58,10 @@ for system in "${names[@]}"; do
 done
 
 if run_stage 3 "Fine-tuning: each run on its training speakers, scored on its test speakers" "${score_files[@]}"; then
-  options=(--config "$conf/finetune.yaml" --pretrained "$pretrained" --runs "$runs" --seeds "$seeds")
-  for system in "${names[@]}"; do # whatever is wrong with the last system shall be known before the first one trains
-    steps/finetune.py "${options[@]}" --config "$conf/systems/$system.yaml" --dry-run true \
-      --redo "$redo" "$set_dir" "$exp/$system"
-  done
-  forget_results
-  # One job a system. On CPUs, two jobs of one thread do more than one of two, and a busy core holds up one of them only.
-  threads=$(($(nproc) / ${#names[@]}))
-  # shellcheck disable=SC2086 # a command and its options
-  $cuda_cmd --num-threads $((threads > 0 ? threads : 1)) SYSTEM="$(IFS=, && echo "${names[*]}")" \
-    "$exp/SYSTEM/log/finetune.log" \
-    steps/finetune.py "${options[@]}" --config "$conf/systems/SYSTEM.yaml" "$set_dir" "$exp/SYSTEM"
+  # One array of jobs, each with its share of what is not finished; a cluster does the whole table at once.
+  steps/finetune.py --config "$conf/finetune.yaml" --systems-dir "$conf/systems" --systems "$systems" \
+    --pretrained "$pretrained" --runs "$runs" --seeds "$seeds" --redo "$redo" --nj "$train_nj" --cmd "$cuda_cmd" \
+    "$set_dir" "$exp"
 fi
 
 if run_stage 4 "Results"; then

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Train one emotion system on a list of runs and score the speakers that each run left out.
+"""Train emotion systems on a list of runs and score the speakers that each run left out.
 
   steps/finetune.py [options] <data-dir> <exp-dir>
   steps/finetune.py --config conf/finetune.yaml --config conf/systems/resnet18_pretrain_ad.yaml \\
     --pretrained ../voxceleb1/exp/resnet18 --runs "Ses01F Ses01M" --seeds "0 1" data/iemocap exp/resnet18_pretrain_ad
+  steps/finetune.py --config conf/finetune.yaml --systems "vgg5 vgg5_ad" --nj 8 --cmd "$cuda_cmd" data/iemocap exp
+
+The last one trains several systems, of conf/systems/<system>.yaml into <exp-dir>/<system>, as one array of jobs; each
+job has a share of what is not finished yet (<exp-dir>/log/finetune.<job>.list).
 
 <exp-dir>/<run>_seed<k>/ gets config.yaml, environment.yaml, model.safetensors (of the epoch that is best on the
 validation speakers), scores (test), scores.valid, and scores.last (test, last epoch). Runs whose scores are there are
@@ -12,6 +16,7 @@ left as they are; an interrupted run goes on from its last epoch.
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,7 +34,8 @@ from steps.training.checkpoint import load_model, save_model
 from steps.training.device import Precision, pick_device
 from steps.training.loop import fit
 from steps.training.provenance import save_environment
-from utils import cli, config, data_dir, folds
+from steps.training.tasks import Task, deal, read_tasks, write_tasks
+from utils import cli, config, data_dir, folds, jobs
 
 
 @dataclass
@@ -139,48 +145,91 @@ def train_run(
     )
 
 
-def main() -> None:
+def arguments() -> config.ArgumentParser:
     parser = config.arguments(Config, __doc__)
     parser.add_argument("data", type=Path, help="data dir with feats.scp, utt2emo and folds")
-    parser.add_argument("out", type=Path, help="folder of the system")
-    parser.add_argument(
-        "--pretrained", default="", help="folder of a pre-trained model, for systems that start from one"
-    )
+    parser.add_argument("out", type=Path, help="folder of the system; with --systems, of their folders")
+    parser.add_argument("--systems", default="", help="systems, separated by spaces")
+    parser.add_argument("--systems-dir", type=Path, default=Path("conf/systems"), help="where their YAML files are")
+    parser.add_argument("--pretrained", default="", help="folder of a pre-trained model, for those that start from one")
     parser.add_argument("--runs", default="", help="runs of <data-dir>/folds, separated by spaces [all]")
     parser.add_argument("--seeds", default="0", help="seeds, separated by spaces")
-    parser.add_argument("--redo", type=bool, default=False, help="true: train runs again that are finished")
-    parser.add_argument("--dry-run", type=bool, default=False, help="true: look whether all is there, and stop")
-    options, settings = config.parse(parser, Config)
-    partition = folds.read(options.data / "folds")
-    folds.check(
-        partition, data_dir.read_table(options.data / "utt2spk"), data_dir.read_table(options.data / "utt2session")
-    )
+    parser.add_argument("--redo", type=bool, default=False, help="true: train again what is finished")
+    parser.add_argument("--nj", type=int, default=0, help="jobs that the work is dealt over; 0: it is done here")
+    parser.add_argument("--cmd", default="utils/run.py", help="job runner")
+    parser.add_argument("--list", default="", help="file of lines <system> <run> <seed>: these alone (for the jobs)")
+    return parser
+
+
+def settings_of(options: config.Namespace) -> dict[str, Config]:
+    """The configuration of each system; without --systems, of the one that --config names."""
+    files = {name: options.systems_dir / f"{name}.yaml" for name in options.systems.split()}
+    words = {name: [*sys.argv[1:], "--config", str(file)] for name, file in files.items()} or {"": sys.argv[1:]}
+    return {name: config.parse(arguments(), Config, args)[1] for name, args in words.items()}
+
+
+def checked_folds(options: config.Namespace) -> folds.Folds:
+    """The runs asked for, of which none leaks."""
+    partition, data = folds.read(options.data / "folds"), options.data
+    folds.check(partition, data_dir.read_table(data / "utt2spk"), data_dir.read_table(data / "utt2session"))
     runs = options.runs.split() or list(partition)
     if unknown := [run for run in runs if run not in partition]:
-        raise cli.UserError(f"{options.data}/folds: there is no run {unknown[0]}; there are: {' '.join(partition)}")
+        raise cli.UserError(f"{data}/folds: there is no run {unknown[0]}; there are: {' '.join(partition)}")
     tested = [speaker for run in runs for speaker in partition[run]["test"]]
     if twice := {speaker for speaker in tested if tested.count(speaker) > 1}:
-        raise cli.UserError(f"{options.data}/folds: {min(twice)} is tested in two runs, whose scores cannot be pooled")
-    if not all(seed.isdigit() for seed in options.seeds.split()):
+        raise cli.UserError(f"{data}/folds: {min(twice)} is tested in two runs, whose scores cannot be pooled")
+    return {run: partition[run] for run in runs}
+
+
+def main() -> None:
+    options, _ = config.parse(arguments(), Config)
+    systems, runs, seeds = settings_of(options), checked_folds(options), options.seeds.split()
+    if not all(seed.isdigit() for seed in seeds):
         raise cli.UserError(f"--seeds '{options.seeds}': expected whole numbers separated by spaces")
-    places = {(run, seed): options.out / f"{run}_seed{seed}" for run in runs for seed in options.seeds.split()}
-    finished = [place for place in places.values() if (place / "scores").exists() and not options.redo]
-    for place in finished:
-        if config.load(Config, place / "config.yaml") != settings:
-            raise cli.UserError(f"{place}: was made with another configuration; redo the stage, or use another --exp")
-    places = {key: place for key, place in places.items() if place not in finished}
-    if not places:
+    tasks = [Task(system, run, int(seed)) for system in systems for run in runs for seed in seeds]
+    if options.list:
+        tasks = [task for task in read_tasks(options.list) if task in tasks]
+    finished = [] if options.redo else [task for task in tasks if (task.place(options.out) / "scores").exists()]
+    for task in finished:
+        if config.load(Config, task.place(options.out) / "config.yaml") != systems[task.system]:
+            raise cli.UserError(
+                f"{task.place(options.out)}: was made with another configuration; redo the stage, or use another --exp"
+            )
+    tasks = [task for task in tasks if task not in finished]
+    for system in {task.system: None for task in tasks}:  # refused here rather than behind the first run
+        if systems[system].training.pretrained:
+            model = Classifier(systems[system].network, 2)
+            load_model(model, Path(options.pretrained) / "model.safetensors", part="extractor")
+    for task in tasks:  # with --redo: from here on it counts as unfinished
+        (task.place(options.out) / "scores").unlink(missing_ok=True)
+    if not tasks:
         print(f"{options.out}: all runs have been scored")
-        return
-    if settings.training.pretrained:  # refused here rather than behind the first run
-        load_model(Classifier(settings.network, 2), Path(options.pretrained) / "model.safetensors", part="extractor")
-    if options.dry_run:
-        return
-    corpus = read_corpus(options.data, settings.input, pick_device())
-    for number, ((run, seed), place) in enumerate(places.items(), 1):
-        sizes = ", ".join(f"{part} {len(speakers)}" for part, speakers in partition[run].items())
-        print(f"run {number} of {len(places)}: {place.name} (speakers: {sizes})", flush=True)
-        train_run(corpus, partition[run], place, int(seed), settings, options.pretrained)
+    elif options.nj:
+        train_in_jobs(tasks, options)
+    else:
+        train_here(tasks, systems, runs, options)
+
+
+def train_in_jobs(tasks: list[Task], options: config.Namespace) -> None:
+    """One array of jobs, with a list of its own for each."""
+    logs, jobs_wanted = options.out / "log", min(options.nj, len(tasks))
+    for number, share in enumerate(deal(tasks, jobs_wanted), 1):
+        write_tasks(logs / f"finetune.{number}.list", share)
+    again = [*sys.argv, "--nj", "0", "--redo", "false", "--list", f"{logs}/finetune.JOB.list"]
+    if not jobs.call(options.cmd, f"JOB=1:{jobs_wanted}", f"{logs}/finetune.JOB.log", *again):
+        raise cli.UserError(f"{options.out}: training failed; the log is named above")
+
+
+def train_here(tasks: list[Task], systems: dict[str, Config], runs: folds.Folds, options: config.Namespace) -> None:
+    """One after the other."""
+    wanted = corpus = None
+    for number, task in enumerate(tasks, 1):
+        settings, place = systems[task.system], task.place(options.out)
+        if settings.input != wanted:  # most systems read the same features in the same way
+            wanted, corpus = settings.input, read_corpus(options.data, settings.input, pick_device())
+        sizes = ", ".join(f"{part} {len(speakers)}" for part, speakers in runs[task.run].items())
+        print(f"run {number} of {len(tasks)}: {place.relative_to(options.out)} (speakers: {sizes})", flush=True)
+        train_run(corpus, runs[task.run], place, task.seed, settings, options.pretrained)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,13 @@ is used; recordings that cannot be used leave the data dir, counted and named in
 from __future__ import annotations
 
 import re
-import shlex
-import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from steps.frontend.fbank_options import FbankOptions
-from utils import cli, config, data_dir
+from utils import cli, config, data_dir, jobs
 from utils.archive import TWO_BYTES, ArkWriter
 from utils.files import whole
 from utils.fix_data_dir import fix
@@ -82,10 +80,10 @@ def extract_in_jobs(options: config.Namespace, pieces: list[Path], features: Fea
     data, name = options.data, options.name
     settings = options.logs / f"make_fbank_{name}.yaml"
     config.save(features, settings)
-    command = [*shlex.split(options.cmd), f"JOB=1:{len(pieces)}", str(options.logs / f"make_fbank_{name}.JOB.log")]
+    command = [f"JOB=1:{len(pieces)}", str(options.logs / f"make_fbank_{name}.JOB.log")]
     command += ["steps/make_fbank.py", "--config", str(settings), "--nj", str(len(pieces)), "--job", "JOB"]
     command += ["--name", name, str(data), str(options.logs), str(options.archives)]
-    if subprocess.run(command).returncode:
+    if not jobs.call(options.cmd, *command):
         raise cli.UserError(f"{data}: making features failed; the log is named above")
     for table in MADE:
         with whole(data / table) as temporary:

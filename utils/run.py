@@ -20,7 +20,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-from utils import jobs
+from utils import job_log, jobs
 from utils.cli import UserError, run, warn
 
 GRACE = 5.0  # seconds between asking a job to end and killing it
@@ -83,7 +83,7 @@ class Job:
         command, path = request.command_of(value), request.log_of(value)
         self.started = time.monotonic()
         self.log = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close())
-        self.log.write(jobs.header(command, devices=self.devices))
+        self.log.write(job_log.header(command, devices=self.devices))
         self.output = open(path, "rb")  # noqa: SIM115
         self.output.seek(0, os.SEEK_END)
         try:
@@ -147,7 +147,7 @@ class Job:
 
     def close(self) -> None:
         duration = time.monotonic() - self.started
-        self.log.write(jobs.footer(self.code, duration, self.threads or 1, self.note))
+        self.log.write(job_log.footer(self.code, duration, self.threads or 1, self.note))
         self.log.close()
         self.output.close()
 

@@ -13,7 +13,7 @@ import yaml
 
 from steps.training.device import Precision, autocast
 from utils.files import whole
-from utils.jobs import revision
+from utils.job_log import revision
 
 
 def save_environment(

@@ -142,9 +142,33 @@ def test_runs_and_seeds_are_trained_once(emotional, system, tmp_path, type_in):
     assert "all runs have been scored" in type_in(*words).stdout
 
 
+def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(emotional, system, tmp_path, type_in):
+    exp, words = tmp_path / "exp", ["steps/finetune.py", "--systems-dir", tmp_path, "--systems", "base child"]
+    words += ["--nj", "2", "--cmd", "utils/run.py --num-threads 1", emotional, exp]
+    type_in(*words)
+    lists = [(exp / f"log/finetune.{job}.list").read_text() for job in (1, 2)]
+    assert lists == ["base r1 0\nchild r1 0\n", "base r2 0\nchild r2 0\n"]
+    scores = {path: path.read_text() for path in exp.glob("*/*/scores")}
+    assert len(scores) == 4
+    for name, batch in (("base", 4), ("child", 8)):
+        assert config.load(Config, exp / name / "r1_seed0/config.yaml").training.batch == batch
+    (exp / "child/r1_seed0/scores").unlink()
+    (exp / "child/r2_seed0/scores").unlink()
+    before = (exp / "base/r1_seed0/scores").stat().st_mtime_ns
+    type_in(*words)
+    assert [(exp / f"log/finetune.{job}.list").read_text() for job in (1, 2)] == ["child r1 0\n", "child r2 0\n"]
+    assert scores == {path: path.read_text() for path in exp.glob("*/*/scores")}
+    assert (exp / "base/r1_seed0/scores").stat().st_mtime_ns == before
+    assert "all runs have been scored" in type_in(*words).stdout
+    type_in(*words[:-2], "--redo", "true", "--runs", "r1", "--nj", "0", *words[-2:])
+    assert (exp / "base/r1_seed0/scores").stat().st_mtime_ns > before
+    assert scores == {path: path.read_text() for path in exp.glob("*/*/scores")}
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--systems", "nowhere"], "nowhere.yaml: no such configuration file"),
         (["--runs", "r9"], "there is no run r9; there are: r1 r2"),
         (["--seeds", "x"], "--seeds 'x': expected whole numbers"),
         (["--training.epoch", "2"], "no option --training.epoch; did you mean '--training.epochs'?"),
