@@ -39,7 +39,7 @@ def extract(data: Path, archives: Path, name: str, features: Features) -> None:
     import torch
     from tqdm import tqdm
 
-    from steps.frontend.audio import Unusable, read_audio
+    from steps.frontend.audio import Unusable, read_in_batches
     from steps.frontend.fbank import Fbank
     from steps.frontend.vad import speech_frames
 
@@ -55,19 +55,25 @@ def extract(data: Path, archives: Path, name: str, features: Features) -> None:
         ArkWriter(scps[0].with_suffix(".ark"), scps[0], TWO_BYTES) as feats,
         ArkWriter(scps[1].with_suffix(".ark"), scps[1]) as vad,
     ):
-        for utterance, path in tqdm(recordings.items(), desc=name, unit="utt", disable=None):
-            try:
-                signal, changes = read_audio(path, options.sample_frequency, options.length)
-            except Unusable as reason:
-                lost[utterance] = f"{reason} [{path}]"
-                cli.warn(f"{utterance} left out: {path}: {reason}")
-                continue
-            matrix = fbank(torch.from_numpy(signal)).numpy()
-            feats.write(utterance, matrix)
-            vad.write(utterance, speech_frames(signal, len(matrix), options, features.vad_mode))
-            frames[utterance] = str(len(matrix))
-            seconds[utterance] = f"{len(signal) / options.sample_frequency:.3f}"
-            changed.update(changes)
+        progress = tqdm(total=len(recordings), desc=name, unit="utt", disable=None)
+        for batch in read_in_batches(recordings, options.sample_frequency, options.length):
+            signals = {}
+            for utterance, outcome in batch.items():
+                if isinstance(outcome, Unusable):
+                    lost[utterance] = f"{outcome} [{recordings[utterance]}]"
+                    cli.warn(f"{utterance} left out: {recordings[utterance]}: {outcome}")
+                else:
+                    signals[utterance], changes = outcome
+                    changed.update(changes)
+            for utterance, signal in signals.items():
+                feats.write(utterance, fbank(torch.from_numpy(signal)).numpy())
+            for utterance, signal in signals.items():
+                count = options.num_frames(len(signal))
+                vad.write(utterance, speech_frames(signal, count, options, features.vad_mode))
+                frames[utterance] = str(count)
+                seconds[utterance] = f"{len(signal) / options.sample_frequency:.3f}"
+            progress.update(len(batch))
+        progress.close()
     tables = [*map(data_dir.read_table, scps), frames, seconds, lost]
     for table, content in zip(MADE, tables, strict=True):
         data_dir.write_table(data / table, content)
