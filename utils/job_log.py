@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -46,6 +48,40 @@ def footer(code: int, duration: float, threads: int, note: str = "") -> bytes:
     lines = [f"# {note}"] if note else []
     lines += [f"# Accounting: time={duration:.0f} threads={threads}", f"# Ended (code {code}) at {now()}", ""]
     return "\n".join(lines).encode()
+
+
+def add_ending(path: Path, notes: Sequence[str], code: int) -> None:
+    """What a job could not write itself at the end of its log `path`."""
+    notes = notes if path.exists() else ["This job never started", *notes]
+    with open(path, "ab") as log:
+        for line in [*notes, f"Ended (code {code}) at {now()}"]:
+            log.write(f"# {line}\n".encode(errors="surrogateescape"))
+
+
+class Follower:
+    """Shows on stdout, line by line, what a job elsewhere writes into its log."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.shown = path, 0
+
+    def show(self) -> None:
+        """What is new, without the runner's own lines."""
+        if not self.path.exists():
+            return
+        with open(self.path, "rb") as log:
+            log.seek(self.shown)
+            new = log.read()
+        new = new[: new.rfind(b"\n") + 1]
+        self.shown += len(new)
+        to_stdout(b"".join(line for line in new.splitlines(keepends=True) if not line.startswith(b"# ")))
+
+
+def to_stdout(text: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # nobody is reading any more: the job goes on, into its log
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def last_bytes(path: Path, size: int) -> bytes:

@@ -101,7 +101,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--mem", type=memory, metavar="4G", help="memory for each job, where a queue enforces it")
         self.add_argument("--num-threads", type=positive, metavar="N", help="threads of each job (default: its own)")
         self.add_argument("--max-jobs-run", type=positive, metavar="N", help="how many jobs run at once")
-        self.add_argument("--time", type=seconds, metavar="T", help="end a job after M, M:S, H:M:S, D-H[:M[:S]]")
+        self.add_argument("--time", type=duration, metavar="T", help="end a job after M, M:S, H:M:S, D-H[:M[:S]]")
         self.add_argument("--pick", choices=["all", "failed"], default="all", help="failed: those not ended well yet")
 
     def error(self, message: str) -> NoReturn:
@@ -150,10 +150,15 @@ def memory(text: str) -> str:
     return text
 
 
-def seconds(text: str) -> int:
-    """Slurm's ways to write a duration (M, M:S, H:M:S, D-H, D-H:M, D-H:M:S), in seconds; 0 is no limit."""
+def duration(text: str) -> str:
+    """One of Slurm's ways to write a duration: M, M:S, H:M:S, D-H, D-H:M, D-H:M:S; 0 is no limit."""
     if not re.fullmatch(r"\d+-\d+(:\d+){0,2}|\d+(:\d+){0,2}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"expected minutes, H:M:S or D-H:M:S, found '{text}'")
+    return text
+
+
+def seconds(text: str) -> int:
+    """The same in seconds."""
     days, _, clock = text.rpartition("-")
     fields = [int(field) for field in clock.split(":")]
     if days or len(fields) == 3:

@@ -14,7 +14,6 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -73,6 +72,7 @@ class Job:
         self.value, self.devices, self.options = value, devices or [], request.options
         self.mark, self.threads = mark, threads
         self.code, self.note, self.kill_at = 0, "", None
+        self.limit = jobs.seconds(self.options.time or "0")
         self.process: subprocess.Popen[bytes] | None = None
         environment = os.environ | jobs.launch_environment(self.options, 0, "127.0.0.1", jobs.free_port())
         environment[MARK] = os.environ.get(MARK, "") + mark  # that of a run.py around this one stays legible
@@ -128,8 +128,8 @@ class Job:
         elif status is not None:
             why = " (out of memory?)" if status == -signal.SIGKILL else ""
             self.end(128 - status, f"Ended by signal {-status}, {signal.strsignal(-status)}{why}")
-        elif self.options.time and time.monotonic() > self.started + self.options.time:
-            self.end(124, f"Time limit of {self.options.time} s reached")
+        elif self.limit and time.monotonic() > self.started + self.limit:
+            self.end(124, f"Time limit of {self.limit} s reached")
         if self.kill_at is None:
             return False
         if time.monotonic() > self.kill_at:
@@ -139,11 +139,7 @@ class Job:
 
     def show(self) -> None:
         """Copy to stdout what the job has written since the last call."""
-        try:
-            sys.stdout.buffer.write(self.output.read())
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:  # nobody is reading any more: the job goes on, into its log
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        job_log.to_stdout(self.output.read())
 
     def close(self) -> None:
         duration = time.monotonic() - self.started
