@@ -65,13 +65,16 @@ def extract(data: Path, archives: Path, name: str, features: Features) -> None:
                 else:
                     signals[utterance], changes = outcome
                     changed.update(changes)
-            for utterance, signal in signals.items():
-                feats.write(utterance, fbank(torch.from_numpy(signal)).numpy())
-            for utterance, signal in signals.items():
-                count = options.num_frames(len(signal))
-                vad.write(utterance, speech_frames(signal, count, options, features.vad_mode))
-                frames[utterance] = str(count)
-                seconds[utterance] = f"{len(signal) / options.sample_frequency:.3f}"
+            matrices = [fbank(torch.from_numpy(signal)).numpy() for signal in signals.values()]
+            decisions = [
+                speech_frames(signal, len(matrix), options, features.vad_mode)
+                for signal, matrix in zip(signals.values(), matrices)
+            ]
+            for utterance, matrix, speech in zip(signals, matrices, decisions):
+                feats.write(utterance, matrix)
+                vad.write(utterance, speech)
+                frames[utterance] = str(len(matrix))
+                seconds[utterance] = f"{len(signals[utterance]) / options.sample_frequency:.3f}"
             progress.update(len(batch))
         progress.close()
     tables = [*map(data_dir.read_table, scps), frames, seconds, lost]

@@ -22,11 +22,8 @@ def speech_frames(signal: np.ndarray, num_frames: int, options: FbankOptions, mo
     block = options.sample_frequency * BLOCK // 1000
     if signal.dtype != np.int16:
         signal = np.clip(np.rint(signal), -32768, 32767).astype(np.int16)
-    pcm, size = signal.tobytes(), 2 * block
-    decisions = [
-        detector.is_speech(pcm[start : start + size], options.sample_frequency, block)
-        for start in range(0, len(pcm) - size + 1, size)
-    ]
+    pcm, size, rate, is_speech = signal.tobytes(), 2 * block, options.sample_frequency, detector.is_speech
+    decisions = [is_speech(pcm[at : at + size], rate, block) for at in range(0, len(pcm) - size + 1, size)]
     voiced = np.concatenate([[0], np.cumsum(decisions)])  # voiced[k]: speech among the first k blocks
     first_sample = 0 if options.snip_edges else options.shift // 2 - options.length // 2
     starts = first_sample + np.arange(num_frames) * options.shift
