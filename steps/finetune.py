@@ -77,7 +77,7 @@ def train_run(
     corpus: Corpus, parts: dict[str, list[str]], out: Path, seed: int, settings: Config, pretrained: str
 ) -> None:
     """One run with one seed: select the epoch on the validation speakers, score the test speakers."""
-    training, device, began = settings.training, corpus.crops.frames.device, time.monotonic()
+    training, device, began = settings.training, corpus.crops.device, time.monotonic()
     index = {part: corpus.of(speakers) for part, speakers in parts.items()}
     inputs = {part: [corpus.inputs[i] for i in index[part].tolist()] for part in ("valid", "test")}
     y_e = torch.zeros(len(corpus.utterances), dtype=torch.long, device=device)

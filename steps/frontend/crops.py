@@ -10,17 +10,19 @@ from torch import Tensor
 
 
 class Crops:
-    """Utterances laid end to end on the device in two bytes a value; a batch is one gather. There is no loader whose
-    speed could limit training."""
+    """Utterances laid end to end in two bytes a value, on the device, or in main memory where they would fill more
+    than half of what the device has free; a batch is one gather. No loader can limit training."""
 
     def __init__(self, utterances: Sequence[np.ndarray], length: int, device: torch.device) -> None:
-        """`utterances`: (T_i, F) arrays; `length`: frames of a crop."""
-        self.length = length
+        """`utterances`: (T_i, F) arrays; `length`: frames of a crop; `device`: where crops are wanted."""
+        self.length, self.device = length, device
         lengths = torch.tensor([len(utterance) for utterance in utterances])
-        self.starts = (lengths.cumsum(0) - lengths).to(device)
-        self.lengths = lengths.to(device)
-        self.frames = torch.empty(int(lengths.sum()), utterances[0].shape[1], dtype=torch.float16, device=device)
-        for start, utterance in zip(self.starts.tolist(), utterances):
+        shape = (int(lengths.sum()), utterances[0].shape[1])
+        home = device if fits(2 * shape[0] * shape[1], device) else torch.device("cpu")
+        self.starts = (lengths.cumsum(0) - lengths).to(home)
+        self.lengths = lengths.to(home)
+        self.frames = torch.empty(shape, dtype=torch.float16, device=home)
+        for start, utterance in zip((lengths.cumsum(0) - lengths).tolist(), utterances):
             self.frames[start : start + len(utterance)] = torch.from_numpy(utterance)
 
     def __len__(self) -> int:
@@ -34,4 +36,9 @@ class Crops:
         lengths = self.lengths[index, None]
         first = (offsets[:, None] * (lengths - self.length + 1).clamp(min=1)).long()
         within = (first + torch.arange(self.length, device=lengths.device)) % lengths
-        return self.frames[self.starts[index, None] + within].float()
+        return self.frames[self.starts[index, None] + within].to(self.device).float()
+
+
+def fits(size: int, device: torch.device) -> bool:
+    """Whether so many bytes are at most half of what is free on a GPU; main memory takes whatever was read into it."""
+    return device.type != "cuda" or 2 * size <= torch.cuda.mem_get_info(device)[0]

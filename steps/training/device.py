@@ -12,6 +12,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 def pick_device() -> torch.device:
     """The GPU that the job was given, else the CPU."""
+    torch.backends.cudnn.deterministic = True  # a resumed run ends in the same bits on a GPU as well
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -90,3 +90,13 @@ def test_crops_come_from_their_own_utterance_and_short_ones_repeat():
         seen.add(int(long[0]) - 200)
         assert torch.equal(long, long[0] + torch.arange(20.0))
     assert seen == set(range(31))
+
+
+def test_crops_are_the_same_where_the_training_set_stays_in_main_memory(monkeypatch):
+    utterances = [np.random.default_rng(0).normal(size=(30 + i, 4)).astype(np.float32) for i in range(3)]
+    drawn = []
+    for fits in (True, False):
+        monkeypatch.setattr("steps.frontend.crops.fits", lambda size, device, fits=fits: fits)
+        crops = Crops(utterances, 20, torch.device("cpu"))
+        drawn.append(crops.batch(torch.arange(3), torch.Generator().manual_seed(1)))
+    assert torch.equal(*drawn)

@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Training: steps of speaker pre-training, and a fine-tuning run with AD from features to scores, against the plain
+loop of plain.py; the ceiling is the machine's own matrix product.
+
+    python bench/training.py [--rounds 5] [--batch 64] [--steps 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench import plain
+from bench.harness import Row, interleave, ratios, save, spawn
+from steps.frontend.crops import Crops
+from steps.frontend.network_input import Input
+from steps.frontend.utterances import read_utterances
+from steps.nnet.networks import Classifier, Network
+from steps.training.device import has_bfloat16, pick_device
+from steps.training.loop import fit
+from utils.archive import TWO_BYTES, ArkWriter
+from utils.cli import run
+from utils.data_dir import Utterance, read_table, write_data_dir
+from utils.folds import read as read_folds
+
+FRAMES, BINS, CLASSES = 300, 41, ["ang", "hap", "neu", "sad"]
+FINETUNING = [
+    "--training.epochs",
+    "2",
+    "--training.batch",
+    "16",
+    "--network.AD",
+    "true",
+    "--training.milestones",
+    "[2]",
+]
+
+
+def make_data_dir(folder: Path, speakers: int, each: int) -> Path:
+    """Random features of 150 to 600 frames an utterance; a run that trains on two thirds of the speakers."""
+    rng, data = np.random.default_rng(0), folder / "data"
+    names = [f"s{s:03}-u{u:03}" for s in range(speakers) for u in range(each)]
+    rows = [Utterance(u, folder / "none.wav", u[:4], u[:4], emotion=CLASSES[i % 4]) for i, u in enumerate(names)]
+    sixth = max(1, speakers // 6)
+    part = ["test" if s < sixth else "valid" if s < 2 * sixth else "train" for s in range(speakers)]
+    write_data_dir(data, rows, [("run01", part[s], f"s{s:03}") for s in sorted(range(speakers), key=lambda s: part[s])])
+    feats = ArkWriter(folder / "feats.ark", data / "feats.scp", TWO_BYTES)
+    vad = ArkWriter(folder / "vad.ark", data / "vad.scp")
+    with feats, vad:
+        for name in names:
+            frames = int(rng.integers(150, 600))
+            feats.write(name, rng.normal(8, 3, (frames, BINS)).astype(np.float32))
+            vad.write(name, np.ones(frames, np.float32))
+    return data
+
+
+def matrix_product(dtype: torch.dtype, size: int = 2048) -> float:
+    """Operations a second of this machine's matrix product."""
+    a = torch.randn(size, size).to(dtype)
+    a @ a
+    start = time.perf_counter()
+    for _ in range(3):
+        a @ a
+    return 3 * 2 * size**3 / (time.perf_counter() - start)
+
+
+class SpeakerLoss(nn.Module):
+    def forward(self, output: tuple, labels: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(output.logits, labels)
+
+
+class EmotionLoss(nn.Module):
+    """L_emo + λ (L_AD⁺ + L_AD⁻), written out."""
+
+    def __init__(self, channels: int, speakers: int) -> None:
+        super().__init__()
+        self.plus, self.minus = nn.Linear(channels, len(CLASSES)), nn.Linear(channels, speakers)
+
+    def forward(self, output: tuple, labels: torch.Tensor) -> torch.Tensor:
+        plus, minus = self.plus(output.embedding), self.minus(output.embedding_minus)
+        y_e, y_s = labels % len(CLASSES), labels // len(CLASSES)
+        return cross_entropy(output.logits, y_e) + 0.5 * (cross_entropy(plus, y_e) + cross_entropy(minus, y_s))
+
+
+def plain_finetuning(data: Path) -> None:
+    """What FINETUNING asks of the recipe, by the plain loop: train, look at the validation speakers, score."""
+    parts = read_folds(data / "folds")["run01"]
+    utt2spk, emotion = read_table(data / "utt2spk"), plain.labels_of(data, "utt2emo")
+    names = {part: [name for name in utt2spk if utt2spk[name] in speakers] for part, speakers in parts.items()}
+    speaker = {name: i for i, name in enumerate(parts["train"])}
+    labels = {name: emotion[name] + len(CLASSES) * speaker.get(utt2spk[name], 0) for name in utt2spk}
+    model = Classifier(Network(AD=True), len(CLASSES))
+    loss = EmotionLoss(model.classifier.in_features, len(speaker))
+    optimiser = torch.optim.Adam([*model.parameters(), *loss.parameters()], lr=1e-3)
+    for _ in range(4):
+        plain.train(model, loss, plain.Archive(data, names["train"], labels, FRAMES), 16, 1, optimiser)
+        plain.score(model, plain.Archive(data, names["valid"], labels, 0))
+    for part in ("test", "valid", "test"):  # scores.last, scores.valid, scores
+        plain.score(model, plain.Archive(data, names[part], labels, 0))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=4, help="steps a round")
+    parser.add_argument("--speakers", type=int, default=24, help="of the fine-tuning run, 28 utterances each")
+    parser.add_argument("--plain-finetuning", type=Path, help=argparse.SUPPRESS)  # what this program calls itself with
+    options = parser.parse_args()
+    if options.plain_finetuning:
+        plain_finetuning(options.plain_finetuning)
+        return
+    device, load = pick_device(), os.getloadavg()[0]
+    fast = torch.bfloat16 if has_bfloat16(device) else torch.float32
+    crops = options.batch * options.steps
+    with tempfile.TemporaryDirectory() as folder:
+        data = make_data_dir(Path(folder), 32, -(-crops // 32))
+        labels = plain.labels_of(data, "utt2spk")
+        names = list(read_table(data / "utt2spk"))[:crops]
+        resident = Crops(list(read_utterances(data, Input(), np.float16).values()), FRAMES, device)
+        target = torch.tensor([labels[name] for name in names], device=device)
+        torch.manual_seed(0)
+        ours = Classifier(Network(), 32).to(device, memory_format=torch.channels_last)
+        peer = Classifier(Network(), 32)
+        sgd = torch.optim.SGD(ours.parameters(), lr=0.01, momentum=0.9)
+        plain_sgd = torch.optim.SGD(peer.parameters(), lr=0.01, momentum=0.9)
+        with FlopCounterMode(display=False) as counter:
+            cross_entropy(ours(torch.randn(2, FRAMES, BINS, device=device)).logits, target[:2]).backward()
+        flop = counter.get_total_flops() / 2 * crops
+
+        def our_steps() -> None:
+            checkpoint = Path(folder) / "checkpoint.pt"
+            checkpoint.unlink(missing_ok=True)
+            with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+                fit(
+                    ours,
+                    sgd,
+                    lambda x, i: {"L": cross_entropy(ours(x).logits, target[i.to(device)])},
+                    resident.batch,
+                    torch.arange(crops),
+                    epochs=1,
+                    batch_size=options.batch,
+                    rates=lambda epoch, progress: [0.01],
+                    seed=0,
+                    precision="auto",
+                    checkpoint=checkpoint,
+                    config={},
+                    after_epoch=lambda epoch, memory: "",
+                )
+
+        generator = torch.Generator().manual_seed(0)
+        archive = plain.Archive(data, names, labels, FRAMES)
+        work = {
+            "plain loop": lambda: plain.train(peer, SpeakerLoss(), archive, options.batch, 1, plain_sgd),
+            "ours": our_steps,
+            "ours, reading alone": lambda: [resident.batch(i, generator) for i in torch.arange(crops).split(64)],
+        }
+        rates: list[float] = []
+        work["ceiling"] = lambda: rates.append(matrix_product(fast))
+        times = interleave(work, options.rounds)
+        small = make_data_dir(Path(folder) / "small", options.speakers, 28)
+        verb = [sys.executable, "steps/finetune.py", *FINETUNING, str(small), f"{folder}/exp"]
+        plainly = [sys.executable, __file__, "--plain-finetuning", str(small)]
+
+        def finetuning() -> float:
+            spawn(["rm", "-rf", f"{folder}/exp"])
+            return spawn(verb, stdout=-3).wall
+
+        runs = interleave(
+            {"plain run": lambda: spawn(plainly, stdout=-3).wall, "our run": finetuning},
+            max(2, options.rounds // 2),
+            "own",
+        )
+    shares = [flop / seconds / rate for seconds, rate in zip(times["ours"], rates[-options.rounds :])]
+    kind = str(fast).removeprefix("torch.")
+    save(
+        "training",
+        f"Training: steps of {options.batch} crops of {FRAMES} frames, and a fine-tuning run",
+        [
+            Row(
+                "pre-training, ours against the plain loop",
+                ratios(times, "plain loop", "ours"),
+                reach=4 if fast == torch.bfloat16 else 1.6,
+            ),
+            Row(f"its share of the {kind} matrix product's rate", [100 * one for one in shares], "%", reach=75),
+            Row(
+                "reading crops, share of our step",
+                [100 * a / b for a, b in zip(times["ours, reading alone"], times["ours"])],
+                "%",
+                reach=3,
+                at_most=True,
+            ),
+            Row(
+                "fine-tuning with AD from features to scores, ours against the plain loop",
+                ratios(runs, "plain run", "our run"),
+                reach=3,
+            ),
+            Row("our pre-training", [crops / one for one in times["ours"]], "crops/s"),
+            Row("our pre-training", [flop / one / 1e9 for one in times["ours"]], "GFLOP/s"),
+            Row(f"{kind} matrix product", [one / 1e9 for one in rates[-options.rounds :]], "GFLOP/s"),
+        ],
+        clock="Wall time, all cores",
+        times={**times, **runs},
+        packages=["torch", "numpy", "kaldiio"],
+        load=load,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
