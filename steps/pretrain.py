@@ -5,7 +5,8 @@
   steps/pretrain.py --config conf/pretrain.yaml data/train data/heldout exp/resnet18
 
 Leaves model.safetensors, config.yaml and `result`, the share of held-out utterances whose speaker is found. An
-interrupted training goes on from its last epoch when it is called again.
+interrupted training goes on where it was when it is called again. Under torchrun, several processes train one network,
+to the same end but for rounding; each holds the whole training set, and they share a file system.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from steps.frontend.utterances import read_utterances
 from steps.nnet.networks import Classifier, Network
 from steps.training.checkpoint import save_model
 from steps.training.device import Precision, pick_device
+from steps.training.distributed import ALONE, Ranks, joined_ranks
 from steps.training.loop import fit
 from utils import cli, config, data_dir
 
@@ -34,6 +36,7 @@ class Training:
 
     epochs: int = 30
     batch: int = 128  # crops a step
+    bn_group: int = 0  # crops over which the batch norm takes its statistics; 0: all of a step's
     lr: float = 0.1  # learning rate at the start …
     final_lr: float = 1e-4  # … and at the end
     momentum: float = 0.9
@@ -53,7 +56,7 @@ class Config:
     training: Training = field(default_factory=Training)
 
 
-def pretrain(train: Path, heldout: Path, out: Path, settings: Config) -> None:
+def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ranks = ALONE) -> None:
     """Train on the data dir `train`, look at `heldout`, leave the model in `out`."""
     training, device = settings.training, pick_device()
     utt2spk = data_dir.read_table(train / "utt2spk")
@@ -62,9 +65,10 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config) -> None:
     labels = torch.tensor([speakers[utt2spk[name]] for name in utterances], device=device)
     crops = Crops(list(utterances.values()), settings.input.crop, device)
     del utterances
-    unseen = read_utterances(heldout, settings.input) if heldout.is_dir() else {}
+    unseen = read_utterances(heldout, settings.input) if heldout.is_dir() and ranks.rank == 0 else {}
     truth = data_dir.read_table(heldout / "utt2spk") if unseen else {}
-    print(f"{len(speakers)} speakers, {len(crops)} utterances, {len(unseen)} held out; on {device}", flush=True)
+    together = f", {ranks.size} processes" if ranks.size > 1 else ""
+    ranks.say(f"{len(speakers)} speakers, {len(crops)} utterances, {len(unseen)} held out; on {device}{together}")
 
     torch.manual_seed(training.seed)
     model = Classifier(settings.network, len(speakers)).to(device, memory_format=torch.channels_last)
@@ -95,7 +99,11 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config) -> None:
         checkpoint=out / "checkpoint.pt",
         config=asdict(settings),
         after_epoch=after_epoch,
+        ranks=ranks,
+        bn_group=training.bn_group,
     )
+    if ranks.rank > 0:
+        return
     config.save(settings, out / "config.yaml")
     (out / "speakers").write_text("".join(f"{speaker}\n" for speaker in speakers))
     if unseen:
@@ -125,7 +133,8 @@ def main() -> None:
     parser.add_argument("heldout", type=Path, help="data dir of other sessions of the same speakers; may be absent")
     parser.add_argument("out", type=Path, help="folder for the model")
     options, settings = config.parse(parser, Config)
-    pretrain(options.train, options.heldout, options.out, settings)
+    with joined_ranks() as ranks:
+        pretrain(options.train, options.heldout, options.out, settings, ranks)
 
 
 if __name__ == "__main__":

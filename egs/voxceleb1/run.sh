@@ -18,6 +18,8 @@ conf=$here/conf           # folder of the configuration
 data=$here/data           # folder for data dirs and features
 exp=$here/exp             # folder for the model
 nj=$(nproc)               # jobs of feature extraction
+gpu=1                     # GPUs of each machine for pre-training, a process each (see training.bn_group)
+nodes=1                   # machines for pre-training
 stage=                    # first stage; empty: the first unfinished one
 stop_stage=4              # last stage
 . "$here/utils/parse_options.sh"
@@ -44,8 +46,8 @@ fi
 
 if run_stage 3 "Pre-training on speakers" "$exp/resnet18/model.safetensors"; then
   # shellcheck disable=SC2086 # a command and its options
-  $cuda_cmd "$exp/resnet18/log/pretrain.log" \
-    steps/pretrain.py --config "$conf/pretrain.yaml" "$data/train" "$data/heldout" "$exp/resnet18"
+  $cuda_cmd --gpu "$gpu" --nodes "$nodes" "$exp/resnet18/log/pretrain.log" \
+    utils/torchrun.py "$exp/resnet18/log/pretrain.log" steps/pretrain.py --config "$conf/pretrain.yaml" "$data/train" "$data/heldout" "$exp/resnet18"
 fi
 
 if run_stage 4 "Speaker accuracy, EER and minDCF"; then

@@ -80,7 +80,7 @@ class Ranks:
         if self.size == 1:
             return
         flat = torch.cat([tensor.reshape(-1).float() for tensor in tensors])
-        distributed.all_reduce(flat)
+        self._reduce(flat, distributed.ReduceOp.SUM)
         for tensor, total in zip(tensors, flat.split([tensor.numel() for tensor in tensors])):
             tensor.copy_(total.view_as(tensor))
 
@@ -89,8 +89,14 @@ class Ranks:
         if self.size == 1:
             return number
         numbers = torch.tensor(number, device=device)
-        distributed.all_reduce(numbers, distributed.ReduceOp.MAX)
+        self._reduce(numbers, distributed.ReduceOp.MAX)
         return int(numbers)
+
+    def _reduce(self, tensor: Tensor, operation: distributed.ReduceOp) -> None:
+        try:
+            distributed.all_reduce(tensor, operation)
+        except RuntimeError:  # a connection was closed
+            raise UserError("another process of this training has gone; its log says why") from None
 
 
 ALONE = Ranks()
