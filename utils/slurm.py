@@ -136,14 +136,17 @@ class Array:
             found = told if told and (told != scheduler.FORGOTTEN or code is None) else found
         self.open.remove(number)
         self.suspects.discard(number)
-        if found.exit_code or code:
-            value = self.tasks[number]
-            said = self.folder / f"{number}.out"
-            notes = said.read_text(errors="replace").splitlines() if said.exists() else []
-            notes += [found.reason] if found.reason else []
-            if notes or code is None:
-                job_log.add_ending(self.request.log_of(value), notes, code or found.exit_code)
-            self.failed[value] = found.reason
+        if not (code or found.exit_code):
+            return  # it ended well; only its word of that did not arrive
+        said, value = self.folder / f"{number}.out", self.tasks[number]
+        notes = said.read_text(errors="replace").splitlines() if said.exists() else []
+        reason = found.reason
+        if found.signal == signal.SIGKILL and "memory" in " ".join(notes).lower():
+            reason = f"out of memory: {reason}"  # a Slurm without cgroups says so nowhere else
+        notes += [reason] if reason else []
+        if notes or code is None:
+            job_log.add_ending(self.request.log_of(value), notes, code or found.exit_code)
+        self.failed[value] = reason
 
     def codes(self) -> dict[int, int]:
         """The exit codes that tasks have left."""

@@ -31,7 +31,7 @@ def test_a_job_that_takes_too_much_memory(cluster):
     done = run("--mem", "100M", "JOB=1:2", "x.JOB.log", "bash", "-c", "[ JOB = 1 ] || exec python big.py", code=1)
     lines = done.stderr.splitlines()
     assert lines[0] == "slurm.py: 1 / 2 failed, log is in x.*.log"
-    assert re.match(r"JOB 2: (ended by signal 9, Killed|OUT_OF_MEMORY) on n[12]", lines[1])
+    assert re.match(r"JOB 2: (out of memory: ended by signal 9, Killed|OUT_OF_MEMORY) on n[12]", lines[1])
     assert lines[2] == "==> x.2.log <==" and "so far so good" in lines
     assert any("memory" in line for line in lines[3:]), "what Slurm says of it stands in the log"
     assert lines[-1].startswith("# Ended (code 137) at ")
@@ -73,12 +73,12 @@ def test_a_requeued_training_goes_on_from_its_checkpoint(cluster, emotional, tmp
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     (tmp_path / "a.yaml").write_text("network: {width: 2}\ninput: {crop: 40}\ntraining: {epochs: 30, batch: 4}\n")
     finetune = [str(ROOT / "steps/finetune.py"), "--config", "a.yaml", "--runs", "r1", str(emotional)]
-    runner = start("cut.log", *finetune, "cut")
+    runner = start("--mem", "2G", "cut.log", *finetune, "cut")
     wait_for(Path("cut/r1_seed0/checkpoint.pt").exists)
     cluster.call("scontrol", "requeue", queue(cluster)[0])
     assert runner.wait(120) == 0, runner.stderr.read()
     assert re.search(r"# Requeued by Slurm.*\ngoing on ", Path("cut.log").read_text(), re.DOTALL)
-    run("whole.log", *finetune, "whole")
+    run("--mem", "2G", "whole.log", *finetune, "whole")
     assert Path("cut/r1_seed0/scores").read_text() == Path("whole/r1_seed0/scores").read_text()
 
 
