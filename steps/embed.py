@@ -15,6 +15,7 @@ import torch
 
 from steps.frontend.network_input import Input
 from steps.frontend.utterances import read_utterances
+from steps.nnet.inference import infer
 from steps.nnet.networks import Classifier, Network
 from steps.training.checkpoint import load_model
 from steps.training.device import pick_device
@@ -30,20 +31,27 @@ class Model:
     input: Input = field(default_factory=Input)
 
 
-@torch.inference_mode()
+def load_network(model_dir: Path) -> tuple[Classifier, Input]:
+    """The network in `model_dir` (of steps/pretrain.py, or a run of steps/finetune.py) up to its embedding, on the
+    job's device, and how its input is made. `infer` says what it makes of utterances, `masks(x)` what AD keeps of them;
+    its logits are the embedding."""
+    settings = config.load(Model, model_dir / "config.yaml")
+    network = Classifier(settings.network, classes=1)
+    network.classifier = torch.nn.Identity()  # its size belongs to the training set
+    for part, _ in network.named_children():
+        if part != "classifier":
+            load_model(network, model_dir / "model.safetensors", part)
+    return network.to(pick_device(), memory_format=torch.channels_last).eval(), settings.input
+
+
 def embed(model_dir: Path, data: Path, out: Path) -> int:
     """Write the embedding (what the classifier sees, (C,)) of every whole utterance; returns how many."""
-    settings, device = config.load(Model, model_dir / "config.yaml"), pick_device()
-    model = Classifier(settings.network, classes=1)
-    model.classifier = torch.nn.Identity()  # its size belongs to the training set
-    load_model(model, model_dir / "model.safetensors", part="extractor")
-    if model.disentanglement is not None:
-        load_model(model, model_dir / "model.safetensors", part="disentanglement")
-    model.to(device, memory_format=torch.channels_last).eval()
-    utterances = read_utterances(data, settings.input)
+    network, options = load_network(model_dir)
+    utterances = read_utterances(data, options)
+    said = infer(network, list(utterances.values()))
     with ArkWriter(out / "embedding.ark", out / "embedding.scp") as archive:
-        for name, frames in utterances.items():
-            archive.write(name, model(torch.from_numpy(frames)[None].to(device)).embedding[0].cpu().numpy())
+        for name, row in zip(utterances, said.embedding.numpy()):
+            archive.write(name, row)
     return len(utterances)
 
 

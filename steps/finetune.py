@@ -9,140 +9,31 @@
 The last one trains several systems, of conf/systems/<system>.yaml into <exp-dir>/<system>, as one array of jobs; each
 job has a share of what is not finished yet (<exp-dir>/log/finetune.<job>.list).
 
-<exp-dir>/<run>_seed<k>/ gets config.yaml, environment.yaml, model.safetensors (of the epoch that is best on the
-validation speakers), scores (test), scores.valid, and scores.last (test, last epoch). Runs whose scores are there are
-left as they are; an interrupted run goes on from its last epoch.
+<exp-dir>/<run>_seed<k>/ gets
+  scores, scores.valid           posteriors for the test and the validation speakers, of the epoch that is best on the
+                                 validation speakers
+  scores.last                    the same for the test speakers, of the last epoch
+  embedding.{ark,scp}            of every utterance of the run, what the classifier sees; with AD, what F⁻ holds is in
+                                 embedding_minus.{ark,scp}
+  model.safetensors              the network of that epoch
+  history.tsv, log/              losses and validation results of every epoch; the same for TensorBoard
+  config.yaml, environment.yaml  the configuration, whole; code, versions, machine, time
+Runs whose scores are there are left as they are; an interrupted run goes on from where it was.
 """
 
 from __future__ import annotations
 
 import sys
-import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-
-from steps.evaluation.metrics import classification_metrics
-from steps.evaluation.scores import write_scores
-from steps.frontend.network_input import Input
-from steps.frontend.utterances import Corpus, read_corpus
-from steps.nnet.networks import Classifier, Network, Objective
-from steps.training.checkpoint import load_model, save_model
-from steps.training.device import Precision, pick_device
-from steps.training.loop import fit
-from steps.training.provenance import save_environment
+from steps.frontend.utterances import read_corpus
+from steps.nnet.networks import Classifier
+from steps.systems.run import train_run
+from steps.systems.settings import Config
+from steps.training.checkpoint import load_model
+from steps.training.device import pick_device
 from steps.training.tasks import Task, deal, read_tasks, write_tasks
 from utils import cli, config, data_dir, folds, jobs
-
-
-@dataclass
-class Training:
-    """Adam; what is newly initialised learns at `classifier_lr`, the extractor at `extractor_lr`."""
-
-    pretrained: bool = False  # start the extractor from the model in --pretrained
-    epochs: int = 50
-    batch: int = 128  # crops a step
-    classifier_lr: float = 0.01
-    extractor_lr: float = 1e-3
-    # Both rates fall to a tenth as these epochs start.
-    milestones: list[int] = field(default_factory=lambda: [21, 31, 41])
-    lambda_ad: float = 0.5  # λ in L = L_emo + λ (L_AD⁺ + L_AD⁻)
-    precision: Precision = "auto"
-
-    def __post_init__(self) -> None:
-        config.require_positive(self, "epochs", "batch")
-
-
-@dataclass
-class Config:
-    network: Network = field(default_factory=Network)
-    input: Input = field(default_factory=Input)
-    training: Training = field(default_factory=Training)
-
-
-@torch.inference_mode()
-def posteriors(model: Classifier, inputs: list[np.ndarray]) -> np.ndarray:
-    """Class posteriors of whole utterances, (N, classes); one at a time and in float32, so that none depends on its
-    neighbours."""
-    device = next(model.parameters()).device
-    model.eval()
-    logits = [model(torch.from_numpy(frames)[None].to(device)).logits for frames in inputs]
-    return torch.cat(logits).softmax(dim=1).cpu().numpy()
-
-
-def train_run(
-    corpus: Corpus, parts: dict[str, list[str]], out: Path, seed: int, settings: Config, pretrained: str
-) -> None:
-    """One run with one seed: select the epoch on the validation speakers, score the test speakers."""
-    training, device, began = settings.training, corpus.crops.device, time.monotonic()
-    index = {part: corpus.of(speakers) for part, speakers in parts.items()}
-    inputs = {part: [corpus.inputs[i] for i in index[part].tolist()] for part in ("valid", "test")}
-    y_e = torch.zeros(len(corpus.utterances), dtype=torch.long, device=device)
-    y_e[index["train"]] = torch.from_numpy(corpus.labels(index["train"])).to(device)
-    number = {speaker: i for i, speaker in enumerate(sorted(parts["train"]))}
-    y_s = torch.tensor([number.get(corpus.speakers[name], -1) for name in corpus.utterances], device=device)
-
-    torch.manual_seed(seed)
-    model = Classifier(settings.network, len(corpus.classes)).to(device, memory_format=torch.channels_last)
-    objective = Objective(model, len(number), training.lambda_ad).to(device)
-    if training.pretrained:
-        load_model(model, Path(pretrained) / "model.safetensors", part="extractor")
-    both = torch.nn.ModuleDict({"model": model, "objective": objective})
-    extractor, rest = [], []  # lists: a resumed optimiser knows its parameters by their order
-    for name, parameter in both.named_parameters():
-        (extractor if name.startswith("model.extractor.") else rest).append(parameter)
-    optimiser = torch.optim.Adam([{"params": extractor}, {"params": rest}])
-
-    def terms(x: torch.Tensor, batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        batch = batch.to(device)
-        return objective(model(x), y_e[batch], y_s[batch])
-
-    def rates(epoch: int, progress: float) -> list[float]:
-        tenths = sum(epoch >= milestone for milestone in training.milestones)
-        return [lr * 0.1**tenths for lr in (training.extractor_lr, training.classifier_lr)]
-
-    def after_epoch(epoch: int, memory: dict[str, Any]) -> str:
-        found = classification_metrics(corpus.labels(index["valid"]), posteriors(model, inputs["valid"]).argmax(axis=1))
-        if [found.wf1, found.ua] >= memory.get("best", [0.0, 0.0]):  # ties: the later epoch
-            weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-            memory.update(best=[found.wf1, found.ua], epoch=epoch, weights=weights)
-        return f"valid wF1 {found.wf1:.2f} UA {found.ua:.2f}"
-
-    def score(part: str, name: str) -> None:
-        names = [corpus.utterances[i] for i in index[part].tolist()]
-        rows = dict(zip(names, posteriors(model, inputs[part])))
-        write_scores(out / name, corpus.classes, rows, corpus.speakers, corpus.emotions)
-
-    memory = fit(
-        both,
-        optimiser,
-        terms,
-        corpus.crops.batch,
-        index["train"],
-        epochs=training.epochs,
-        batch_size=training.batch,
-        rates=rates,
-        seed=seed,
-        precision=training.precision,
-        checkpoint=out / "checkpoint.pt",
-        config={**asdict(settings), "parts": parts},
-        after_epoch=after_epoch,
-    )
-    config.save(settings, out / "config.yaml")
-    score("test", "scores.last")
-    model.load_state_dict(memory["weights"])
-    save_model(model, out / "model.safetensors")
-    score("valid", "scores.valid")
-    source = Path(pretrained) if training.pretrained else None
-    save_environment(out / "environment.yaml", device, training.precision, time.monotonic() - began, source)
-    score("test", "scores")  # the last of the files: where it is, the run is finished
-    (out / "checkpoint.pt").unlink()
-    print(
-        f"{out}: epoch {memory['epoch']} of {training.epochs} selected, valid wF1 {memory['best'][0]:.2f}", flush=True
-    )
 
 
 def arguments() -> config.ArgumentParser:

@@ -22,6 +22,7 @@ from torch.nn.functional import cross_entropy
 from steps.frontend.crops import Crops
 from steps.frontend.network_input import Input
 from steps.frontend.utterances import read_utterances
+from steps.nnet.inference import infer
 from steps.nnet.networks import Classifier, Network
 from steps.training.checkpoint import save_model
 from steps.training.device import Precision, pick_device
@@ -81,7 +82,8 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
     def after_epoch(epoch: int, memory: dict[str, Any]) -> str:
         if not unseen or (epoch % training.heldout_every and epoch < training.epochs):
             return ""
-        memory["right"] = sum(speakers.get(truth[name]) == found for name, found in recognise(model, unseen).items())
+        found = infer(model, list(unseen.values())).logits.argmax(dim=1).tolist()
+        memory["right"] = sum(speakers.get(truth[name]) == one for name, one in zip(unseen, found))
         return f"held-out accuracy {memory['right'] / len(unseen):.4f}"
 
     (out / "model.safetensors").unlink(missing_ok=True)  # all is checked: from here on the training is unfinished
@@ -114,17 +116,6 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
         print((out / "result").read_text(), end="")
     save_model(model, out / "model.safetensors")
     (out / "checkpoint.pt").unlink()
-
-
-@torch.inference_mode()
-def recognise(model: Classifier, utterances: dict[str, Any]) -> dict[str, int]:
-    """The class of each whole utterance, by the highest logit."""
-    device = next(model.parameters()).device
-    model.eval()
-    return {
-        name: int(model(torch.from_numpy(frames)[None].to(device)).logits.argmax())
-        for name, frames in utterances.items()
-    }
 
 
 def main() -> None:

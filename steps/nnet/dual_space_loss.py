@@ -18,6 +18,9 @@ class DualSpaceLoss(nn.Module):
         self.fc_plus = nn.Linear(channels, emotions)
         self.fc_minus = nn.Linear(channels, speakers)
 
-    def forward(self, pool_plus: Tensor, pool_minus: Tensor, y_e: Tensor, y_s: Tensor) -> tuple[Tensor, Tensor]:
-        """pool(F⁺), pool(F⁻): (N, C); y_e, y_s: (N,) class indices. Returns (L_AD⁺, L_AD⁻), scalars."""
-        return cross_entropy(self.fc_plus(pool_plus), y_e), cross_entropy(self.fc_minus(pool_minus), y_s)
+    def forward(
+        self, pool_plus: Tensor, pool_minus: Tensor, y_e: Tensor, y_s: Tensor, weight: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """pool(F⁺), pool(F⁻): (N, C); y_e, y_s: (N,) class indices; weight: of each emotion. Returns (L_AD⁺, L_AD⁻),
+        scalars."""
+        return cross_entropy(self.fc_plus(pool_plus), y_e, weight), cross_entropy(self.fc_minus(pool_minus), y_s)

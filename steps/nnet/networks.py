@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
+from .adapters import adapters
 from .attribute_disentanglement import AttributeDisentanglement
-from .dual_space_loss import DualSpaceLoss
+from .pooling import AttentivePooling, MaskPooling, MeanPooling, MeanSdPooling, mean
 from .resnet18 import ResNet18
+from .se_attention import SEAttention
+from .tf_attention import TFAttention
 from .vgg5 import VGG5
 
-EXTRACTORS = {"resnet18": ResNet18, "vgg5": VGG5}
+END = "end"  # of the extractor: behind its last layer
 
 
 @dataclass
@@ -23,66 +27,138 @@ class Network:
 
     extractor: Literal["resnet18", "vgg5"] = "resnet18"
     width: int = 16  # channels of the first convolution; every other layer's are multiples of it
-    AD: bool = False  # attribute disentanglement at the end of the extractor
+    norm: Literal["batch", "instance"] = "batch"  # behind each convolution of the extractor
+    vgg5_max_pool: list[int] = field(default_factory=lambda: [2, 3])  # convolutions of VGG5 that max-pooling follows
+    # What of the extractor does not learn: its batch norms (statistics, γ and β), or all of it.
+    frozen: Literal["none", "batch_norm", "all"] = "none"
+    adapters: bool = False  # residual adapters beside its 3 × 3 convolutions
+    AD: bool = False  # attribute disentanglement …
+    AD_after: list[str] = field(default_factory=lambda: [END])  # … behind these layers of the extractor
+    attention: Literal["tf", "time", "frequency", "se"] = "tf"  # how AD makes its mask
+    attention_relu: bool = False  # a ReLU between the two convolutions of "tf", "time", "frequency"; "se" has one
     D: int = 8  # channels between the attention's two convolutions
+    detach_minus: bool = False  # F⁻ sends no gradient into the extractor
+    pooling: Literal["mean", "mean_sd", "attention", "mask"] = "mean"
 
     def __post_init__(self) -> None:
         if min(self.width, self.D) < 1:
             raise ValueError(f"network: width {self.width} and D {self.D} must be at least 1")
+        with torch.device("meta"):  # names alone
+            layers = [name for name, _ in build_extractor(self).named_children()][:-1] + [END]
+        if not self.AD_after or not set(self.AD_after) <= set(layers):
+            raise ValueError(f"network: AD_after {self.AD_after}: name layers of {self.extractor}: {', '.join(layers)}")
 
 
 class Output(NamedTuple):
     """What a network says of N inputs."""
 
     logits: Tensor  # (N, classes)
-    embedding: Tensor  # (N, C): pool(F⁺) with AD, pool(F) without; what the classifier sees
-    embedding_minus: Tensor | None  # (N, C): pool(F⁻), with AD
+    embedding: Tensor  # (N, size): pool(F⁺) with AD, pool(F) without; what the classifier sees
+    spaces: tuple[tuple[Tensor, Tensor], ...] = ()  # pool(F⁺), pool(F⁻), each (N, channels), of every AD in turn
+
+    @property
+    def embedding_minus(self) -> Tensor | None:
+        """pool(F⁻) of the last AD; None without AD."""
+        return self.spaces[-1][1] if self.spaces else None
 
 
-def pool(F: Tensor) -> Tensor:
-    """Global average pooling: (N, C, T, F) → (N, C)."""
-    return F.mean(dim=(2, 3))
+def build_extractor(network: Network) -> ResNet18 | VGG5:
+    """The extractor that `network` describes, with new weights."""
+    norm = nn.BatchNorm2d if network.norm == "batch" else partial(nn.InstanceNorm2d, affine=True)
+    if network.extractor == "resnet18":
+        return ResNet18(network.width, norm)
+    return VGG5(network.width, norm, network.vgg5_max_pool)
+
+
+def build_attention(network: Network, channels: int) -> nn.Module:
+    """The module that makes a mask of a feature map."""
+    if network.attention == "se":
+        return SEAttention(channels, network.D)
+    axis = "both" if network.attention == "tf" else network.attention
+    return TFAttention(channels, network.D, axis, network.attention_relu)
+
+
+def build_AD(network: Network, channels: int) -> AttributeDisentanglement:
+    """An AD module for feature maps of `channels`."""
+    return AttributeDisentanglement(channels, build_attention(network, channels), network.detach_minus)
+
+
+def build_pooling(network: Network, channels: int) -> nn.Module:
+    """What makes an embedding of the extractor's last feature map."""
+    if network.pooling == "mask":
+        return MaskPooling(channels, build_attention(network, channels))
+    return {"mean": MeanPooling, "mean_sd": MeanSdPooling, "attention": AttentivePooling}[network.pooling](channels)
+
+
+def float32(F: Tensor) -> torch.autocast:
+    """AD subtracts like from like, and pooling sums over the map, which bfloat16 is too coarse for: never in it."""
+    return torch.autocast(F.device.type, enabled=False)
 
 
 class Classifier(nn.Module):
-    """Extractor → (AD) → pool → FC, for speakers or for emotions."""
+    """Extractor → (AD) → pool → FC, for speakers or for emotions.
+
+    An AD inside the extractor passes its F⁺ on to the next layer, and its own two spaces are pooled by their mean; the
+    one at the end is pooled as the embedding is.
+    """
 
     def __init__(self, network: Network, classes: int) -> None:
         super().__init__()
-        self.extractor = EXTRACTORS[network.extractor](network.width)
-        channels = self.extractor.channels
-        self.disentanglement = AttributeDisentanglement(channels, network.D) if network.AD else None
-        self.classifier = nn.Linear(channels, classes)
+        self.extractor = build_extractor(network)
+        sizes = self.extractor.channels_after
+        places = network.AD_after if network.AD else []
+        self.disentanglement = build_AD(network, self.extractor.channels) if END in places else None
+        self.inner_disentanglement = nn.ModuleDict(
+            {name: build_AD(network, sizes[name]) for name, _ in self.extractor.named_children() if name in places}
+        )
+        self.pooling = build_pooling(network, self.extractor.channels)
+        self.classifier = nn.Linear(self.pooling.size, classes)
         for module in self.extractor.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.adapters = adapters(self.extractor) if network.adapters else None
+        self.space_sizes = [sizes[name] for name in self.inner_disentanglement]
+        self.space_sizes += [self.pooling.size] if self.disentanglement is not None else []
+        kinds = {"none": (), "batch_norm": (nn.BatchNorm2d,), "all": (nn.Module,)}[network.frozen]
+        self.still = [module for module in self.extractor.modules() if isinstance(module, kinds)]
+        for module in self.still:
+            module.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Classifier:
+        """As nn.Module's, but what is frozen keeps its statistics too."""
+        super().train(mode)
+        for module in self.still:
+            module.training = False
+        return self
+
+    def layers(self) -> Iterator[tuple[str, nn.Module, AttributeDisentanglement | None]]:
+        """The extractor's layers in turn: its name, or "end" for the last; the layer; the AD behind it."""
+        inner = dict(self.inner_disentanglement.items())
+        *before, (_, last) = self.extractor.named_children()
+        for name, layer in before:
+            yield name, layer, inner.get(name)
+        yield END, last, self.disentanglement
 
     def forward(self, x: Tensor) -> Output:
         """x: (N, T, F) normalised filter-banks, any T of at least 32 frames or so."""
-        F = self.extractor(x.unsqueeze(1))
-        # AD subtracts like from like and sums over the map, on 1/256 of the extractor's positions: always in float32.
-        with torch.autocast(F.device.type, enabled=False):
-            F = F.float()
-            if self.disentanglement is None:
-                embedding, minus = pool(F), None
-            else:
-                embedding, minus = (pool(part) for part in self.disentanglement(F))
-            return Output(self.classifier(embedding), embedding, minus)
+        F, spaces = x.unsqueeze(1), []
+        for name, layer, AD in self.layers():
+            F = layer(F)
+            if AD is not None:
+                with float32(F):
+                    F, F_minus = AD(F.float())
+                    pool = self.pooling if name == END else mean
+                    spaces.append((pool(F), pool(F_minus)))
+        with float32(F):
+            embedding = self.pooling(F.float()) if self.disentanglement is None else spaces[-1][0]
+            return Output(self.classifier(embedding), embedding, tuple(spaces))
 
-
-class Objective(nn.Module):
-    """L = L_emo + λ (L_AD⁺ + L_AD⁻); without AD, L = L_emo."""
-
-    def __init__(self, model: Classifier, speakers: int, lambda_ad: float) -> None:
-        super().__init__()
-        emotions, channels = model.classifier.weight.shape
-        self.dual_space = None if model.disentanglement is None else DualSpaceLoss(channels, emotions, speakers)
-        self.lambda_ad = lambda_ad
-
-    def forward(self, output: Output, y_e: Tensor, y_s: Tensor) -> dict[str, Tensor]:
-        """y_e, y_s: (N,) emotion and speaker indices. Returns the loss "L" and its terms, scalars."""
-        terms = {"L_emo": cross_entropy(output.logits, y_e)}
-        if self.dual_space is not None:
-            terms["L_AD+"], terms["L_AD-"] = self.dual_space(output.embedding, output.embedding_minus, y_e, y_s)
-        weights = {"L_emo": 1.0, "L_AD+": self.lambda_ad, "L_AD-": self.lambda_ad}
-        return {"L": sum(weights[name] * term for name, term in terms.items()), **terms}
+    def masks(self, x: Tensor) -> dict[str, Tensor]:
+        """a_att (N, C, T', F') of every AD for inputs as in `forward`, by the layer that the AD stands behind."""
+        F, found = x.unsqueeze(1), {}
+        for name, layer, AD in self.layers():
+            F = layer(F)
+            if AD is not None:
+                found[name] = AD.mask(F)
+                F, _ = AD(F)
+        return found

@@ -48,7 +48,8 @@ def fit(
     `terms(x, indices)` returns the loss "L" and what else is worth logging; `rates(epoch, progress)` the learning rates
     of the optimiser's groups, epochs counted from 1 and progress through the whole training from 0 to 1;
     `after_epoch(epoch, memory)` is called behind each epoch (by rank 0) with a dict that lives in the checkpoint, and
-    returns words for the log line. Returns that dict. Order and crops of an epoch depend on `seed` and the epoch alone.
+    returns words for the log line. Returns that dict; its "history" has a row an epoch: its number, the mean terms, the
+    last rate. Order and crops of an epoch depend on `seed` and the epoch alone.
     Of several `ranks`, each computes its part of every batch; batch norm sees `bn_group` crops at a time (0: a batch).
     SIGTERM and Ctrl-C act once a checkpoint has been written. Raises UserError when the loss is not finite.
     """
@@ -107,6 +108,8 @@ def fit(
                 raise UserError(f"the loss is {means['L']} in epoch {epoch}; a lower learning rate may help")
             speed = sum(map(len, pieces)) / (time.monotonic() - began)
             words = [f"epoch {epoch}/{epochs}", *(f"{name} {value:.4f}" for name, value in means.items())]
+            row = {"epoch": epoch, **means, "lr": optimiser.param_groups[-1]["lr"]}
+            memory["history"] = [*memory.get("history", [])[: epoch - 1], row]
             words += [f"lr {optimiser.param_groups[-1]['lr']:.2g}", f"{speed:.0f} crops/s"]
             try:
                 with interruption.allowed():

@@ -7,11 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from steps import finetune
 from steps.evaluation.scores import read_scores
-from steps.finetune import Config, Training, read_corpus, train_run
 from steps.frontend.network_input import Input
+from steps.frontend.utterances import read_corpus
 from steps.nnet.networks import Classifier, Network
+from steps.systems import network as training_network
+from steps.systems import run as system_run
+from steps.systems.run import train_run
+from steps.systems.settings import Config, Training
 from utils import config, folds
 from utils.cli import UserError
 
@@ -34,8 +37,10 @@ def finish(emotional, tmp_path):
 
 
 def test_a_run_leaves_what_design_says(emotional, finish):
-    names = {path.name for path in finish.iterdir()}
-    assert names == {"config.yaml", "environment.yaml", "model.safetensors", "scores", "scores.valid", "scores.last"}
+    assert {path.name for path in finish.iterdir()} == {
+        "config.yaml", "environment.yaml", "model.safetensors", "scores", "scores.valid", "scores.last",
+        "embedding.ark", "embedding.scp", "embedding_minus.ark", "embedding_minus.scp", "history.tsv", "log",
+    }  # fmt: skip
     assert set(read_scores(finish / "scores").speakers) == {"s3"}
     assert set(read_scores(finish / "scores.valid").speakers) == {"s2"}
     assert read_scores(finish / "scores").posteriors.sum(axis=1) == pytest.approx(1, abs=1e-5)
@@ -50,7 +55,7 @@ def test_the_same_seed_gives_the_same_scores_and_another_seed_others(emotional, 
 
 
 def test_an_interrupted_run_goes_on_to_the_bit_identical_end(emotional, finish, tmp_path, monkeypatch, capsys):
-    real, calls = finetune.classification_metrics, []
+    real, calls = training_network.classification_metrics, []
 
     def interrupt(*arguments):
         calls.append(arguments)
@@ -58,18 +63,18 @@ def test_an_interrupted_run_goes_on_to_the_bit_identical_end(emotional, finish, 
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(finetune, "classification_metrics", interrupt)
+    monkeypatch.setattr(training_network, "classification_metrics", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(emotional, tmp_path / "cut")
-    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"checkpoint.pt"}
+    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"checkpoint.pt", "history.tsv", "log"}
     train(emotional, tmp_path / "cut")
     assert "going on in epoch 3, behind step 4 of 4" in capsys.readouterr().out
-    for name in ("scores", "scores.valid", "scores.last", "model.safetensors"):
+    for name in ("scores", "scores.valid", "scores.last", "model.safetensors", "history.tsv", "embedding.ark"):
         assert (tmp_path / "cut" / name).read_bytes() == (finish / name).read_bytes()
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(emotional, tmp_path, monkeypatch):
-    monkeypatch.setattr(finetune, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(system_run, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         train(emotional, tmp_path / "cut")
     other = Config(SETTINGS.network, SETTINGS.input, Training(epochs=4, batch=4))

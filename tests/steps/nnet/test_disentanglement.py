@@ -6,7 +6,9 @@ import torch
 
 from steps.nnet.attribute_disentanglement import AttributeDisentanglement
 from steps.nnet.dual_space_loss import DualSpaceLoss
-from steps.nnet.networks import Classifier, Network, Objective, pool
+from steps.nnet.networks import Classifier, Network
+from steps.nnet.objective import Objective
+from steps.nnet.pooling import mean as pool
 from steps.nnet.tf_attention import TFAttention
 
 N, C, T, F, D = 3, 6, 7, 5, 2
@@ -15,7 +17,7 @@ N, C, T, F, D = 3, 6, 7, 5, 2
 @pytest.fixture
 def module():
     torch.manual_seed(0)
-    ad = AttributeDisentanglement(C, D).double()
+    ad = AttributeDisentanglement(C, TFAttention(C, D)).double()
     for parameter in ad.parameters():
         torch.nn.init.normal_(parameter)
     return ad
@@ -129,7 +131,11 @@ def test_the_whole_loss_weighs_both_spaces_by_lambda():
 def test_the_three_classifiers_are_three():
     model = Classifier(Network(width=4, AD=True, D=D), classes=4)
     objective = Objective(model, speakers=8, lambda_ad=0.5)
-    weights = [model.classifier.weight, objective.dual_space.fc_plus.weight, objective.dual_space.fc_minus.weight]
+    weights = [
+        model.classifier.weight,
+        objective.dual_spaces[0].fc_plus.weight,
+        objective.dual_spaces[0].fc_minus.weight,
+    ]
     assert len({weight.data_ptr() for weight in weights}) == 3
     terms = objective(model(torch.randn(3, 100, 41)), torch.tensor([0, 3, 1]), torch.tensor([7, 0, 2]))
     assert torch.autograd.grad(terms["L_AD+"], model.classifier.weight, allow_unused=True, retain_graph=True)[0] is None

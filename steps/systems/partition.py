@@ -1,0 +1,47 @@
+"""A corpus as one run sees it: which utterances train, validate and are tested, and their targets."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from steps.frontend.utterances import Corpus
+
+
+class Partition:
+    """One run's view of `corpus`; `parts`: its speakers by "train", "valid", "test". Emotions are targets for the
+    training speakers alone."""
+
+    def __init__(self, corpus: Corpus, parts: dict[str, list[str]]) -> None:
+        self.corpus, self.parts = corpus, parts
+        self.device = corpus.crops.device
+        self.index = {part: corpus.of(speakers) for part, speakers in parts.items()}
+        self.speakers = sorted(parts["train"])
+
+    @cached_property
+    def y_e(self) -> torch.Tensor:
+        """(utterances,) class indices on the device; 0 where the utterance does not train."""
+        y_e = torch.zeros(len(self.corpus.utterances), dtype=torch.long, device=self.device)
+        y_e[self.index["train"]] = torch.from_numpy(self.labels("train")).to(self.device)
+        return y_e
+
+    @cached_property
+    def y_s(self) -> torch.Tensor:
+        """(utterances,) indices into `speakers` on the device; −1 for others."""
+        number = {speaker: i for i, speaker in enumerate(self.speakers)}
+        names = self.corpus.utterances
+        return torch.tensor([number.get(self.corpus.speakers[name], -1) for name in names], device=self.device)
+
+    def labels(self, part: str) -> np.ndarray:
+        """(N,) class indices of a part."""
+        return self.corpus.labels(self.index[part])
+
+    def names(self, part: str) -> list[str]:
+        """The utterance-ids of a part."""
+        return [self.corpus.utterances[i] for i in self.index[part].tolist()]
+
+    def inputs(self, part: str) -> list[np.ndarray]:
+        """The (T_i, F) inputs of a part."""
+        return [self.corpus.inputs[i] for i in self.index[part].tolist()]
