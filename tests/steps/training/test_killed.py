@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from steps import pretrain
-from steps.finetune import Config, Training, read_corpus, train_run
 from steps.frontend.network_input import Input
+from steps.frontend.utterances import read_corpus
 from steps.nnet.networks import Network
+from steps.systems.run import train_run
+from steps.systems.settings import Config, Training
 from steps.training import loop
 from steps.training.checkpoint import load_checkpoint
 from steps.training.distributed import Ranks
@@ -77,7 +79,7 @@ def stamp(path):
 
 def contents(folder):
     """What a training leaves, but for the conditions it was made under and what names its folder."""
-    names = {path.name for path in folder.iterdir()} - {"environment.yaml"}
+    names = {path.name for path in folder.iterdir() if path.is_file()} - {"environment.yaml"}
     return {name: (folder / name).read_bytes().replace(str(folder).encode(), b"") for name in names}
 
 
@@ -96,7 +98,7 @@ def test_killed_five_times_at_random_it_ends_the_same_to_the_bit(whole_and_work,
         for path in out.glob("checkpoint.pt"):
             state = torch.load(path, weights_only=True)
             assert load_checkpoint(path, state["config"])["step"] >= 0
-        assert {path.name for path in out.glob("[!.]*")} <= {"checkpoint.pt", *whole, "environment.yaml"}
+        assert {path.name for path in out.glob("[!.]*")} <= {"checkpoint.pt", *whole, "environment.yaml", "log"}
     assert end(start(*work(out))) == 0
     assert contents(out) == whole
 
