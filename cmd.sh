@@ -15,4 +15,4 @@ runner="utils/run.py"
 
 # --mem is for the queue. Pre-training on the whole of VoxCeleb1 holds its features in memory: 24G.
 export train_cmd="$runner --mem 1G"         # work on CPUs: features
-export cuda_cmd="$runner --mem 2G --gpu 1"  # networks
+export cuda_cmd="$runner --mem 2G --gpu 1"  # networks; on a cluster without GPUs, also --num-threads 8, say

@@ -271,6 +271,23 @@ def test_an_interrupt_ends_every_job_and_its_children(number, code):
     assert not Path("x.3.log").exists(), "a log from before does not pass for one of this run"
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_step_that_is_interrupted_lets_its_runner_end_the_jobs_first(number, code):
+    runner = f"{RUN[0]} {RUN[1]}"
+    program = (
+        f"from utils import cli, jobs; cli.run(lambda: jobs.call({runner!r}, 'JOB=1:1', 'x.JOB.log', 'bash', 'job'))"
+    )
+    Path("job").write_text("trap 'sleep 0.5; echo saved; exit 3' TERM; echo $$ > pid; while true; do sleep 0.05; done")
+    step = subprocess.Popen([sys.executable, "-c", program], start_new_session=True, stderr=subprocess.PIPE)
+    wait_for(lambda: Path("pid").exists() and Path("pid").read_text())
+    if number == signal.SIGINT:
+        os.killpg(step.pid, number)  # as the terminal does
+    else:
+        step.send_signal(number)  # as a queue may, to this process alone
+    assert step.wait(60) == code
+    assert output_of("x.1.log")[-1] == "saved" and not alive(Path("pid").read_text().strip())
+
+
 def test_what_ignores_the_request_to_end_is_killed():
     program = "import sys; from utils import cli, run; run.GRACE = 0.2; sys.argv[0] = 'run.py'; cli.run(run.main)"
     script = "trap '' TERM; echo $$ > pid; while true; do sleep 0.05; done"
