@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from steps.evaluation.evidence import Evidence
 from steps.evaluation.families import PLANNED
-from steps.evaluation.probe_files import over_runs
+from steps.evaluation.probe_files import Mean, Means, over_runs
 from steps.evaluation.significance import Comparison, Interval
 from steps.evaluation.tables import between, figure, p_value, signed
 
-UNSEEN = ("speaker", "unseen", "probe")
+UNSEEN, TRAIN = ("speaker", "unseen", "probe"), ("speaker", "train", "probe")
 
 
 def verdict(one: Comparison) -> str:
@@ -31,24 +31,32 @@ def points(found: Interval) -> str:
     return f"{signed(100 * found.value)} points ({between(100 * found.low, 100 * found.high)})"
 
 
+def speaker_probe(means: Means, space: str) -> tuple[Mean | None, str]:
+    """Of unseen speakers of one gender where a run has such pairs, else of the training speakers; and whose it is."""
+    unseen = means.get((space, *UNSEEN))
+    if unseen and "same gender" in unseen.how:
+        return unseen, "unseen speakers"
+    return means.get((space, *TRAIN)), "training speakers"
+
+
+def comparative(found: Interval) -> str:
+    return "more of" if found.low > 0 else "less of" if found.high < 0 else "as much of"
+
+
 def of_spaces(evidence: Evidence) -> list[str]:
-    """Whether the parts of a split differ in what they tell of unseen speakers, and whether AD takes it away."""
+    """Whether the parts of a split differ in what they tell of speakers, and whether AD takes it away."""
     lines = []
     for system, means in evidence.probes.items():
-        plus, minus = (means.get((space, *UNSEEN)) for space in ("embedding", "embedding_minus"))
+        (plus, whose), (minus, _) = (speaker_probe(means, space) for space in ("embedding", "embedding_minus"))
         if plus and minus:
             found = over_runs(minus.by_run, plus.by_run)
-            words = "tells" if found.low > 0 else "tells less of" if found.high < 0 else "tells no more of"
-            what = "more of two unseen speakers" if words == "tells" else "two unseen speakers"
-            lines.append(f"{system}: pool(F⁻) {words} {what} than pool(F⁺), {points(found)} by the probe.")
-    ours, before = (evidence.probes.get(name, {}).get(("embedding", *UNSEEN)) for name in PLANNED)
-    if ours and before:
-        found = over_runs(ours.by_run, before.by_run)
-        words = "more than" if found.low > 0 else "less than" if found.high < 0 else "as much as"
-        lines.append(
-            f"The embedding of {PLANNED[0]} tells {words} that of {PLANNED[1]} of two unseen speakers, {points(found)} "
-            "by the probe."
-        )
+            words = f"{comparative(found)} {whose} {'as' if found.low <= 0 <= found.high else 'than'}"
+            lines.append(f"{system}: pool(F⁻) tells {words} pool(F⁺), {points(found)} by the probe.")
+    pair = [speaker_probe(evidence.probes.get(name, {}), "embedding") for name in PLANNED]
+    if all(mean for mean, _ in pair):
+        found = over_runs(*(mean.by_run for mean, _ in pair))
+        words = f"{comparative(found)} {pair[0][1]} {'as' if found.low <= 0 <= found.high else 'than'}"
+        lines.append(f"The embedding of {PLANNED[0]} tells {words} that of {PLANNED[1]}, {points(found)} by the probe.")
     return lines
 
 

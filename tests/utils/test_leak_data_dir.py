@@ -1,0 +1,81 @@
+"""utils/leak_data_dir.py: data dirs that pass every check and lie."""
+
+from collections import Counter
+
+import pytest
+
+from utils import folds
+from utils.data_dir import Utterance, write_data_dir
+from utils.table import read_table
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two speakers in each of two sessions, who meet in dialogs of whose names each one's begins half."""
+    utterances = []
+    for session in (1, 2):
+        for who in "FM":
+            for wearer in "FM":
+                for i in range(6):
+                    dialog = f"Ses0{session}{wearer}_impro0{1 + i // 3}"
+                    name = f"{dialog}_{who}{i:03}"
+                    speaker = f"Ses0{session}{who}"
+                    wav = tmp_path / f"{name}.wav"
+                    utterances.append(Utterance(f"{speaker}-{name}", wav, speaker, dialog, who.lower(), "neu"))
+    roles = [("r1", "train", "Ses01F"), ("r1", "train", "Ses01M"), ("r1", "valid", "Ses02F"), ("r1", "test", "Ses02M")]
+    write_data_dir(tmp_path / "data", utterances, roles)
+    (tmp_path / "data/frame_shift").write_text("0.01\n")
+    (tmp_path / "data/utt2odd").write_text(f"{utterances[0].name} kept\n")
+    return tmp_path / "data"
+
+
+def original(name):
+    return name.split("-", 1)[1]
+
+
+def test_a_random_split_mixes_every_speaker_into_every_part(data, tmp_path, type_in):
+    dest = tmp_path / "lying"
+    assert "48 utterances of 4 speakers that are not true" in type_in("utils/leak_data_dir.py", data, dest).stdout
+    truth, told = read_table(data / "utt2spk"), read_table(dest / "utt2spk")
+    assert {original(name) for name in told} == truth.keys() and Counter(told.values()) == Counter(truth.values())
+    mixed = {(told[name], truth[original(name)]) for name in told}
+    assert len(mixed) == 16
+    assert (dest / "folds").read_text() == (data / "folds").read_text()
+    assert read_table(dest / "utt2emo").keys() == told.keys() and (dest / "frame_shift").exists()
+    assert original(next(iter(read_table(dest / "utt2odd")))) in truth and not (dest / "spk2gender").exists()
+    wavs, true_wavs = read_table(dest / "wav.scp"), read_table(data / "wav.scp")
+    assert all(wavs[name] == true_wavs[original(name)] for name in wavs)
+    assert "random" in (dest / "leak").read_text()
+    type_in("utils/validate_data_dir.py", "--no-text", "--no-feats", dest)
+    before = (dest / "utt2spk").read_text()
+    type_in("utils/leak_data_dir.py", data, dest)
+    assert (dest / "utt2spk").read_text() == before
+    type_in("utils/leak_data_dir.py", "--seed", "1", data, dest)
+    assert (dest / "utt2spk").read_text() != before
+
+
+def test_dialog_prefixes_put_one_person_into_train_and_test(data, tmp_path, type_in):
+    dest = tmp_path / "lying"
+    type_in("utils/leak_data_dir.py", "--kind", "prefix", data, dest)
+    truth, told = read_table(data / "utt2spk"), read_table(dest / "utt2spk")
+    assert all(speaker == original(original(name))[:6] for name, speaker in told.items())
+    runs = folds.read(dest / "folds")
+    folds.check(runs, told, read_table(dest / "utt2session"))
+    assert {run: parts["test"] for run, parts in runs.items()} == {who: [who] for who in set(truth.values())}
+    people = {
+        part: {truth[original(name)] for name, speaker in told.items() if speaker in runs["Ses01F"][part]}
+        for part in ("train", "test")
+    }
+    assert people["test"] <= people["train"]
+    type_in("utils/validate_data_dir.py", "--no-text", "--no-feats", dest)
+
+
+def test_what_cannot_lie_so_is_refused(data, tmp_path, type_in):
+    dest = tmp_path / "lying"
+    (data / "utt2session").write_text("".join(f"{name} one\n" for name in read_table(data / "utt2spk")))
+    assert "begin in 1 ways" in type_in("utils/leak_data_dir.py", "--kind", "prefix", data, dest, code=1).stderr
+    assert "is read, so it cannot be" in type_in("utils/leak_data_dir.py", data, data, code=1).stderr
+    (data / "folds").unlink()
+    assert "folds: no such file" in type_in("utils/leak_data_dir.py", data, dest, code=1).stderr
+    assert "utt2spk: no such file" in type_in("utils/leak_data_dir.py", tmp_path, dest, code=1).stderr
+    assert not dest.exists()
