@@ -64,6 +64,13 @@ if run_stage 3 "Fine-tuning: each run on its training speakers, scored on its te
     "$set_dir" "$exp"
 fi
 
-if run_stage 4 "Results"; then
-  steps/score.py --systems "$systems" --runs "$runs" --seeds "$seeds" --conf "$conf" --title "Emotion on $corpus" "$exp"
+if run_stage 4 "Results: tables, what the embeddings carry, a page to look at"; then
+  if [[ -e $pretrained/model.safetensors && ! $exp/pretrained/embedding.scp -nt $pretrained/model.safetensors ]]; then
+    # shellcheck disable=SC2086
+    $cuda_cmd "$exp/pretrained/log/embed.log" steps/embed.py "$pretrained" "$set_dir" "$exp/pretrained"
+  fi
+  steps/probe.py --systems "$systems pretrained" "$set_dir" "$exp"
+  options=(--systems "$systems" --runs "$runs" --seeds "$seeds" --conf "$conf" --title "Emotion on $corpus")
+  steps/score.py "${options[@]}" "$exp"
+  steps/report.py "${options[@]}" --data "$set_dir" "$exp"
 fi

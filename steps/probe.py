@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from steps.evaluation.evidence import PRETRAINED
 from steps.evaluation.probe_files import write_figures
 from steps.evaluation.probes import Labelled, all_figures
 from steps.evaluation.scores import read_scores
@@ -56,14 +57,10 @@ def measure(place: Path, source: Path, run: str, known: Known) -> bool:
     if not paths or probes.exists() and all(probes.stat().st_mtime > p.stat().st_mtime for p in paths.values()):
         return False
     if run not in known.folds:
-        raise cli.UserError(
-            f"{place}: the data dir's folds have no run {run}; name the data dir that it was trained on"
-        )
+        raise cli.UserError(f"{place}: the data dir's folds have no run {run}: was it trained on other data?")
     parts = known.folds[run]
     if (place / "scores").is_file() and set(read_scores(place / "scores").speakers) != set(parts["test"]):
-        raise cli.UserError(
-            f"{place}: tested other speakers than the data dir's folds say; name the data dir it was made from"
-        )
+        raise cli.UserError(f"{place}: tested others than the data dir's folds say: was it trained on other data?")
     spaces = {space: known.read(path) for space, path in paths.items()}
     write_figures(probes, all_figures(spaces, parts, known.genders))
     return True
@@ -78,14 +75,14 @@ def main() -> None:
     threadpool_limits(1)  # of small matrices: several threads are slower, on a busy machine thirty times
     known, done = Known(options.data), 0
     wanted = options.systems.split()
-    if lost := [name for name in wanted if not (options.exp / name).is_dir()]:
+    if lost := [name for name in wanted if name != PRETRAINED and not (options.exp / name).is_dir()]:
         raise cli.UserError(f"{options.exp}/{lost[0]}: no such system")
     for scores in sorted(options.exp.glob("*/*_seed*/scores")):
         match = PLACE.fullmatch(scores.parent.name)
         if match and (not wanted or scores.parent.parent.name in wanted):
             done += measure(scores.parent, scores.parent, match["run"], known)
-    pretrained = options.exp / "pretrained"
-    if pretrained.is_dir() and (not wanted or "pretrained" in wanted):
+    pretrained = options.exp / PRETRAINED
+    if pretrained.is_dir() and (not wanted or PRETRAINED in wanted):
         done += sum(measure(pretrained / f"{run}_seed0", pretrained, run, known) for run in known.folds)
     print(f"{options.exp}: {done} runs probed")
 

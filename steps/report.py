@@ -30,7 +30,7 @@ from steps.nnet.attribute_disentanglement import AttributeDisentanglement
 from utils import cli, data_dir, folds
 from utils.archive import read_array
 from utils.files import whole
-from utils.jobs import revision
+from utils.job_log import revision
 
 PANELS = {PRETRAINED: "pre-trained", PLANNED[1]: "fine-tuned", PLANNED[0]: "fine-tuned with AD"}
 
@@ -119,7 +119,7 @@ def attention(evidence: Evidence, exp: Path, data: Path | None, run: str, seed: 
     svg = figures.save(figures.masks(examples), exp / "figures", "masks")
     caption = (
         f"One test utterance of each class, run {run}, seed {seed}; time runs to the right, frequency upwards; means "
-        "over channels, on the map that AD works on (a sixteenth of the input's frames). Left out of F⁺ goes into F⁻."
+        "over channels, on the map that AD works on (of the input, every sixteenth frame). What F⁺ lacks is in F⁻."
     )
     return Section(title, [Picture(svg, caption)])
 

@@ -22,6 +22,7 @@ from utils.files import whole
 # Okabe and Ito's palette, without its yellow, which is faint on paper.
 COLOURS = ["#D55E00", "#E69F00", "#009E73", "#0072B2", "#CC79A7", "#56B4E9", "#000000"]
 GREY = "#777777"
+MARK = "utt-"  # begins the id (matplotlib's gid) of what is to be found again in an SVG
 matplotlib.rcParams |= {
     "font.size": 9,
     "font.family": "sans-serif",
@@ -53,8 +54,11 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     text = svg.getvalue()
     with whole(folder / f"{name}.svg") as temporary:
         temporary.write_text(text, encoding="utf-8")
-    # One page holds many figures: each one's ids get its name in front.
-    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text[text.index("<svg") :])
+    # One page holds many figures: ids that are referred to or asked for stay, with the figure's name in front.
+    text = text[text.index("<svg") :]
+    needed = set(re.findall(r'(?:href="#|url\(#)([^")]+)', text))
+    text = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in needed or match[1][:4] == MARK else "", text)
+    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)
 
 
 def forest(rows: Sequence[tuple[str, Interval]], label: str, marks: Mapping[str, float], zero: bool = False) -> Figure:

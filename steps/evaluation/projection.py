@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import normalize
 
-from steps.evaluation.figures import COLOURS, GREY, new, save
+from steps.evaluation.figures import COLOURS, GREY, MARK, new, save
 from steps.evaluation.probes import Labelled
 
 SEED = 0
@@ -40,7 +40,7 @@ def draw(panels: Mapping[str, Labelled], unseen: Collection[str], folder: Path, 
         ax.scatter(*places[new_to_it].T, s=60, facecolors="none", edgecolors=edges, linewidths=0.6)
         for i, (x, y) in enumerate(places):  # digits, and none of them asked how much room it needs
             ringed = new_to_it[i]
-            mark = f"utt-{at}-{i}"
+            mark = f"{MARK}{at}-{i}"
             titles[mark] = f"{data.utterances[i]}: {data.emotions[i]}, {data.speakers[i]}{', unseen' * bool(ringed)}"
             digit = ax.text(
                 x, y, digits[data.speakers[i]], color=colours[data.emotions[i]], ha="center", va="center", gid=mark,
@@ -57,7 +57,7 @@ def draw(panels: Mapping[str, Labelled], unseen: Collection[str], folder: Path, 
     figure.legend(handles=[*handles, ring], loc="outside lower center", ncols=len(handles) + 1)
     svg = save(figure, folder, name)
     return re.sub(
-        rf'<g id="{name}-(utt-\d-\d+)">',
+        rf'<g id="{name}-({MARK}\d-\d+)">',
         lambda match: f'<g class="utt"><title>{html.escape(titles[match[1]])}</title>',
         svg,
     )

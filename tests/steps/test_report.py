@@ -57,7 +57,8 @@ def test_the_page_is_whole_and_shows_what_there_is(exp, emotional, type_in):
     assert all(value.startswith(("#", "data:image/png;base64")) for value in page.refers), page.refers
     assert len(page.ids) == len(set(page.ids))  # figures do not take each other's clip paths
     assert {value[1:] for value in page.refers if value.startswith("#")} <= set(page.ids)
-    assert "Left out" not in text.split("Choice of roles")[1].split("</nav>")[1].split('id="choice-of-roles"')[0]
+    absent = re.findall(r'<p class="absent">(.*?)</p>', text)
+    assert len(absent) == 2 and "come in pairs" in absent[0] and "made to leak" in absent[1]
     assert page.titles == 3 * 32 and re.search(r"<title>s3-\d: hap, s3, unseen</title>", text)
     assert "steps/finetune.py" in text and "torch" in text and "Planned: resnet18_pretrain_ad" in text
     for name in ("embeddings", "masks", "learning", "confusions"):
