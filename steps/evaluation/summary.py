@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ class Summary:
     def speakers(self) -> list[str]:
         return sorted(set(self.together[0].speakers))
 
-    @property
+    @cached_property
     def counts(self) -> np.ndarray:
         """(speakers, seeds, classes, classes) confusion matrices: what intervals and tests over speakers rest on."""
         return np.array([[confusion_of(scores, who) for scores in self.together] for who in self.speakers])
@@ -102,6 +103,13 @@ def of(scores: Scores) -> Metrics:
     return classification_metrics(scores.labels, scores.decisions)
 
 
+def check_selection(place: Path, tested: Scores) -> None:
+    """Raises UserError where a speaker that is tested also selected the epoch: no fold list allows that."""
+    selecting = set(read_scores(place / "scores.valid").speakers) if (place / "scores.valid").is_file() else set()
+    if both := selecting & set(tested.speakers):
+        raise UserError(f"{place}: '{min(both)}' is tested and selected the epoch, too; these scores are no result")
+
+
 def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] = ()) -> Summary:
     """Read a system's score files and condense them."""
     places = find_runs(system, runs, seeds)
@@ -112,6 +120,8 @@ def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] =
         )
     runs, seeds = list(dict.fromkeys(run for run, _ in places)), list(dict.fromkeys(seed for _, seed in places))
     read = {key: read_scores(place / "scores") for key, place in places.items()}
+    for key, place in places.items():
+        check_selection(place, read[key])
     last = {key: read_scores(place / "scores.last") for key, place in places.items()}
     together = [pool([read[run, seed] for run in runs]) for seed in seeds]
     if any(scores.utterances != together[0].utterances for scores in together):

@@ -22,7 +22,8 @@ def corpus(tmp_path):
             posteriors = {name: np.eye(3)[i % 2 if i < right else 2] for i, name in enumerate(names)}
             labels = {name: CLASSES[i % 2] for i, name in enumerate(names)}
             for name in ("scores", "scores.valid", "scores.last"):
-                write_scores(place / name, CLASSES, posteriors, dict.fromkeys(names, run), labels)
+                who = "valid" if name == "scores.valid" else run
+                write_scores(place / name, CLASSES, posteriors, dict.fromkeys(names, who), labels)
             (place / "config.yaml").write_text(f"network: {{width: 4, AD: {str(system == 'good').lower()}}}\n")
             (place / "environment.yaml").write_text(ENVIRONMENT.format(system))
     (tmp_path / "egs/toy/conf/systems").mkdir(parents=True)

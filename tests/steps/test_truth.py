@@ -20,7 +20,8 @@ def train(exp, strength, plus, right=0.5, minus=0.5):
         labels = {name: CLASSES[n % 2] for n, name in enumerate(names)}
         rows = {name: np.eye(2)[n % 2 if n < 20 * right else 1 - n % 2] for n, name in enumerate(names)}
         for file in ("scores", "scores.last", "scores.valid"):
-            write_scores(place / file, CLASSES, rows, dict.fromkeys(names, f"s{i}"), labels)
+            who = "valid" if file == "scores.valid" else f"s{i}"
+            write_scores(place / file, CLASSES, rows, dict.fromkeys(names, who), labels)
         (place / "config.yaml").write_text("{}\n")
         off = 0.02 * (-1) ** i
         figures = [Figure("embedding", "emotion", "unseen", "probe", plus + off, 0.5, 20, "session")]

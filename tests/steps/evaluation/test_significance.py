@@ -156,6 +156,14 @@ def test_the_range_over_roles_by_enumeration(systems):
     assert (found.lowest.wf1, found.highest.wf1) == pytest.approx((min(figures), max(figures)))
 
 
+def test_scores_of_a_speaker_that_selected_the_epoch_are_refused(tmp_path):
+    train(tmp_path, "one", 0.5, seeds=[0])
+    place = tmp_path / "one/S1F_seed0"
+    (place / "scores.valid").write_text((place / "scores").read_text())
+    with pytest.raises(UserError, match="S1F_seed0: 'S1F' is tested and selected the epoch, too"):
+        summarise(tmp_path / "one")
+
+
 def test_runs_that_come_in_no_pairs_have_no_such_range(tmp_path):
     train(tmp_path, "one", 0.5, seeds=[0])
     assert over_roles(summarise(tmp_path / "one", runs=["S0F", "S0M", "S1F"])) is None
