@@ -113,11 +113,11 @@ def check_selection(place: Path, tested: Scores) -> None:
 def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] = ()) -> Summary:
     """Read a system's score files and condense them."""
     places = find_runs(system, runs, seeds)
-    settings = {place: config.read_yaml(place / "config.yaml") for place in places.values()}
-    if others := [place for place, own in settings.items() if own != next(iter(settings.values()))]:
-        raise UserError(
-            f"{others[0]}: was made with another configuration than {next(iter(settings))}; redo one of them"
-        )
+    settings = {place: config.flatten(config.read_yaml(place / "config.yaml")) for place in places.values()}
+    first = next(iter(settings))
+    for place, own in settings.items():  # by the keys of both: what a later version added had one value before
+        if any(own[key] != settings[first][key] for key in own.keys() & settings[first].keys()):
+            raise UserError(f"{place}: was made with another configuration than {first}; redo one of them")
     runs, seeds = list(dict.fromkeys(run for run, _ in places)), list(dict.fromkeys(seed for _, seed in places))
     read = {key: read_scores(place / "scores") for key, place in places.items()}
     for key, place in places.items():

@@ -1,5 +1,6 @@
 """steps/probe.py and steps/report.py on systems really trained, for a moment; the page in a real browser."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -109,6 +110,7 @@ def test_mistakes_in_words(exp, tmp_path, type_in):
 def opened(page):
     """The page as a browser sees it: no script error, nothing fetched, and the pointer's line speaks."""
     if BROWSER is None:
+        assert not os.environ.get("REQUIRE_BROWSER"), "REQUIRE_BROWSER is set, and there is no chromium"
         pytest.skip("no chromium to open the page in (the page itself has been checked)")
     probe = page.with_name("probe.html")
     ask = """<script>

@@ -131,6 +131,8 @@ def test_pooled_figures_and_figures_over_folds_differ_as_they_must(system):
 
 
 def test_runs_of_different_configurations_are_not_pooled(system):
+    (system / "r2_seed1/config.yaml").write_text("epochs: 50\nadded: later\n")
+    assert summarise(system).seeds == [0, 1]
     (system / "r2_seed1/config.yaml").write_text("epochs: 3\n")
     with pytest.raises(UserError, match="r2_seed1: was made with another configuration"):
         summarise(system)
