@@ -67,7 +67,7 @@ fi
 if run_stage 4 "Results: tables, what the embeddings carry, a page to look at"; then
   if [[ -e $pretrained/model.safetensors && ! $exp/pretrained/embedding.scp -nt $pretrained/model.safetensors ]]; then
     # shellcheck disable=SC2086
-    $cuda_cmd "$exp/pretrained/log/embed.log" steps/embed.py "$pretrained" "$set_dir" "$exp/pretrained"
+    $cuda_cmd --num-threads 1 "$exp/pretrained/log/embed.log" steps/embed.py "$pretrained" "$set_dir" "$exp/pretrained"
   fi
   steps/probe.py --systems "$systems pretrained" "$set_dir" "$exp"
   options=(--systems "$systems" --runs "$runs" --seeds "$seeds" --conf "$conf" --title "Emotion on $corpus")
