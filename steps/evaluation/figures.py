@@ -139,21 +139,21 @@ def speaker_bars(summaries: Sequence[Summary]) -> Figure:
 def curves(histories: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> Figure:
     """system → of each run, column → (epochs,). Left the losses, right the figures on the validation speakers: mean
     over runs, with the range of the total loss and of wF1 shaded."""
-    figure, axes = new(7, 2.1 * len(histories), len(histories), 2)
+    figure, axes = new(9, 2.2 * len(histories), len(histories), 2)
     for row, (system, runs) in zip(axes, histories.items()):
         names = [name for name in runs[0] if all(name in run for run in runs)]
         kinds = [[name for name in names if name.startswith("L")], [name for name in names if "valid" in name]]
-        for ax, kind, label in zip(row, kinds, ("training loss", "validation speakers, percent")):
-            for name, colour in zip(kind, COLOURS[3:] + COLOURS[:3]):
+        for ax, kind, label in zip(row, kinds, ("training loss", "validation, percent")):
+            for name, colour, line in zip(kind, COLOURS[3:] + COLOURS[:3], ["-", "-", "--", ":", "-."] * 2):
                 length = min(len(run[name]) for run in runs)
                 values, epochs = np.array([run[name][:length] for run in runs]), np.arange(1, length + 1)
-                ax.plot(epochs, values.mean(axis=0), color=colour, label=name)
+                ax.plot(epochs, values.mean(axis=0), color=colour, ls=line, label=name)
                 if name == kind[0] and len(runs) > 1:
                     ax.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, lw=0)
             ax.set_ylabel(label)
             ax.set_xlabel("epoch")
             if kind:
-                ax.legend(fontsize=7)
+                ax.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1), handlelength=1.2)
         row[0].set_title(system)
     return figure
 
