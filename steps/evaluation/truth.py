@@ -97,8 +97,8 @@ def table(rows: Sequence[Row]) -> Table:
         f"speakers); chance is {100 * chance.get('emotion', math.nan):.1f} for emotions and "
         f"{100 * chance.get('speaker', math.nan):.1f} for speakers, and = marks what does not beat it. Emotions of "
         "training speakers were shown to the network with their labels: at strength 0 what it tells of them is "
-        "remembered, and only unseen speakers say what was learnt. A little below chance is what cross-validation gives "
-        "where there is nothing: the more of a class is held out, the less of it was there to learn from."
+        "remembered, and only unseen speakers say what was learnt. A little below chance is what cross-validation "
+        "does where there is nothing: the more of a class is held out, the less of it is there to learn from."
     )
     return Table("Against the truth, on generated corpora", head, cells, note)
 
