@@ -63,6 +63,10 @@ def checked_folds(options: config.Namespace) -> folds.Folds:
     """The runs asked for, of which none leaks."""
     partition, data = folds.read(options.data / "folds"), options.data
     folds.check(partition, data_dir.read_table(data / "utt2spk"), data_dir.read_table(data / "utt2session"))
+    if (data / "leak").is_file() and not any(part.startswith("leak_") for part in options.out.resolve().parts):
+        raise cli.UserError(
+            f"{data}: its speakers are not true; train on it in a folder leak_<kind>, for the leak table"
+        )
     runs = options.runs.split() or list(partition)
     if unknown := [run for run in runs if run not in partition]:
         raise cli.UserError(f"{data}/folds: there is no run {unknown[0]}; there are: {' '.join(partition)}")

@@ -10,8 +10,8 @@ prefix: the speaker is read off the front of the session's name, as IEMOCAP's di
 each such "speaker" is tested in turn, validated on the one after next, and the rest trains, the other half of the same
 dialogs' people with them.
 
-The file `leak` in the new data dir says what was done. Systems trained on it belong into a folder leak_<kind> of the
-exp folder, where the leak table finds them and the table of results does not.
+The file `leak` in the new data dir says what was done. steps/finetune.py trains on it in a folder leak_<kind> of the
+exp folder alone, where the leak table finds the scores and the table of results does not.
 """
 
 from __future__ import annotations

@@ -79,3 +79,17 @@ def test_what_cannot_lie_so_is_refused(data, tmp_path, type_in):
     assert "folds: no such file" in type_in("utils/leak_data_dir.py", data, dest, code=1).stderr
     assert "utt2spk: no such file" in type_in("utils/leak_data_dir.py", tmp_path, dest, code=1).stderr
     assert not dest.exists()
+
+
+def test_systems_are_trained_on_it_where_the_leak_table_looks_and_nowhere_else(emotional, tmp_path, type_in):
+    dest = tmp_path / "lying"
+    type_in("utils/leak_data_dir.py", emotional, dest)
+    words = ["--network.width", "2", "--input.crop", "40", "--training.epochs", "1", dest]
+    refused = type_in("steps/finetune.py", *words, tmp_path / "exp/small", code=1)
+    assert "its speakers are not true; train on it in a folder leak_<kind>" in refused.stderr
+    assert not (tmp_path / "exp/small").exists()
+    type_in("steps/finetune.py", *words, tmp_path / "exp/leak_random/small")
+    type_in("steps/finetune.py", *words[:-1], emotional, tmp_path / "exp/small")
+    type_in("steps/score.py", tmp_path / "exp")
+    text = (tmp_path / "exp/RESULTS.md").read_text()
+    assert "| small, random folds |" in text and text.count("\n| small |") > 0 and "| leak_random" not in text
