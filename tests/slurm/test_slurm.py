@@ -106,6 +106,23 @@ def test_a_job_on_several_nodes_is_started_once_on_each_and_dies_as_one(cluster)
     assert time.monotonic() - began < 30 and "# Ended (code " in Path("b.log").read_text()
 
 
+def test_processes_on_several_nodes_find_each_other(cluster):
+    """Two on each of two nodes add up their numbers: 1 + 2 + 3 + 4."""
+    Path("sum.py").write_text("""
+import os, torch, torch.distributed as distributed
+distributed.init_process_group("gloo")
+x = torch.tensor([distributed.get_rank() + 1])
+distributed.all_reduce(x)
+print(os.environ["SLURMD_NODENAME"], x.item())
+distributed.destroy_process_group()
+""")
+    command = [f"{ROOT}/utils/torchrun.py", "a.log", "python", "sum.py"]
+    run("--nodes", "2", "--gpu", "2", "--mem", "2G", "--num-threads", "1", "a.log", *command)
+    assert [output_of(f"a.log{rank}")[0] for rank in ("", ".rank1", ".rank2", ".rank3")] == [
+        "n1 10", "n1 10", "n2 10", "n2 10"
+    ]  # fmt: skip
+
+
 def test_two_recipes_at_once_do_not_meet(cluster):
     runners = []
     for name in ("one", "two"):
