@@ -173,9 +173,10 @@ def clear_queue(script: str, patience: Patience, given_up: Callable[[], bool]) -
     if found:
         patience.until(lambda: scheduler.cancel(found), given_up)
     left = found
-    while left and not given_up():
-        time.sleep(LOOK)
-        left = patience.until(lambda: scheduler.of_script(script), given_up)
+    while left and not given_up():  # these, and not what somebody may have submitted since
+        time.sleep(QUESTIONS[0])
+        there = patience.until(lambda: scheduler.of_script(script), given_up)
+        left = None if there is None else [job for job in there if job in found]
     if left is None or left:
         warn(f"not sure that its jobs have ended: see 'squeue --me', and end {' '.join(left or ['them'])} by scancel")
     return found or []
