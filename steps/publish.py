@@ -52,6 +52,8 @@ def main() -> None:
     parser.add_argument("table", type=Path, help="the RESULTS.md to write")
     parser.add_argument("--systems", default="", help="systems to keep [all]")
     options = parser.parse_args()
+    if not options.exp.is_dir():
+        raise cli.UserError(f"{options.exp}: no such folder")
     wanted = options.systems.split()
     if lost := [name for name in wanted if name not in scored(options.exp)]:
         raise cli.UserError(f"{options.exp}/{lost[0]}: no run of this system is finished")
@@ -74,6 +76,8 @@ def main() -> None:
         evidence = gather(folder, conf, f"Emotion on {corpus}", systems, growing=True)
         reports.append(report(evidence))
         short += [f"{corpus}:", "", *lay_out(tables.results(evidence.summaries, evidence.published)), ""]
+    if len(reports) == 1:
+        raise cli.UserError(f"{options.exp}: there are no scored systems here, and none in egs/*/results")
     with whole(options.table) as temporary:
         temporary.write_text("\n".join(reports))
     readme = options.table.with_name("README.md")

@@ -88,6 +88,7 @@ def test_what_is_not_finished_is_named_and_what_leaks_is_kept_apart(corpus, tmp_
     assert "| good, epoch chosen on the test speakers | 9" in text and "| good, as it should be | 9" in text
     error = type_in("steps/score.py", "--systems", "leak_random", corpus / "exp", code=1).stderr
     assert "leaking folds make no results" in error
+    assert "--seeds 'x': expected whole" in type_in("steps/score.py", "--seeds", "x", corpus / "exp", code=1).stderr
     assert (
         "no run of this system"
         in type_in(
