@@ -18,8 +18,7 @@ import shutil
 from pathlib import Path
 
 from steps.evaluation import tables, truth
-from steps.evaluation.evidence import LEAK, PRETRAINED, find_systems, gather, scored
-from steps.evaluation.families import families
+from steps.evaluation.evidence import LEAK, PRETRAINED, gather, scored
 from steps.evaluation.markdown import lay_out, report, section
 from utils import cli
 from utils.files import whole
@@ -38,11 +37,6 @@ def keep(system: Path, results: Path, mark: str = "scores") -> None:
         for name in [name for name in OPTIONAL if (place / name).is_file()] + (KEPT if mark == "scores" else []):
             with whole(target / name) as temporary:
                 shutil.copyfile(place / name, temporary)
-
-
-def order_of(conf: Path) -> list[str]:
-    """Table 2's systems before the others, then by family."""
-    return [system for family in families(conf).values() for system in family]
 
 
 def main() -> None:
@@ -72,8 +66,7 @@ def main() -> None:
         if not scored(folder):
             continue
         corpus, conf = folder.parent.name, folder.parent / "conf"
-        systems = find_systems(folder, order_of(conf))
-        evidence = gather(folder, conf, f"Emotion on {corpus}", systems, growing=True)
+        evidence = gather(folder, conf, f"Emotion on {corpus}", growing=True)
         reports.append(report(evidence))
         short += [f"{corpus}:", "", *lay_out(tables.results(evidence.summaries, evidence.published)), ""]
     if len(reports) == 1:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from steps.evaluation.families import comparisons
+from steps.evaluation.families import comparisons, families
 from steps.evaluation.metrics import Metrics
 from steps.evaluation.probe_files import Means, means
 from steps.evaluation.scores import pool, read_scores
@@ -38,9 +38,9 @@ def scored(folder: Path) -> list[str]:
     return sorted({path.parent.parent.name for path in folder.glob("*/*_seed*/scores")})
 
 
-def find_systems(folder: Path, order: Sequence[str] = ()) -> list[str]:
-    """The same, those of `order` first. Raises UserError where there is none."""
-    found = scored(folder)
+def find_systems(folder: Path, conf: Path) -> list[str]:
+    """The same, family by family. Raises UserError where there is none."""
+    found, order = scored(folder), [system for family in families(conf).values() for system in family]
     if not found:
         raise UserError(f"{folder}: there are no scored systems here")
     return [name for name in order if name in found] + [name for name in found if name not in order]
@@ -81,7 +81,7 @@ def gather(
     """Read the score and probe files of `systems` [all] under `folder`; conf: the folder of the configuration. With
     `growing`, systems that are not finished are left out by name. Raises UserError where systems were not scored on the
     same utterances, or where one is named that was made under leaking folds."""
-    systems = list(systems) or find_systems(folder)
+    systems = list(systems) or find_systems(folder, conf)
     if bad := [name for name in systems if name.startswith(LEAK)]:
         raise UserError(f"{folder / bad[0]}: leaking folds make no results; the leak table shows them by itself")
     unfinished: list[str] = []

@@ -63,7 +63,7 @@ def save(figure: Figure, folder: Path, name: str) -> str:
 
 def forest(rows: Sequence[tuple[str, Interval]], label: str, marks: Mapping[str, float], zero: bool = False) -> Figure:
     """A point and its interval a row; marks: row → a published figure, drawn hollow."""
-    figure, axes = new(7, 0.6 + 0.28 * len(rows))
+    figure, axes = new(5 + 0.07 * max(len(name) for name, _ in rows), 0.6 + 0.28 * len(rows))
     ax = axes[0, 0]
     for at, (_, found) in enumerate(reversed(rows)):
         if not np.isnan(found.low):

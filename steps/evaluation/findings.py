@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from steps.evaluation.evidence import Evidence
-from steps.evaluation.families import PLANNED
+from steps.evaluation.families import PLANNED, TITLES
 from steps.evaluation.probe_files import Mean, Means, over_runs
 from steps.evaluation.significance import Comparison, Interval
 from steps.evaluation.tables import between, figure, p_value, signed
@@ -24,6 +24,25 @@ def of_comparison(one: Comparison) -> str:
     words = f"{signed(one.difference.value)} points of wF1 ({between(one.difference.low, one.difference.high)}"
     words += f"; p {p_value(one.p_corrected)}{'' if one.family == 'planned' else ', corrected'})"
     return f"{one.system} against {one.reference}: {verdict(one)}, {words}."
+
+
+def of_comparisons(evidence: Evidence) -> list[str]:
+    """The planned comparison, then what makes a difference, the largest first, each by itself; what makes none, a line
+    a family."""
+    planned = [one for one in evidence.comparisons if one.family == "planned"]
+    others = [one for one in evidence.comparisons if one.family != "planned"]
+    shown = sorted((one for one in others if one.difference.excludes_zero), key=lambda one: -abs(one.difference.value))
+    lines = ["Planned: " + of_comparison(one) for one in planned] + [of_comparison(one) for one in shown]
+    for family in dict.fromkeys(one.family for one in others):
+        none = [one for one in others if one.family == family and not one.difference.excludes_zero]
+        words = [
+            f"{one.system} against {one.reference} {signed(one.difference.value)} "
+            f"({between(one.difference.low, one.difference.high)})"
+            for one in none
+        ]
+        if words:
+            lines.append(f"No difference is shown, {TITLES[family]}, in points of wF1: {'; '.join(words)}.")
+    return lines
 
 
 def points(found: Interval) -> str:
@@ -76,12 +95,7 @@ def of_leaks(evidence: Evidence) -> list[str]:
 
 def findings(evidence: Evidence) -> list[str]:
     """One claim a line; the planned comparison first, then what makes a difference, then what does not."""
-    made = sorted(
-        evidence.comparisons,
-        key=lambda one: (one.family != "planned", not one.difference.excludes_zero, -abs(one.difference.value)),
-    )
-    lines = [("Planned: " if one.family == "planned" else "") + of_comparison(one) for one in made]
-    lines += [*of_spaces(evidence), *of_leaks(evidence)]
+    lines = [*of_comparisons(evidence), *of_spaces(evidence), *of_leaks(evidence)]
     best = max(evidence.summaries, key=lambda one: one.pooled.wf1)
     lines.append(f"Highest wF1: {best.name}, {figure(best.pooled.wf1, best.pooled_sd.wf1)}.")
     return lines
