@@ -12,7 +12,7 @@ from utils import folds
 from utils.cli import UserError, run, warn
 from utils.data_dir import check_prefixes, keyed_on, replaceable, spk2utt, tables
 from utils.files import whole
-from utils.table import key_of, read_lines, read_table, write_lines, write_table
+from utils.table import columns, key_of, read_lines, read_table, write_lines, write_table
 
 
 def combine(dest: Path | str, sources: Sequence[Path | str]) -> int:
@@ -36,8 +36,7 @@ def combine(dest: Path | str, sources: Sequence[Path | str]) -> int:
             elif name == "folds":
                 write_lines(temporary / name, _merged_folds(paths))
             elif keyed_on(name, bool(segments)):
-                merged = _merged(paths)
-                write_lines(temporary / name, (merged[key] for key in sorted(merged)))
+                write_lines(temporary / name, _merged(paths))
             elif len(contents := {path.read_bytes() for path in paths}) == 1:
                 (temporary / name).write_bytes(contents.pop())
             elif name == "frame_shift":
@@ -57,19 +56,20 @@ def _where(name: str, sources: Sequence[Path]) -> list[Path]:
     return [source / name for source in sources if (source / name).is_file()]
 
 
-def _merged(paths: Sequence[Path]) -> dict[str, str]:
-    """Key → line over all `paths`. Raises UserError for a key whose lines differ."""
-    merged: dict[str, str] = {}
-    lines = 0
-    for path in paths:
-        for line in read_lines(path):
-            key, line = key_of(line), line.strip()
-            if merged.setdefault(key, line) != line:
-                raise UserError(f"{path}: '{line}', but a data dir before it has '{merged[key]}'")
-            lines += 1
-    if lines > len(merged) and paths[0].name == "utt2spk":
-        warn(f"{lines - len(merged)} utterances stand in more than one data dir, and are taken once")
-    return merged
+def _merged(paths: Sequence[Path]) -> list[str]:
+    """The lines of all `paths`, each once, sorted. Raises UserError for a key whose lines differ."""
+    listed = [line.strip() for path in paths for line in read_lines(path)]
+    lines = sorted(dict.fromkeys(listed))
+    if len(lines) < len(listed) and paths[0].name == "utt2spk":
+        warn(f"{len(listed) - len(lines)} utterances stand in more than one data dir, and are taken once")
+    keys, _ = columns(lines)
+    if len(set(keys)) < len(keys):
+        first: dict[str, str] = {}
+        for path in paths:
+            for line in map(str.strip, read_lines(path)):
+                if (other := first.setdefault(key_of(line), line)) != line:
+                    raise UserError(f"{path}: '{line}', but a data dir before it has '{other}'")
+    return lines
 
 
 def _merged_folds(paths: Sequence[Path]) -> list[str]:

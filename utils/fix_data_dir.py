@@ -11,7 +11,7 @@ from pathlib import Path
 from utils.cli import UserError, run
 from utils.data_dir import COMPLETE, check_prefixes, keyed_on, spk2utt, tables
 from utils.files import whole
-from utils.table import aligned, key_of, lines_of, read_lines, read_text, value_of, write_lines
+from utils.table import aligned, columns, key_of, lines_of, read_lines, read_text, write_lines
 from utils.validate_data_dir import VALUES
 
 
@@ -34,9 +34,9 @@ def fix(data: Path | str) -> None:
     for path, kind in kinds.items():
         if path.name in COMPLETE:
             lines = read_lines(path)
-            if kind == "utterance" and _all_good(lines, starts, path.name):
+            if kind == "utterance" and _all_good(sorted(lines), starts, path.name):
                 continue
-            has = {key_of(line) for line in lines if _good(line, path.name)}
+            has = set(_keys(lines, path.name))
             if lost := [utterance for utterance in keep if owners[kind].get(utterance, utterance) not in has]:
                 _say(f"{len(lost)} utterances dropped, as {path.name} has no good line for them: {_some(lost)}")
                 for utterance in lost:
@@ -63,11 +63,17 @@ def fix(data: Path | str) -> None:
     _say(f"kept {count}" + (f"; the old files are in {data / '.backup'}" if changed else ""))
 
 
-def _good(line: str, name: str) -> bool:
-    """Whether a line of the table `name` is worth keeping: it has a value; for durations and frames, one above 0."""
-    if name in ("utt2dur", "utt2num_frames"):
-        return VALUES[name][0](value_of(line))
-    return bool(value_of(line)) or (name == "text" and bool(line.strip()))
+def _keys(lines: Sequence[str], name: str) -> list[str]:
+    """Of each line of the table `name` its key, or "" where it is not worth keeping: a line has a value; for durations
+    and frames, one above 0."""
+    if name == "folds":
+        return [key_of(line, name) for line in lines]
+    keys, values = columns(lines)
+    if name == "text":
+        return keys
+    good = VALUES[name][0] if name in ("utt2dur", "utt2num_frames") else bool
+    fine = {value for value in set(values) if good(value)}
+    return [key if value in fine else "" for key, value in zip(keys, values)]
 
 
 def _all_good(lines: Sequence[str], starts: Sequence[str], name: str) -> bool:
@@ -75,17 +81,18 @@ def _all_good(lines: Sequence[str], starts: Sequence[str], name: str) -> bool:
     if not aligned(lines, starts):
         return False
     values = map(str.removeprefix, lines, starts)
-    return (
-        all(map(str.strip, values)) if name not in VALUES else all(_good(f"_ {value}", name) for value in set(values))
-    )
+    if name not in ("utt2dur", "utt2num_frames"):
+        return all(map(str.strip, values))
+    return all(VALUES[name][0](value.strip()) for value in set(values))
 
 
 def _first_values(path: Path) -> dict[str, str]:
     """Key → value of the good lines of a table; of a key that stands twice, the first."""
+    lines = read_lines(path)
     table: dict[str, str] = {}
-    for line in read_lines(path):
-        if _good(line, path.name):
-            table.setdefault(key_of(line), value_of(line))
+    for key, value in zip(_keys(lines, path.name), columns(lines)[1]):
+        if key:
+            table.setdefault(key, value)
     return table
 
 
@@ -94,14 +101,16 @@ def _mended(
 ) -> list[str]:
     """The good lines of the table `name` whose key is in `keys`; sorted and unique, but `folds` in its own order. What
     is dropped is counted and named, unless its key is in `named`: that was done."""
-    if _all_good(lines, starts, name):
-        return [line.rstrip() for line in lines]
+    ordered = sorted(lines)
+    if name != "folds" and _all_good(ordered, starts, name):
+        if ordered != lines:
+            _say(f"{name}: sorted")
+        return list(map(str.rstrip, ordered))
     found: dict[str, str] = {}
     bad, twice, others = [], [], []
-    for line in map(str.strip, lines):
-        key = key_of(line, name)
+    for line, key in zip(map(str.strip, lines), _keys(lines, name)):
         unique = line if name == "folds" else key
-        if not key or not _good(line, name):
+        if not key:
             bad.append(line)
         elif key not in keys:
             if key not in named:

@@ -13,7 +13,7 @@ from pathlib import Path
 from utils import folds
 from utils.cli import UserError, run, warn
 from utils.data_dir import COMPLETE, check_prefixes, keyed_on, tables
-from utils.table import aligned, lines_of, read_table, read_text
+from utils.table import aligned, columns, lines_of, read_table, read_text
 
 
 def _word(value: str) -> bool:
@@ -116,11 +116,7 @@ def _read(path: Path, utterances: list[str], starts: list[str]) -> tuple[list[st
             return utterances, []  # the usual case of the largest tables; their values are nobody's business here
         keys, values = utterances, list(map(str.strip, map(str.removeprefix, lines, starts)))
     else:
-        keys, values = [], []
-        for line in lines:
-            key, value = (*line.split(None, 1), "", "")[:2]
-            keys.append(key)
-            values.append(value.rstrip())
+        keys, values = columns(lines)
     good, wanted = VALUES.get(path.suffix or path.name, (bool, "a value"))
     bad = {value for value in set(values) if not good(value)}
     if path.name == "text":
