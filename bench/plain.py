@@ -4,6 +4,7 @@ default layout, a DataLoader over kaldiio that copies a crop at a time, whole ut
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import kaldiio
@@ -50,10 +51,10 @@ def train(
 
 
 @torch.no_grad()
-def score(model: nn.Module, archive: Archive) -> torch.Tensor:
-    """Posteriors, (N, classes)."""
+def posteriors(model: nn.Module, utterances: Iterable[torch.Tensor]) -> torch.Tensor:
+    """Of whole utterances (T, F), one at a time: (N, classes)."""
     model.eval()
-    return torch.cat([model(x[None]).logits for x, _ in map(archive.__getitem__, range(len(archive)))]).softmax(1)
+    return torch.cat([model(x[None]).logits for x in utterances]).softmax(1)
 
 
 def labels_of(data: Path, table: str) -> dict[str, int]:

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -102,12 +103,17 @@ def plain_finetuning(data: Path) -> None:
     labels = {name: emotion[name] + len(CLASSES) * speaker.get(utt2spk[name], 0) for name in utt2spk}
     model = Classifier(Network(AD=True), len(CLASSES))
     loss = EmotionLoss(model.classifier.in_features, len(speaker))
+
+    def whole(part: str) -> Iterator[torch.Tensor]:
+        archive = plain.Archive(data, names[part], labels, 0)
+        return (archive[i][0] for i in range(len(archive)))
+
     optimiser = torch.optim.Adam([*model.parameters(), *loss.parameters()], lr=1e-3)
     for _ in range(4):
         plain.train(model, loss, plain.Archive(data, names["train"], labels, FRAMES), 16, 1, optimiser)
-        plain.score(model, plain.Archive(data, names["valid"], labels, 0))
+        plain.posteriors(model, whole("valid"))
     for part in ("test", "valid", "test"):  # scores.last, scores.valid, scores
-        plain.score(model, plain.Archive(data, names[part], labels, 0))
+        plain.posteriors(model, whole(part))
 
 
 def main() -> None:

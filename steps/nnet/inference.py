@@ -2,24 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from .networks import Classifier, Output
+
+FRAMES = {"cpu": 2000, "cuda": 100_000}  # of a batch, padding included: more is no faster
 
 
 @torch.inference_mode()
 def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
-    """`utterances`: (T_i, F) each, of any lengths. Returns the output for all N of them, on the CPU; one at a time and
-    in float32, so that none depends on its neighbours. Leaves the model in evaluation mode."""
+    """`utterances`: (T_i, F) each, of any lengths. Returns the output for all N of them, on the CPU, in float32; to
+    rounding, none depends on its neighbours. Leaves the model in evaluation mode.
+
+    Utterances of about one length go through the extractor together, 1.3 to 1.6 times as fast on two cores as one at a
+    time; what follows, on 1/256 of the positions, and extractors that take means over an utterance themselves (instance
+    norm or AD inside), take them one at a time."""
     device = next(model.parameters()).device
     model.eval()
-    outputs = [model(torch.from_numpy(frames)[None].to(device)) for frames in utterances]
-    spaces = zip(*(one.spaces for one in outputs))
+    inner = model.inner_disentanglement or any(isinstance(one, nn.InstanceNorm2d) for one in model.extractor.modules())
+    order = sorted(range(len(utterances)), key=lambda i: len(utterances[i]))
+    outputs: dict[int, Output] = {}
+    for batch in batches(order, [len(one) for one in utterances], 0 if inner else FRAMES[device.type]):
+        lengths = [len(utterances[i]) for i in batch]
+        x = torch.zeros(len(batch), max(lengths), utterances[0].shape[1])
+        for row, i in zip(x, batch):
+            row[: len(utterances[i])] = torch.from_numpy(utterances[i])
+        with padded(model.extractor, torch.tensor(lengths, device=device)) as ends:
+            maps, spaces = model.extract(x.to(device))
+        for i, F, end in zip(batch, maps.split(1), ends.tolist()):
+            outputs[i] = model.head(F[:, :, :end], spaces)
+    said = [outputs[i] for i in range(len(utterances))]
     return Output(
-        torch.cat([one.logits for one in outputs]).cpu(),
-        torch.cat([one.embedding for one in outputs]).cpu(),
-        tuple(tuple(torch.cat(part).cpu() for part in zip(*space)) for space in spaces),
+        torch.cat([one.logits for one in said]).cpu(),
+        torch.cat([one.embedding for one in said]).cpu(),
+        tuple(tuple(torch.cat(part).cpu() for part in zip(*space)) for space in zip(*(one.spaces for one in said))),
     )
+
+
+def batches(order: Sequence[int], lengths: Sequence[int], frames: int) -> Iterator[list[int]]:
+    """`order`, ascending by length, in pieces that fill at most `frames` when they are padded; at least one each."""
+    batch: list[int] = []
+    for i in order:
+        if batch and (len(batch) + 1) * lengths[i] > frames:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+@contextmanager
+def padded(extractor: nn.Module, lengths: Tensor) -> Iterator[Tensor]:
+    """Within the block a batch that was padded to one length goes through `extractor` as each utterance would alone:
+    what lies behind its end is zero before every convolution, like a convolution's own padding. `lengths`: (N,) frames;
+    yields the tensor that holds those of the output afterwards."""
+    ends = lengths.clone()
+
+    def after(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+        if not isinstance(module, nn.BatchNorm2d):
+            kernel, stride, padding = (
+                size if isinstance(size, int) else size[0]
+                for size in (module.kernel_size, module.stride, module.padding)
+            )
+            ends.copy_((ends + 2 * padding - kernel) // stride + 1)
+        if isinstance(module, nn.Conv2d) or len(output) == 1:
+            return output
+        inside = torch.arange(output.shape[2], device=output.device) < ends[:, None]
+        return output.mul_(inside[:, None, :, None])
+
+    kinds = (nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d)
+    hooks = [module.register_forward_hook(after) for module in extractor.modules() if isinstance(module, kinds)]
+    try:
+        yield ends
+    finally:
+        for hook in hooks:
+            hook.remove()

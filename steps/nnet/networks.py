@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, NamedTuple
@@ -141,16 +141,28 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Output:
         """x: (N, T, F) normalised filter-banks, any T of at least 32 frames or so."""
+        return self.head(*self.extract(x))
+
+    def extract(self, x: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """The extractor's last feature map, (N, C, T', F'), and the spaces of the AD modules inside it."""
         F, spaces = x.unsqueeze(1), []
         for name, layer, AD in self.layers():
             F = layer(F)
-            if AD is not None:
+            if AD is not None and name != END:
                 with float32(F):
                     F, F_minus = AD(F.float())
-                    pool = self.pooling if name == END else mean
-                    spaces.append((pool(F), pool(F_minus)))
+                    spaces.append((mean(F), mean(F_minus)))
+        return F, spaces
+
+    def head(self, F: Tensor, spaces: Sequence[tuple[Tensor, Tensor]] = ()) -> Output:
+        """What `extract` returned → (AD) → pool → FC."""
         with float32(F):
-            embedding = self.pooling(F.float()) if self.disentanglement is None else spaces[-1][0]
+            F = F.float()
+            if self.disentanglement is None:
+                embedding = self.pooling(F)
+            else:
+                spaces = [*spaces, tuple(self.pooling(part) for part in self.disentanglement(F))]
+                embedding = spaces[-1][0]
             return Output(self.classifier(embedding), embedding, tuple(spaces))
 
     def masks(self, x: Tensor) -> dict[str, Tensor]:
