@@ -46,7 +46,9 @@ def find_data(exp: Path) -> Path | None:
 def labelled(scp: Path, data: Path) -> Labelled:
     """Embeddings, with what the data dir says of them."""
     tables = [data_dir.read_table(data / name) for name in ("utt2spk", "utt2emo", "utt2session")]
-    entries = {name: entry for name, entry in data_dir.read_table(scp).items() if name in tables[0]}
+    entries = data_dir.read_table(scp)
+    if unknown := entries.keys() - tables[0].keys():
+        raise cli.UserError(f"{scp}: '{min(unknown)}' is not in {data}: was it trained on other data?")
     vectors = np.stack([read_array(entry) for entry in entries.values()])
     return Labelled(
         vectors, *(np.array([table[name] for name in entries]) for table in tables), np.array(list(entries))
@@ -64,7 +66,9 @@ def figure1(evidence: Evidence, exp: Path, data: Path | None, run: str, seed: in
         why = "no embedding.scp in the runs' folders" if data else "it needs the data dir (--data)"
         return Section(title, absent=f"Left out: {why}.")
     panels = {words: labelled(path, data) for words, path in there.items()}
-    parts = folds.read(data / "folds")[run]
+    parts = folds.read(data / "folds").get(run)
+    if parts is None:
+        raise cli.UserError(f"{data}/folds: there is no run {run}: were the systems trained on other data?")
     svg = projection.draw(panels, [*parts["valid"], *parts["test"]], exp / "figures", "embeddings")
     caption = (
         f"t-SNE (seed {projection.SEED}) of L2-normalised embeddings before the classifier; run {run}, seed {seed}. "
@@ -112,6 +116,10 @@ def attention(evidence: Evidence, exp: Path, data: Path | None, run: str, seed: 
         if not len(of_class):
             continue
         utterance, decided = scores.utterances[of_class[0]], scores.classes[scores.decisions[of_class[0]]]
+        if utterance not in feats:
+            raise cli.UserError(
+                f"{data}/feats.scp: no utterance '{utterance}': were they trained on other data?"
+            )
         features = read_array(feats[utterance])
         decisions = read_array(speech[utterance]) if options.vad else np.ones(len(features), np.uint8)
         frames = select(features, decisions, options)

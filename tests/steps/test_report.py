@@ -104,6 +104,17 @@ def test_probes_of_other_data_and_of_leaking_folds_are_refused(exp, emotional, t
 def test_mistakes_in_words(exp, tmp_path, type_in):
     assert "there are no scored systems" in type_in("steps/report.py", tmp_path, code=1).stderr
     assert "--run r9: there are r1 r2" in type_in("steps/report.py", "--run", "r9", exp, code=1).stderr
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path / "data", other)
+    folds = (other / "folds").read_text()
+    (other / "folds").write_text(folds.replace("r1 ", "r3 "))
+    assert "folds: there is no run r1" in type_in("steps/report.py", "--data", other, exp, code=1).stderr
+    (other / "folds").write_text(folds)
+    feats = (other / "feats.scp").read_text().splitlines(keepends=True)
+    (other / "feats.scp").write_text("".join(line for line in feats if not line.startswith("s3")))
+    assert "feats.scp: no utterance 's3-" in type_in("steps/report.py", "--data", other, exp, code=1).stderr
+    (other / "utt2spk").write_text("s9-0 s9\n")
+    assert "is not in" in type_in("steps/report.py", "--data", other, exp, code=1).stderr
     assert not (exp / "report.html").exists()
 
 
