@@ -117,9 +117,7 @@ def attention(evidence: Evidence, exp: Path, data: Path | None, run: str, seed: 
             continue
         utterance, decided = scores.utterances[of_class[0]], scores.classes[scores.decisions[of_class[0]]]
         if utterance not in feats:
-            raise cli.UserError(
-                f"{data}/feats.scp: no utterance '{utterance}': were they trained on other data?"
-            )
+            raise cli.UserError(f"{data}/feats.scp: no utterance '{utterance}': were they trained on other data?")
         features = read_array(feats[utterance])
         decisions = read_array(speech[utterance]) if options.vad else np.ones(len(features), np.uint8)
         frames = select(features, decisions, options)

@@ -57,11 +57,13 @@ def conditions(summaries: Sequence[Summary]) -> list[str]:
     return [*lines, f"- all runs together: {seconds / 60:.0f} minutes"]
 
 
-def commands(summaries: Sequence[Summary]) -> dict[str, list[str]]:
-    """system → the commands that made its row."""
+def commands(evidence: Evidence) -> dict[str, list[str]]:
+    """Row → the commands that made it; the rows of the leak table, too."""
+    rows = {one.name: one for one in evidence.summaries}
+    rows |= {f"{one.name}, {kind}": one for kind, found in evidence.leaking.items() for one in found}
     said = {
-        one.name: [config.read_yaml(place / "environment.yaml").get("command", "") for place in one.places.values()]
-        for one in summaries
+        name: [config.read_yaml(place / "environment.yaml").get("command", "") for place in one.places.values()]
+        for name, one in rows.items()
     }
     return {name: list(dict.fromkeys(filter(None, lines))) for name, lines in said.items()}
 
@@ -93,6 +95,6 @@ def report(evidence: Evidence) -> str:
         lines += section(table)
     lines += ["## How it was made", "", "Settings:", "", *settings(made), "", "Conditions:", "", *conditions(made), ""]
     lines += ["```"]
-    for name, typed in commands(made).items():
+    for name, typed in commands(evidence).items():
         lines += [f"# {name}", *typed]
     return "\n".join([*lines, "```"]) + "\n"

@@ -93,7 +93,7 @@ def making(evidence: Evidence) -> Section:
     """Commands, configuration, code, versions."""
     made = evidence.summaries
     first = {one.name: next(iter(one.places.values())) for one in made}
-    typed = "\n".join(f"# {name}\n" + "\n".join(said) for name, said in commands(made).items())
+    typed = "\n".join(f"# {name}\n" + "\n".join(said) for name, said in commands(evidence).items())
     blocks = [Block("Commands", typed, open=True)]
     blocks += [Block(f"config.yaml of {name}", (place / "config.yaml").read_text()) for name, place in first.items()]
     items = [line.removeprefix("- ") for line in [*conditions(made), *settings(made)]]
