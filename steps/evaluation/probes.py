@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.dummy import DummyClassifier
 from sklearn.metrics import recall_score, silhouette_score
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.neighbors import NearestNeighbors
@@ -50,17 +49,20 @@ class Figure:
 def probe(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> float:
     """Mean recall of a linear discriminant (shrunk covariance by Ledoit and Wolf, equal priors), trained on some
     groups and tested on the others, each group tested once. vectors: (N, C); labels, groups: (N,) of names. nan where
-    there is nothing to tell apart, or one group only."""
+    there is nothing to tell apart, one group only, or a label that two utterances at most would teach."""
     names = np.unique(labels)
     folds = min(FOLDS, *(len(np.unique(groups[labels == name])) for name in names)) if len(names) > 1 else 0
     if folds < 2:
         return float("nan")
     decided = np.empty_like(labels)
     for train, test in StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(vectors, labels, groups):
-        present = len(np.unique(labels[train]))
-        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(present, 1 / present))
-        model = make_pipeline(StandardScaler(), model) if present > 1 else DummyClassifier()
-        decided[test] = model.fit(vectors[train], labels[train]).predict(vectors[test])
+        counts = np.unique(labels[train], return_counts=True)[1]
+        if len(counts) < 2 or min(counts) < 3:
+            return float("nan")
+        priors = np.full(len(counts), 1 / len(counts))
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
+        model = make_pipeline(StandardScaler(), model).fit(vectors[train], labels[train])
+        decided[test] = model.predict(vectors[test])
     return float(recall_score(labels, decided, average="macro", labels=names, zero_division=0))
 
 
@@ -104,7 +106,8 @@ def between_pairs(data: Labelled, genders: Mapping[str, str]) -> tuple[float, in
         groups, how = speaker_groups(both)
         found.append(probe(both.vectors, both.speakers, groups))
         hows.add(how)
-    return float(np.mean(found)), len(found), f"{min(hows)}, {'same gender' if same else 'across genders'}"
+    found = [value for value in found if not np.isnan(value)]
+    return float(np.mean(found or [np.nan])), len(found), f"{min(hows)}, {'same gender' if same else 'across genders'}"
 
 
 def figures_of(data: Labelled, space: str, of: str, genders: Mapping[str, str]) -> list[Figure]:

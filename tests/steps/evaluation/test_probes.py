@@ -77,6 +77,14 @@ def test_probes_that_cannot_be():
     assert np.isnan(probe(data.vectors, data.speakers, data.sessions))
 
 
+@pytest.mark.parametrize("size", range(2, 9))
+def test_tiny_corpora_have_no_figures_rather_than_an_error(size, recwarn):
+    data = embeddings(sessions=2, per_session=1 + size // 3)
+    data = data.where(np.arange(len(data.speakers)) % (9 - size) == 0)
+    found = all_figures({"embedding": data}, PARTS, GENDERS)
+    assert all(np.isnan(one.value) or -1 <= one.value <= 1 for one in found) and not recwarn.list
+
+
 def test_silhouette_and_purity_by_plain_code():
     data = embeddings(emotion=0.8, sessions=2, per_session=6)
     units = data.vectors / np.linalg.norm(data.vectors, axis=1, keepdims=True)
