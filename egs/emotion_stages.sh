@@ -5,7 +5,7 @@
 #   prepare DATA    (a function) how the data dir DATA is made
 # shellcheck disable=SC2154 # here and corpus, as just said
 
-systems="resnet18 resnet18_pretrain resnet18_pretrain_ad vgg5 vgg5_ad" # files under conf/systems, in the table's order
+systems=table2                         # files under conf/systems, and groups of conf/groups.yaml: ablation, related, all
 runs=                                  # runs of data/<corpus>/folds; empty: all
 seeds=0                                # such as "0 1 2 3 4"
 pretrained=${here%/*}/voxceleb1/exp/resnet18 # folder of the pre-trained extractor
@@ -34,6 +34,7 @@ if [[ -n $speakers ]]; then # goes on from where it was; when it is finished, it
   pretrained=$exp/speakers/resnet18
 fi
 set_dir=$data/$corpus
+systems=$(utils/systems.py "$conf" "$systems")
 read -ra names <<<"$systems"
 [[ ${#names[@]} -gt 0 ]] || die "--systems is empty: name files under $conf/systems"
 

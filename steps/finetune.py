@@ -28,9 +28,9 @@ from pathlib import Path
 
 from steps.frontend.utterances import read_corpus
 from steps.nnet.networks import Classifier
+from steps.systems.network import load_pretrained
 from steps.systems.run import train_run
 from steps.systems.settings import Config
-from steps.training.checkpoint import load_model
 from steps.training.device import pick_device
 from steps.training.tasks import Task, deal, read_tasks, write_tasks
 from utils import cli, config, data_dir, folds, jobs
@@ -92,9 +92,7 @@ def main() -> None:
             )
     tasks = [task for task in tasks if task not in finished]
     for system in {task.system: None for task in tasks}:  # refused here rather than behind the first run
-        if systems[system].training.pretrained:
-            model = Classifier(systems[system].network, 2)
-            load_model(model, Path(options.pretrained) / "model.safetensors", part="extractor")
+        load_pretrained(Classifier(systems[system].network, 2), Path(options.pretrained), systems[system])
     for task in tasks:  # with --redo: from here on it counts as unfinished
         (task.place(options.out) / "scores").unlink(missing_ok=True)
     if not tasks:

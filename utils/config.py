@@ -45,9 +45,9 @@ def parse(parser: ArgumentParser, config: type[T], args: Sequence[str] | None = 
         parser.set_defaults(flatten(settings))
         options = parser.parse_args(args)
         chosen = parser.instantiate(Namespace({name: options[name] for name in names}))
+        return options, config(**{name: chosen[name] for name in names})
     except (ArgumentError, ValueError) as error:
         raise UserError(one_line(error, option_names(parser))) from None
-    return options, config(**{name: chosen[name] for name in names})
 
 
 def fields_only(config: type) -> ArgumentParser:

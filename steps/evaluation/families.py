@@ -7,7 +7,7 @@ from pathlib import Path
 
 from steps.evaluation.significance import Comparison, compare, correct
 from steps.evaluation.summary import Summary
-from utils import config
+from utils import config, systems
 
 PLANNED = ("resnet18_pretrain_ad", "resnet18_pretrain")  # the one planned comparison: AD against pre-train alone
 TABLE2 = ("resnet18", "resnet18_pretrain", "resnet18_pretrain_ad", "vgg5", "vgg5_ad")
@@ -22,7 +22,7 @@ def parents(conf: Path) -> dict[str, str]:
 
 def families(conf: Path) -> dict[str, list[str]]:
     """table2, ablation, related → their systems. What no group names belongs to the ablations."""
-    listed = {"table2": list(TABLE2), "ablation": [], "related": []}
+    listed = {"table2": list(TABLE2), "ablation": [], "related": []} | systems.groups(conf)
     known = {system for group in listed.values() for system in group}
     listed["ablation"] += [path.stem for path in sorted((conf / "systems").glob("*.yaml")) if path.stem not in known]
     return listed
@@ -34,8 +34,8 @@ def comparisons(summaries: Sequence[Summary], conf: Path) -> list[Comparison]:
     by_name, parent_of = {one.name: one for one in summaries}, parents(conf)
     planned = [compare(by_name[PLANNED[0]], by_name[PLANNED[1]], "planned")] if set(PLANNED) <= by_name.keys() else []
     result = planned
-    for family, systems in families(conf).items():
-        pairs = [(name, parent_of.get(name, "")) for name in systems]
+    for family, names in families(conf).items():
+        pairs = [(name, parent_of.get(name, "")) for name in names]
         pairs = [pair for pair in pairs if pair != PLANNED and by_name.keys() >= set(pair)]
         found = [compare(by_name[name], by_name[parent], family) for name, parent in pairs]
         correct(found)

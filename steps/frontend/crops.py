@@ -28,14 +28,16 @@ class Crops:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def batch(self, index: Tensor, generator: torch.Generator) -> Tensor:
-        """A random crop of each utterance in `index` ((N,), on the CPU) → (N, length, F) float32. A shorter utterance
-        is repeated from its start: instance norm and pooling then see its own statistics, not those of zeros."""
+    def batch(self, index: Tensor, generator: torch.Generator, length: int = 0) -> Tensor:
+        """A random crop (of `length` frames, if given) of each utterance in `index` ((N,), on the CPU) → (N, length, F)
+        float32. A shorter utterance is repeated from its start: instance norm and pooling then see its own statistics,
+        not those of zeros."""
+        length = length or self.length
         offsets = torch.rand(len(index), generator=generator).to(self.lengths.device)
         index = index.to(self.lengths.device)
         lengths = self.lengths[index, None]
-        first = (offsets[:, None] * (lengths - self.length + 1).clamp(min=1)).long()
-        within = (first + torch.arange(self.length, device=lengths.device)) % lengths
+        first = (offsets[:, None] * (lengths - length + 1).clamp(min=1)).long()
+        within = (first + torch.arange(length, device=lengths.device)) % lengths
         return self.frames[self.starts[index, None] + within].to(self.device).float()
 
 

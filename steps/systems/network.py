@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from steps.evaluation.metrics import Metrics, classification_metrics
+from steps.frontend.copypaste import Augmented
 from steps.nnet.inference import infer
 from steps.nnet.networks import Classifier
 from steps.nnet.objective import Objective
@@ -30,17 +31,18 @@ def train_network(
 ) -> tuple[Classifier, dict[str, Any]]:
     """The network after its last epoch, and the training's memory: "weights" of the selected "epoch", "history" (a row
     an epoch), and, if asked for, the posteriors "oracle". Goes on from <out>/checkpoint.pt if there is one."""
-    training, device = settings.training, run.device
+    training, corpus, device = settings.training, run.corpus, run.device
     torch.manual_seed(seed)
-    model = Classifier(settings.network, len(run.corpus.classes)).to(device, memory_format=torch.channels_last)
+    model = Classifier(settings.network, len(corpus.classes)).to(device, memory_format=torch.channels_last)
     objective = build_objective(model, run, training).to(device)
-    if training.pretrained:
-        load_model(model, Path(pretrained) / "model.safetensors", part="extractor")
+    load_pretrained(model, Path(pretrained), settings)
     both = torch.nn.ModuleDict({"model": model, "objective": objective})
     extractor, rest = [], []  # lists: a resumed optimiser knows its parameters by their order
     for name, parameter in both.named_parameters():
         (extractor if name.startswith("model.extractor.") else rest).append(parameter)
     optimiser = torch.optim.Adam([{"params": extractor}, {"params": rest}])
+    emotions, speakers = ([table[name] for name in corpus.utterances] for table in (corpus.emotions, corpus.speakers))
+    batch = Augmented(corpus.crops, settings.augmentation, speakers, emotions, run.index["train"]).batch
     board = Board(out / "log")
 
     def terms(x: torch.Tensor, batch: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -74,7 +76,7 @@ def train_network(
         both,
         optimiser,
         terms,
-        run.corpus.crops.batch,
+        batch,
         run.index["train"],
         epochs=training.epochs,
         batch_size=training.batch,
@@ -87,6 +89,14 @@ def train_network(
     )
     board.close()
     return model, memory
+
+
+def load_pretrained(model: Classifier, folder: Path, settings: Config) -> None:
+    """Start the extractor from the model in `folder`, if `settings` want it. Raises UserError where it does not fit. An
+    extractor with instance norm leaves a batch norm's running statistics, which it has no use for."""
+    if settings.training.pretrained:
+        without = ("running_mean", "running_var", "num_batches_tracked") if settings.network.norm == "instance" else ()
+        load_model(model, folder / "model.safetensors", part="extractor", without=without)
 
 
 def build_objective(model: Classifier, run: Partition, training: Training) -> Objective:

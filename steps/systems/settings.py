@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from steps.frontend.augmentation import Augmentation
 from steps.frontend.network_input import Input
 from steps.nnet.networks import Network
 from steps.training.device import Precision
@@ -33,11 +34,47 @@ class Training:
     precision: Precision = "auto"
 
     def __post_init__(self) -> None:
-        config.require_positive(self, "epochs", "batch")
+        config.require_positive(self, "batch")
+        if self.epochs < 0:
+            raise ValueError(f"epochs is {self.epochs}, and must be 0 (the network stays as it is) or above")
+
+
+@dataclass
+class Backend:
+    """What decides, and on what."""
+
+    # The network's own classifier; or, fitted on vectors afterwards: logistic regression, a linear SVM, or a pair of
+    # auto-encoders that separate style from speaker.
+    kind: Literal["network", "linear", "svm", "autoencoders"] = "network"
+    sees: Literal["embedding", "functionals"] = "embedding"  # of the network; or statistics of the filter-bank
+    # "linear", "svm": inverse regularisations, of which the validation speakers choose.
+    C: list[float] = field(default_factory=lambda: [0.001, 0.01, 0.1, 1.0, 10.0])
+    latent: int = 32  # "autoencoders": size of each latent space, …
+    epochs: int = 100
+    batch: int = 64
+    lr: float = 1e-3
+
+    def __post_init__(self) -> None:
+        config.require_positive(self, "latent", "epochs", "batch", "lr")
+        if not self.C or min(self.C) <= 0:
+            raise ValueError(f"backend: C {self.C} must hold numbers above 0")
+        if self.kind == "network" and self.sees != "embedding":
+            raise ValueError("backend: the network sees no functionals; kind is linear, svm or autoencoders")
 
 
 @dataclass
 class Config:
     network: Network = field(default_factory=Network)
     input: Input = field(default_factory=Input)
+    augmentation: Augmentation = field(default_factory=Augmentation)
     training: Training = field(default_factory=Training)
+    backend: Backend = field(default_factory=Backend)
+
+    def __post_init__(self) -> None:
+        if self.backend.kind == "network" and not self.training.epochs:
+            raise ValueError("training: epochs is 0, which leaves nothing that could tell emotions")
+
+    @property
+    def has_network(self) -> bool:
+        """Whether there is a network in it at all."""
+        return self.backend.sees == "embedding"

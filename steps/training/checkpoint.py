@@ -57,9 +57,10 @@ def save_model(model: nn.Module, path: Path) -> None:
         temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}))
 
 
-def load_model(model: nn.Module, path: Path, part: str = "") -> None:
+def load_model(model: nn.Module, path: Path, part: str = "", without: tuple[str, ...] = ()) -> None:
     """Read weights into `model`; with `part`, only those of the file that stand under that name, into the sub-module
-    of that name. Raises UserError where the file is missing or does not fit, naming the first tensor that does not."""
+    of that name; and none whose name ends in one of `without`. Raises UserError where the file is missing or does not
+    fit, naming the first tensor that does not."""
     if not path.is_file():
         raise UserError(f"{path}: no such model; --pretrained names the folder of one, and --speakers makes one")
     try:
@@ -68,6 +69,7 @@ def load_model(model: nn.Module, path: Path, part: str = "") -> None:
         raise UserError(f"{path}: is not a safetensors file ({error})") from None
     prefix = f"{part}." if part else ""
     weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+    weights = {name: tensor for name, tensor in weights.items() if not name.endswith(without)}
     target = model.get_submodule(part)
     wanted = target.state_dict()
     for name in sorted(wanted.keys() | weights.keys()):

@@ -1,0 +1,72 @@
+"""CopyPaste (the paper's [6]): two utterances joined, under the label of the one whose emotion is heard; and batches of
+crops with all that an Augmentation asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from steps.frontend.augmentation import Augmentation, add_noise, mask_bands, speed_crops
+from steps.frontend.crops import Crops
+
+
+class Augmented:
+    """Batches of augmented crops, in the place of `Crops.batch`."""
+
+    def __init__(
+        self, crops: Crops, options: Augmentation, speakers: Sequence[str], emotions: Sequence[str], train: Tensor
+    ) -> None:
+        """`speakers`, `emotions`: of each utterance of `crops`; `train`: the indices among which partners are found."""
+        self.crops, self.options = crops, options
+        self.speakers = list(speakers) if options.copypaste_same_speaker else [""] * len(crops)
+        self.emotions = list(emotions)
+        self.members: dict[tuple[str, str], list[int]] = {}
+        for i in train.tolist():
+            self.members.setdefault((self.speakers[i], self.emotions[i]), []).append(i)
+
+    def batch(self, index: Tensor, generator: torch.Generator) -> Tensor:
+        """As Crops.batch: (N,) → (N, length, F). Labels are those of the utterances in `index`, whatever was joined."""
+        options, length = self.options, self.crops.length
+        x = self.take(index, generator, length)
+        if options.copypaste != "none":
+            partners = torch.tensor([self.partner(i, generator) for i in index.tolist()])
+            if len(rows := (partners >= 0).nonzero().squeeze(1)):
+                x[rows.to(x.device)] = self.joined(index[rows], partners[rows], generator)
+        if options.noise:
+            x = add_noise(x, generator, options.noise, options.noise_snr)
+        for axis, widest in ((1, options.time_mask), (2, options.frequency_mask)):
+            if widest:
+                x = mask_bands(x, generator, axis, widest, options.masks)
+        return x
+
+    def take(self, index: Tensor, generator: torch.Generator, length: int) -> Tensor:
+        """Crops of `length` frames, at changing speeds if so asked."""
+        if self.options.speed:
+            return speed_crops(self.crops, index, generator, length, self.options.speed)
+        return self.crops.batch(index, generator, length)
+
+    def partner(self, i: int, generator: torch.Generator) -> int:
+        """Whom utterance `i` is joined with; −1 for nobody.
+
+        "neutral": an emotional utterance gets a neutral one, and keeps its label, since the emotion is what is heard of
+        both; a neutral one stays alone, as it has no emotion to impose. "same": another utterance of the emotion.
+        "both": one or the other, at equal odds, where both are possible.
+        """
+        whether, which, who = torch.rand(3, generator=generator).tolist()
+        kind, own, neutral = self.options.copypaste, self.emotions[i], self.options.neutral
+        if whether >= self.options.copypaste_share or (kind == "neutral" and own == neutral):
+            return -1
+        wanted = own if kind == "same" or (kind == "both" and which < 0.5) else neutral
+        others = [other for other in self.members.get((self.speakers[i], wanted), []) if other != i]
+        return others[int(who * len(others))] if others else -1
+
+    def joined(self, index: Tensor, partners: Tensor, generator: torch.Generator) -> Tensor:
+        """Half a crop of each utterance in `index` and half a crop of its partner, in either order: both are heard for
+        certain, where a crop from two whole utterances end to end might hold the neutral one alone."""
+        length = self.crops.length
+        own = self.take(index, generator, length // 2)
+        other = self.take(partners, generator, length - length // 2)
+        first = (torch.rand(len(index), generator=generator) < 0.5).to(own.device)[:, None, None]
+        return torch.where(first, torch.cat([own, other], dim=1), torch.cat([other, own], dim=1))
