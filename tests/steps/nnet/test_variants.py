@@ -117,7 +117,7 @@ def test_before_the_last_transition_the_normalised_part_reaches_the_embedding():
     embeddings = {}
     for place in ("end", "stage4"):
         model = network(AD=True, AD_after=[place]).eval()
-        for name, ad in [(n, m) for n, m in model.named_modules() if isinstance(m, AttributeDisentanglement)]:
+        for ad in [module for module in model.modules() if isinstance(module, AttributeDisentanglement)]:
             ad.attention = Nothing()
         embeddings[place] = model(speech()).embedding
     assert embeddings["end"].std(dim=0).max() < 1e-5 and embeddings["stage4"].std(dim=0).max() > 1e-3
