@@ -66,8 +66,8 @@ class Backend:
 class Config:
     network: Network = field(default_factory=Network)
     input: Input = field(default_factory=Input)
-    augmentation: Augmentation = field(default_factory=Augmentation)
     training: Training = field(default_factory=Training)
+    augmentation: Augmentation = field(default_factory=Augmentation)
     backend: Backend = field(default_factory=Backend)
 
     def __post_init__(self) -> None:
