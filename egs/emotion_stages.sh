@@ -3,6 +3,7 @@
 #   here            its own folder
 #   corpus          the corpus's name: that of its data dir, of local/<corpus>.py and of the option --<corpus> DIR
 #   prepare DATA    (a function) how the data dir DATA is made
+#   choices         the options of its own that DATA depends on, such as "happy parts", if it has any
 # shellcheck disable=SC2154 # here and corpus, as just said
 
 systems=table2                         # files under conf/systems, and groups of conf/groups.yaml: ablation, related, all
@@ -27,6 +28,7 @@ cd "$here"
 for place in pretrained conf data exp; do # short, as one would type it: these paths come to stand beside results
   printf -v "$place" %s "${!place#"$here"/}"
 done
+hold "$exp"
 
 if [[ -n $speakers ]]; then # goes on from where it was; when it is finished, it only says so
   ../voxceleb1/run.sh --voxceleb1 "$speakers" --check-counts false \
@@ -35,19 +37,25 @@ if [[ -n $speakers ]]; then # goes on from where it was; when it is finished, it
 fi
 set_dir=$data/$corpus
 systems=$(utils/systems.py "$conf" "$systems")
+wait_for "$data"
 read -ra names <<<"$systems"
 [[ ${#names[@]} -gt 0 ]] || die "--systems is empty: name files under $conf/systems"
 
+made_from "$corpus?=${!corpus}"
+for name in ${choices:-}; do made_from "$name=${!name}"; done
 if run_stage 1 "Data preparation: labels, speakers, sessions, folds" "$set_dir/utt2spk"; then
   [[ -n ${!corpus} ]] || die "--$corpus DIR is needed: the folder of the corpus (or set ${corpus^^}; see path.sh)"
   prepare "$set_dir"
 fi
 
+made_from fbank.yaml="$conf/fbank.yaml"
 if run_stage 2 "Filter-banks and VAD" "$set_dir/feats.scp" "$set_dir/frame_shift"; then
   steps/make_fbank.py --config "$conf/fbank.yaml" --nj "$nj" --cmd "$train_cmd" \
     "$set_dir" "$exp/make_fbank/$corpus" "$data/fbank"
   utils/validate_data_dir.py --no-text "$set_dir"
 fi
+
+leave "$data"
 
 # Every run of every system with every seed leaves its own score file.
 [[ -n $runs || ! -e $set_dir/folds ]] || runs=$(cut -d' ' -f1 "$set_dir/folds" | uniq | paste -sd' ')
@@ -58,11 +66,17 @@ for system in "${names[@]}"; do
   done
 done
 
+finetune() {
+  steps/finetune.py --config "$conf/finetune.yaml" --systems-dir "$conf/systems" --systems "$systems" \
+    --pretrained "$pretrained" --runs "$runs" --seeds "$seeds" "$@" "$set_dir" "$exp"
+}
+outdated_3() { # finetune.py keeps the records
+  finetune --check true
+}
+
 if run_stage 3 "Fine-tuning: each run on its training speakers, scored on its test speakers" "${score_files[@]}"; then
   # One array of jobs, each with its share of what is not finished; a cluster does the whole table at once.
-  steps/finetune.py --config "$conf/finetune.yaml" --systems-dir "$conf/systems" --systems "$systems" \
-    --pretrained "$pretrained" --runs "$runs" --seeds "$seeds" --redo "$redo" --nj "$train_nj" --cmd "$cuda_cmd" \
-    "$set_dir" "$exp"
+  finetune --redo "$redo" --nj "$train_nj" --cmd "$cuda_cmd"
 fi
 
 if run_stage 4 "Results: tables, what the embeddings carry, a page to look at"; then

@@ -18,13 +18,15 @@ job has a share of what is not finished yet (<exp-dir>/log/finetune.<job>.list).
   model.safetensors              the network of that epoch
   history.tsv, log/              losses and validation results of every epoch; the same for TensorBoard
   config.yaml, environment.yaml  the configuration, whole; code, versions, machine, time
-Runs whose scores are there are left as they are; an interrupted run goes on from where it was.
+Runs whose scores are there are left as they are; an interrupted run goes on from where it was. What was made from other
+settings, features, labels, folds or another pre-trained model than now is moved to its .backup, and trained anew.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from steps.frontend.utterances import read_corpus
 from steps.nnet.networks import Classifier
@@ -32,8 +34,10 @@ from steps.systems.network import load_pretrained
 from steps.systems.run import train_run
 from steps.systems.settings import Config
 from steps.training.device import pick_device
+from steps.training.lineage import begin, lineage, outdated
 from steps.training.tasks import Task, deal, read_tasks, write_tasks
 from utils import cli, config, data_dir, folds, jobs
+from utils.made_from import digest
 
 
 def arguments() -> config.ArgumentParser:
@@ -46,6 +50,7 @@ def arguments() -> config.ArgumentParser:
     parser.add_argument("--runs", default="", help="runs of <data-dir>/folds, separated by spaces [all]")
     parser.add_argument("--seeds", default="0", help="seeds, separated by spaces")
     parser.add_argument("--redo", type=bool, default=False, help="true: train again what is finished")
+    parser.add_argument("--check", type=bool, default=False, help="true: only say which runs are out of date, and why")
     parser.add_argument("--nj", type=int, default=0, help="jobs that the work is dealt over; 0: it is done here")
     parser.add_argument("--cmd", default="utils/run.py", help="job runner")
     parser.add_argument("--list", default="", help="file of lines <system> <run> <seed>: these alone (for the jobs)")
@@ -76,6 +81,14 @@ def checked_folds(options: config.Namespace) -> folds.Folds:
     return {run: partition[run] for run in runs}
 
 
+def lineage_of(task: Task, settings: Config, runs: folds.Folds, options: config.Namespace) -> dict[str, Any]:
+    """The record of what a run is made from."""
+    others: dict[str, Any] = {f"speakers of {task.run}, {part}": names for part, names in runs[task.run].items()}
+    if settings.training.pretrained:
+        others["pre-trained model, content"] = digest(Path(options.pretrained) / "model.safetensors")
+    return lineage(settings, options.data, **others)
+
+
 def main() -> None:
     options, _ = config.parse(arguments(), Config)
     systems, runs, seeds = settings_of(options), checked_folds(options), options.seeds.split()
@@ -84,16 +97,17 @@ def main() -> None:
     tasks = [Task(system, run, int(seed)) for system in systems for run in runs for seed in seeds]
     if options.list:
         tasks = [task for task in read_tasks(options.list) if task in tasks]
-    finished = [] if options.redo else [task for task in tasks if (task.place(options.out) / "scores").exists()]
-    for task in finished:
-        if config.load(Config, task.place(options.out) / "config.yaml") != systems[task.system]:
-            raise cli.UserError(
-                f"{task.place(options.out)}: was made with another configuration; redo the stage, or use another --exp"
-            )
-    tasks = [task for task in tasks if task not in finished]
+    records = {task: lineage_of(task, systems[task.system], runs, options) for task in tasks}
+    stale = {task: why for task in tasks if (why := outdated(task.place(options.out), records[task]))}
+    if options.check:
+        print("".join(f"{task.place(options.out)}: {why}\n" for task, why in stale.items()), end="")
+        return
+    if not options.redo:
+        tasks = [task for task in tasks if task in stale or not (task.place(options.out) / "scores").exists()]
     for system in {task.system: None for task in tasks}:  # refused here rather than behind the first run
         load_pretrained(Classifier(systems[system].network, 2), Path(options.pretrained), systems[system])
-    for task in tasks:  # with --redo: from here on it counts as unfinished
+    for task in tasks:  # from here on it counts as unfinished
+        begin(task.place(options.out), records[task])
         (task.place(options.out) / "scores").unlink(missing_ok=True)
     if not tasks:
         print(f"{options.out}: all runs have been scored")

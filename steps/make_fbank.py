@@ -148,6 +148,7 @@ def main() -> None:
             (data / table).unlink(missing_ok=True)
         extract_in_jobs(options, data_dir.split(data, options.nj), features)
         settle(data, features.max_lost, features.fbank.frame_shift)
+        config.save(features, data / "fbank.yaml")  # how they were made: what is trained on them asks for it
 
 
 if __name__ == "__main__":

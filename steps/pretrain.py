@@ -5,7 +5,8 @@
   steps/pretrain.py --config conf/pretrain.yaml data/train data/heldout exp/resnet18
 
 Leaves model.safetensors, config.yaml and `result`, the share of held-out utterances whose speaker is found. An
-interrupted training goes on where it was when it is called again. Under torchrun, several processes train one network,
+interrupted training goes on where it was when it is called again; what was made from other settings or features is
+moved to <exp-dir>/.backup, and made anew. Under torchrun, several processes train one network,
 to the same end but for rounding; each holds the whole training set, and they share a file system.
 """
 
@@ -27,6 +28,7 @@ from steps.nnet.networks import Classifier, Network
 from steps.training.checkpoint import save_model
 from steps.training.device import Precision, pick_device
 from steps.training.distributed import ALONE, Ranks, joined_ranks
+from steps.training.lineage import begin, lineage
 from steps.training.loop import fit
 from utils import cli, config, data_dir
 
@@ -125,6 +127,9 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the model")
     options, settings = config.parse(parser, Config)
     with joined_ranks() as ranks:
+        if ranks.rank == 0:
+            begin(options.out, lineage(settings, options.train), keep=["log"])
+        ranks.greatest(0, pick_device())  # the others wait for that
         pretrain(options.train, options.heldout, options.out, settings, ranks)
 
 

@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -41,6 +41,18 @@ def whole(path: Path | str) -> Iterator[Path]:
     finally:
         remove(temporary)
         remove(before)
+
+
+def set_aside(folder: Path, keep: Collection[str] = ()) -> Path:
+    """Move what is in `folder`, but for the names in `keep`, to <folder>/.backup, which is returned, in the place of
+    what was set aside before."""
+    backup = folder / ".backup"
+    remove(backup)
+    backup.mkdir(parents=True)
+    for path in sorted(folder.iterdir()):
+        if path.name not in (".backup", *keep):
+            path.rename(backup / path.name)
+    return backup
 
 
 def to_disk(path: Path) -> None:

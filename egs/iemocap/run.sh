@@ -13,6 +13,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 corpus=iemocap
+choices="happy parts"
 
 iemocap=${IEMOCAP:-}  # folder that holds Session1 to Session5
 happy=hap             # which utterances are happy: hap, merge (hap and exc) or replace (exc)

@@ -20,12 +20,15 @@ stop_stage=3                # last stage
 cd "$here"
 . ./path.sh
 . utils/stages.sh
+hold exp
 
+made_from seed="$seed"
 if run_stage 1 "Two corpora of synthetic speech" corpora/voxceleb1 corpora/iemocap; then
   local/mini.py --seed "$seed" --nj "$nj" voxceleb1 corpora/voxceleb1
   local/mini.py --seed "$seed" --nj "$nj" iemocap corpora/iemocap
 fi
 
+made_from fbank.yaml=conf/voxceleb1/fbank.yaml pretrain.yaml=conf/voxceleb1/pretrain.yaml
 if run_stage 2 "egs/voxceleb1/run.sh" exp/voxceleb1/resnet18/model.safetensors exp/voxceleb1/resnet18/trials/result; then
   forget_results
   ../voxceleb1/run.sh --voxceleb1 corpora/voxceleb1 --check-counts false --nj "$nj" \

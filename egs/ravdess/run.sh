@@ -12,6 +12,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 corpus=ravdess
+choices=classes
 
 ravdess=${RAVDESS:-}                     # folder that holds Actor_01 to Actor_24
 classes="neutral happy angry sad"        # also calm, fearful, disgust, surprised

@@ -28,13 +28,17 @@ cd "$here"
 . ./path.sh
 . ./cmd.sh
 . utils/stages.sh
+hold "$exp"
+wait_for "$data"
 
+made_from voxceleb1?="$voxceleb1" exclude_speakers="$exclude_speakers"
 if run_stage 1 "Data preparation: speakers, videos, trials" "$data"/{train,test}/utt2spk; then
   [[ -n $voxceleb1 ]] || die "--voxceleb1 DIR is needed: the folder of the corpus (or set VOXCELEB1; see path.sh)"
   local/voxceleb1.py --check-counts "$check_counts" ${exclude_speakers:+--exclude-speakers "$exclude_speakers"} \
     "$voxceleb1" "$data"
 fi
 
+made_from fbank.yaml="$conf/fbank.yaml"
 if run_stage 2 "Filter-banks and VAD" "$data"/{train,heldout,test}/{feats.scp,frame_shift}; then
   forget_results
   for set in train heldout test; do
@@ -44,10 +48,13 @@ if run_stage 2 "Filter-banks and VAD" "$data"/{train,heldout,test}/{feats.scp,fr
   done
 fi
 
+leave "$data"
+made_from pretrain.yaml="$conf/pretrain.yaml"
 if run_stage 3 "Pre-training on speakers" "$exp/resnet18/model.safetensors"; then
+  log=$exp/resnet18/log/pretrain.log
   # shellcheck disable=SC2086 # a command and its options
-  $cuda_cmd --gpu "$gpu" --nodes "$nodes" "$exp/resnet18/log/pretrain.log" \
-    utils/torchrun.py "$exp/resnet18/log/pretrain.log" steps/pretrain.py --config "$conf/pretrain.yaml" "$data/train" "$data/heldout" "$exp/resnet18"
+  $cuda_cmd --gpu "$gpu" --nodes "$nodes" "$log" utils/torchrun.py "$log" \
+    steps/pretrain.py --config "$conf/pretrain.yaml" "$data/train" "$data/heldout" "$exp/resnet18"
 fi
 
 if run_stage 4 "Speaker accuracy, EER and minDCF"; then

@@ -165,7 +165,7 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
     assert scores == {path: path.read_text() for path in exp.glob("*/*/scores")}
     assert (exp / "base/r1_seed0/scores").stat().st_mtime_ns == before
     assert "all runs have been scored" in type_in(*words).stdout
-    type_in(*words[:-2], "--redo", "true", "--runs", "r1", "--nj", "0", *words[-2:])
+    type_in(*words[:-2], "--redo", "true", "--runs", "r1", *words[-2:])
     assert (exp / "base/r1_seed0/scores").stat().st_mtime_ns > before
     assert scores == {path: path.read_text() for path in exp.glob("*/*/scores")}
 
@@ -198,12 +198,28 @@ def test_a_value_in_a_file_is_checked_like_one_in_the_command_line(emotional, sy
     assert len(done.stderr.splitlines()) == 1 and line.split()[1].strip("{:") in done.stderr
 
 
-def test_finished_runs_of_another_configuration_are_not_taken_for_these(emotional, system, tmp_path, type_in):
+def test_finished_runs_that_were_made_from_something_else_are_set_aside_and_made_anew(
+    emotional, system, tmp_path, type_in
+):
     words = ["steps/finetune.py", "--config", system, "--runs", "r1", emotional, tmp_path / "sys"]
+    place = tmp_path / "sys/r1_seed0"
     type_in(*words)
+    first = (place / "scores").read_text()
+    system.write_text("parent: base\ntraining: {batch: 8}  # in other words\n")
+    assert "all runs have been scored" in type_in(*words).stdout
     system.write_text("parent: base\ntraining: {batch: 4}\n")
-    assert "another configuration" in type_in(*words, code=1).stderr
-    assert "run 1 of 1" in type_in(*words[:-2], "--redo", "true", *words[-2:]).stdout
+    assert type_in(*words[:-2], "--check", "true", *words[-2:]).stdout == f"{place}: training.batch was 8, is 4\n"
+    assert (place / "scores").read_text() == first, "it only said so"
+    done = type_in(*words)
+    assert "run 1 of 1" in done.stdout and f"out of date (training.batch was 8, is 4): moved to {place}/" in done.stderr
+    assert (place / ".backup/scores").read_text() == first
+    assert config.load(Config, place / "config.yaml").training.batch == 4
+    (emotional / "fbank.yaml").write_text("vad_mode: 3\n")
+    assert "features of data changed" in type_in(*words).stderr
+    labels = (emotional / "utt2emo").read_text()
+    (emotional / "utt2emo").write_text(labels.replace("ang", "sad"))
+    assert "labels of data changed" in type_in(*words).stderr
+    assert "all runs have been scored" in type_in(*words).stdout
 
 
 def test_an_unknown_key_is_named_with_the_nearest(emotional, system, tmp_path, type_in):

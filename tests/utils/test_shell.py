@@ -1,6 +1,7 @@
 """utils/parse_options.sh and utils/stages.sh, by means of a small run.sh."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -239,3 +240,105 @@ def test_cmd_sh_names_runners_that_work():
         ["bash", "-euc", script, "-", str(Path.cwd())], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True
     )
     assert Path("b.log").exists()
+
+
+def records(script_change=("", "")):
+    """The script with two things that it is made from: an option, a configuration."""
+    text = RUN_SH.replace(
+        'if run_stage 1 "Data"', 'made_from systems="$systems" corpus?="$corpus"\nif run_stage 1 "Data"'
+    )
+    text = text.replace('if run_stage 2 "Training"', 'made_from net.yaml=net.yaml\nif run_stage 2 "Training"')
+    Path("run.sh").write_text(text.replace(*script_change))
+    Path("net.yaml").write_text("# a comment\nnet: {width: 4}\n")
+    if not Path("utils").exists():
+        Path("utils").symlink_to(ROOT / "utils")
+
+
+def test_a_stage_whose_configuration_changed_is_out_of_date_and_so_is_what_follows(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    records()
+    run()
+    assert stages(run()) == []
+    Path("net.yaml").write_text("net:\n  width: 4  # touched, and another comment\n")
+    assert stages(run()) == [], "the settings are the same"
+    Path("net.yaml").write_text("net: {width: 8}\n")
+    done = run()
+    assert stages(done) == [2, 3]
+    assert "run.sh: stage 2 is out of date: net.yaml: net.width was 4, is 8\n" in done.stdout
+    assert stages(run()) == []
+
+
+def test_an_option_that_changed_counts_and_a_corpus_that_is_not_given_does_not(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    records()
+    for name in ("one", "other"):
+        Path(name).mkdir()
+    run("--corpus", "one")
+    assert stages(run()) == stages(run("--corpus", "one")) == []
+    done = run("--corpus", "other")
+    assert stages(done) == [1, 2, 3]
+    assert f"stage 1 is out of date: corpus was {Path.cwd()}/one, is {Path.cwd()}/other" in done.stdout
+    words = ["--corpus", "other", "--systems", "c"]
+    assert "stage 1 is out of date: systems was a b, is c" in run(*words, "--stop-stage", "1").stdout
+    assert "stage 2 is out of date: systems was a b, is c" in run(*words).stdout
+    Path("other/.made_from.1").write_text("{}")  # the corpus was itself made anew
+    assert "stage 1 is out of date: corpus changed" in run(*words).stdout
+
+
+def test_a_stage_that_failed_has_no_new_record(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    records()
+    run()
+    Path("net.yaml").write_text("net: {width: 8}\n")
+    Path("refused").touch()
+    assert stages(run(code=3)) == [2], "it fails before it replaces anything"
+    Path("refused").unlink()
+    assert stages(run()) == [2, 3]
+
+
+def test_a_stage_may_see_to_its_records_itself(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    records(("if run_stage 3", "outdated_3() { ! [ -e old ] || cat old; }\nif run_stage 3"))
+    run()
+    assert stages(run()) == []
+    Path("old").write_text("exp/a: epochs was 3, is 4\nexp/b: epochs was 3, is 4\n")
+    done = run()
+    assert stages(done) == [3] and "stage 3 is out of date: exp/a: epochs was 3, is 4\n" in done.stdout
+
+
+def test_a_second_run_in_a_folder_is_told_who_is_in_it():
+    Path("run.sh").write_text(RUN_SH.replace("\necho", "\nhold exp\necho", 1))
+    Path("sleepy").touch()
+    first = subprocess.Popen(["./run.sh"], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not Path("asleep").exists():
+        time.sleep(0.01)
+    second = run(code=1)
+    assert re.fullmatch(
+        rf"run.sh: exp is in use by run.sh on \S+, process {first.pid}, since [-\d]+ [:\d]+; .* another folder\n",
+        second.stderr,
+    )
+    Path("sleepy").unlink()
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait(60)
+    assert Path("exp/.lock").exists(), "left behind"
+    assert stages(run()) == [2, 3] and not Path("exp").exists(), "and no obstacle; an empty folder goes again"
+
+
+def test_whoever_waits_for_a_folder_goes_on_when_it_is_left():
+    text = f". {ROOT}/utils/parse_options.sh\n. {ROOT}/utils/stages.sh\n"
+    for name, then in (("one.sh", "sleep 1\ntouch done\nleave data\n"), ("two.sh", "[[ -e done ]]\n")):
+        first = "set -eu\nstop_stage=1  # last\nstage=  # first\n"
+        Path(name).write_text(f"{first}{text}wait_for data\ntouch {name}.in\n{then}")
+    one = subprocess.Popen(["bash", "one.sh"])
+    while not Path("one.sh.in").exists():
+        time.sleep(0.01)
+    two = subprocess.run(["bash", "two.sh"], capture_output=True, text=True, timeout=60)
+    assert two.returncode == 0 and "two.sh: waiting for one.sh on " in two.stdout
+    assert one.wait(60) == 0
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to_is_named():
+    Path("run.sh").write_text(RUN_SH.replace("\necho", "\nhold exp\necho", 1))
+    Path("exp").mkdir(mode=0o500)
+    assert run(code=1).stderr == "run.sh: exp: cannot be written to\n"
