@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pre-train a feature extractor: speakers by softmax over random crops.
+"""Pre-train a feature extractor: speakers by softmax (or AAM-softmax) over random crops.
 
   steps/pretrain.py [options] <train-dir> <heldout-dir> <exp-dir>
   steps/pretrain.py --config conf/pretrain.yaml data/train data/heldout exp/resnet18
@@ -14,17 +14,20 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from steps.frontend.augmentation import Augmentation
+from steps.frontend.copypaste import Augmented
 from steps.frontend.crops import Crops
 from steps.frontend.network_input import Input
 from steps.frontend.utterances import read_utterances
+from steps.nnet.aam_softmax import aam_softmax, cosines
 from steps.nnet.inference import infer
-from steps.nnet.networks import Classifier, Network
+from steps.nnet.networks import Classifier, Network, Output
 from steps.training.checkpoint import save_model
 from steps.training.device import Precision, pick_device
 from steps.training.distributed import ALONE, Ranks, joined_ranks
@@ -44,12 +47,15 @@ class Training:
     final_lr: float = 1e-4  # … and at the end
     momentum: float = 0.9
     weight_decay: float = 1e-4
+    loss: Literal["softmax", "aam"] = "softmax"  # "aam": additive angular margin …
+    margin: float = 0.2  # … of so many radians …
+    scale: float = 30.0  # … on cosines times this
     heldout_every: int = 5  # epochs between two looks at the held-out utterances
     seed: int = 0
     precision: Precision = "auto"
 
     def __post_init__(self) -> None:
-        config.require_positive(self, "epochs", "batch", "lr", "final_lr", "heldout_every")
+        config.require_positive(self, "epochs", "batch", "lr", "final_lr", "scale", "heldout_every")
 
 
 @dataclass
@@ -57,6 +63,7 @@ class Config:
     network: Network = field(default_factory=Network)
     input: Input = field(default_factory=Input)
     training: Training = field(default_factory=Training)
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ranks = ALONE) -> None:
@@ -65,7 +72,8 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
     utt2spk = data_dir.read_table(train / "utt2spk")
     speakers = {speaker: i for i, speaker in enumerate(sorted(set(utt2spk.values())))}
     utterances = read_utterances(train, settings.input, np.float16)  # what Crops keeps: VoxCeleb1 is 10 GB then
-    labels = torch.tensor([speakers[utt2spk[name]] for name in utterances], device=device)
+    speaker_of = [utt2spk[name] for name in utterances]
+    labels = torch.tensor([speakers[speaker] for speaker in speaker_of], device=device)
     crops = Crops(list(utterances.values()), settings.input.crop, device)
     del utterances
     unseen = read_utterances(heldout, settings.input) if heldout.is_dir() and ranks.rank == 0 else {}
@@ -77,14 +85,25 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
     model = Classifier(settings.network, len(speakers)).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.SGD(model.parameters(), momentum=training.momentum, weight_decay=training.weight_decay)
 
+    def decide(output: Output) -> torch.Tensor:
+        """(N, speakers), highest for whom it takes for the speaker; as the loss has it."""
+        if training.loss == "softmax":
+            return output.logits
+        weight = model.classifier.weight.detach()
+        return cosines(output.embedding, weight.to(output.embedding.device))
+
     def terms(x: torch.Tensor, index: torch.Tensor) -> dict[str, torch.Tensor]:
-        logits, target = model(x).logits, labels[index.to(device)]
-        return {"L": cross_entropy(logits, target), "accuracy": (logits.argmax(1) == target).float().mean()}
+        output, target = model(x), labels[index.to(device)]
+        if training.loss == "aam":
+            loss = aam_softmax(output.embedding, model.classifier.weight, target, training.margin, training.scale)
+        else:
+            loss = cross_entropy(output.logits, target)
+        return {"L": loss, "accuracy": (decide(output).argmax(1) == target).float().mean()}
 
     def after_epoch(epoch: int, memory: dict[str, Any]) -> str:
         if not unseen or (epoch % training.heldout_every and epoch < training.epochs):
             return ""
-        found = infer(model, list(unseen.values())).logits.argmax(dim=1).tolist()
+        found = decide(infer(model, list(unseen.values()))).argmax(dim=1).tolist()
         memory["right"] = sum(speakers.get(truth[name]) == one for name, one in zip(unseen, found))
         return f"held-out accuracy {memory['right'] / len(unseen):.4f}"
 
@@ -93,7 +112,7 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
         model,
         optimiser,
         terms,
-        crops.batch,
+        Augmented(crops, settings.augmentation, speaker_of, [""] * len(crops), torch.arange(len(crops))).batch,
         torch.arange(len(crops)),
         epochs=training.epochs,
         batch_size=training.batch,

@@ -79,11 +79,13 @@ class Fbank(torch.nn.Module):
 
     @torch.inference_mode()
     def forward(self, signal: Tensor) -> Tensor:
-        """signal: (samples,) on the scale of 16-bit integers, as Kaldi reads it → (frames, num_mel_bins) float32."""
-        energies = self.window.new_empty(self.options.num_frames(len(signal)), self.options.num_mel_bins)
+        """signal: (samples,) on the scale of 16-bit integers, as Kaldi reads it → (frames, dimension) float32."""
+        energies = self.window.new_empty(self.options.num_frames(len(signal)), self.options.dimension)
         if len(energies):
             for frames, place in zip(self.frames(signal.float()).split(BLOCK), energies.split(BLOCK)):
-                place.copy_(self.energies(frames))
+                place[:, self.options.use_energy :] = self.energies(frames)
+                if self.options.use_energy:  # Kaldi's raw_energy: without the mean, before emphasis and window
+                    place[:, 0] = (frames - frames.mean(dim=1, keepdim=True)).square().sum(dim=1)
         return energies.clamp_(min=torch.finfo(torch.float32).eps).log_()
 
     def energies(self, frames: Tensor) -> Tensor:

@@ -18,11 +18,17 @@ class FbankOptions:
     high_freq: float = 0.0  # Hz; 0 or below: that much under the Nyquist frequency
     window_type: Literal["hamming", "hanning", "povey", "rectangular"] = "hamming"
     preemphasis_coefficient: float = 0.97
+    use_energy: bool = False  # the log energy of the frame as it was recorded, in front of the bins
     snip_edges: bool = True  # frames lie wholly inside the recording
 
     def __post_init__(self) -> None:
         if min(self.sample_frequency, self.frame_length, self.frame_shift, self.num_mel_bins) <= 0:
             raise ValueError("fbank: sample_frequency, frame_length, frame_shift and num_mel_bins must be above 0")
+
+    @property
+    def dimension(self) -> int:
+        """Values in a frame's features."""
+        return self.num_mel_bins + self.use_energy
 
     @property
     def shift(self) -> int:

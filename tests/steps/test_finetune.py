@@ -1,11 +1,13 @@
 """steps/finetune.py as users see it: files, resumption, and what it refuses."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tensorboard.backend.event_processing import event_accumulator
 
 from steps.evaluation.scores import read_scores
 from steps.frontend.network_input import Input
@@ -15,7 +17,8 @@ from steps.systems import network as training_network
 from steps.systems import run as system_run
 from steps.systems.run import train_run
 from steps.systems.settings import Config, Training
-from utils import config, folds
+from utils import config, data_dir, folds
+from utils.archive import read_array
 from utils.cli import UserError
 
 CPU = torch.device("cpu")
@@ -92,6 +95,49 @@ def test_the_test_speaker_decides_nothing(emotional, finish, tmp_path):
     assert (tmp_path / "turned/model.safetensors").read_bytes() == (finish / "model.safetensors").read_bytes()
     ours, theirs = read_scores(finish / "scores"), read_scores(tmp_path / "turned/scores")
     assert (ours.posteriors == theirs.posteriors).all() and (ours.labels != theirs.labels).all()
+
+
+def test_the_history_has_a_row_an_epoch_with_every_term(finish):
+    header, *rows = (line.split("\t") for line in (finish / "history.tsv").read_text().splitlines())
+    assert header == ["epoch", "L", "L_emo", "L_AD+", "L_AD-", "lr", "valid wF1", "valid UA"]
+    values = [dict(zip(header, map(float, row))) for row in rows]
+    assert [row["epoch"] for row in values] == [1, 2, 3] and [row["lr"] for row in values] == [0.01, 0.01, 0.001]
+    for row in values:
+        assert row["L"] == pytest.approx(row["L_emo"] + 0.5 * (row["L_AD+"] + row["L_AD-"]), rel=1e-4)
+
+
+def test_tensorboard_reads_the_same_history(finish):
+    events = event_accumulator.EventAccumulator(str(finish / "log")).Reload()
+    lines = (finish / "history.tsv").read_text().splitlines()
+    column = lines[0].split("\t").index("L_emo")
+    expected = {int(line.split("\t")[0]): float(line.split("\t")[column]) for line in lines[1:]}
+    assert {one.step: one.value for one in events.Scalars("L_emo")} == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_oracle_is_written_on_demand_and_changes_nothing_else(emotional, finish, tmp_path):
+    training = dataclasses.replace(SETTINGS.training, oracle=True)
+    train(emotional, tmp_path / "leak", dataclasses.replace(SETTINGS, training=training))
+    for name in ("scores", "scores.valid", "scores.last", "model.safetensors"):
+        assert (tmp_path / "leak" / name).read_bytes() == (finish / name).read_bytes()
+    best, chosen = (read_scores(tmp_path / "leak" / name) for name in ("scores.oracle", "scores"))
+    assert (best.decisions == best.labels).mean() >= (chosen.decisions == chosen.labels).mean()
+    assert not (finish / "scores.oracle").exists()
+
+
+@pytest.mark.parametrize("selection", ["ua", "last"])
+def test_the_epoch_can_be_selected_otherwise(emotional, tmp_path, selection):
+    training = dataclasses.replace(SETTINGS.training, selection=selection)
+    train(emotional, tmp_path / "out", dataclasses.replace(SETTINGS, training=training))
+    same = (tmp_path / "out/scores").read_text() == (tmp_path / "out/scores.last").read_text()
+    assert same or selection == "ua"
+
+
+def test_a_run_folder_can_be_embedded_again(emotional, finish, tmp_path, type_in):
+    type_in("steps/embed.py", finish, emotional, tmp_path / "again")
+    ours, again = (data_dir.read_table(place / "embedding.scp") for place in (finish, tmp_path / "again"))
+    assert ours.keys() == again.keys()
+    for name in ours:
+        assert read_array(ours[name]) == pytest.approx(read_array(again[name]), abs=1e-5)
 
 
 def pretrained_model(folder: Path, width=2):

@@ -56,3 +56,20 @@ def test_a_loss_that_is_not_finite_ends_in_one_line(emotional, tmp_path, type_in
     words = ["steps/pretrain.py", *TINY, "--training.lr", "1e30", "--training.final_lr", "1e30"]
     done = type_in(*words, emotional, tmp_path / "none", tmp_path / "net", code=1)
     assert "lower learning rate" in done.stderr and not (tmp_path / "net/model.safetensors").exists()
+
+
+def test_with_an_angular_margin_and_changing_speed_it_learns_speakers_too(emotional, tmp_path, type_in):
+    words = [
+        "steps/pretrain.py",
+        *TINY,
+        "--training.loss",
+        "aam",
+        "--training.epochs",
+        "4",
+        "--augmentation.speed",
+        "0.1",
+    ]
+    done = type_in(*words, emotional, emotional, tmp_path / "net")
+    losses = [float(value) for value in re.findall(r"L (\d+\.\d+)", done.stdout)]
+    assert len(losses) == 4 and min(losses) > 0 and (tmp_path / "net/model.safetensors").exists()
+    assert re.search(r"held-out accuracy [01]\.\d{4}", done.stdout)

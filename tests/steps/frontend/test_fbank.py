@@ -22,6 +22,7 @@ def reference(signal, options):
     theirs.mel_opts.low_freq = options.low_freq
     theirs.mel_opts.high_freq = options.high_freq
     theirs.energy_floor = 0
+    theirs.use_energy = options.use_energy
     computer = kaldi_native_fbank.OnlineFbank(theirs)
     computer.accept_waveform(options.sample_frequency, signal.tolist())
     computer.input_finished()
@@ -34,6 +35,7 @@ def reference(signal, options):
     [
         FbankOptions(),
         FbankOptions(snip_edges=False),
+        FbankOptions(num_mel_bins=40, use_energy=True),
         FbankOptions(num_mel_bins=80, frame_length=25, window_type="povey"),
         FbankOptions(num_mel_bins=23, low_freq=60, high_freq=-400, window_type="hanning"),
         FbankOptions(sample_frequency=8000, preemphasis_coefficient=0.9, high_freq=3700, window_type="rectangular"),
@@ -42,7 +44,7 @@ def reference(signal, options):
 def test_it_is_kaldis(samples, options):
     signal = np.random.default_rng(samples).normal(0, 3000, samples).astype(np.float32)
     ours, theirs = Fbank(options)(torch.from_numpy(signal)).numpy(), reference(signal, options)
-    assert ours.shape == theirs.shape == (options.num_frames(samples), options.num_mel_bins)
+    assert ours.shape == theirs.shape == (options.num_frames(samples), options.dimension)
     np.testing.assert_allclose(ours, theirs, atol=1e-3, rtol=0)
 
 
