@@ -34,6 +34,7 @@ matplotlib.rcParams |= {
     "figure.constrained_layout.use": True,
     "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text: small, searchable
+    "text.parse_math": False,  # a name with two dollar signs in it is a name
 }
 
 
