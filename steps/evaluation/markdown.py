@@ -18,10 +18,10 @@ def lay_out(table: Table) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in rows] if table.rows else []
 
 
-def section(table: Table) -> list[str]:
+def section(table: Table, level: int = 2) -> list[str]:
     """A heading, the table, its note."""
     rows = lay_out(table)
-    return [f"## {table.title}", "", *rows, *[""] * bool(rows), table.note, ""]
+    return [f"{'#' * level} {table.title}", "", *rows, *[""] * bool(rows), table.note, ""]
 
 
 def settings(summaries: Sequence[Summary]) -> list[str]:

@@ -9,14 +9,18 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from steps.evaluation.probe_files import means, over_runs
-from steps.evaluation.significance import interval
-from steps.evaluation.summary import complete_seeds, find_runs, summarise
+from steps.evaluation.significance import Interval, interval
+from steps.evaluation.summary import summarise
 from steps.evaluation.tables import Table
 from utils.cli import UserError
 from utils.files import whole
 
+DIFFERENCE = "difference"  # pool(F⁻) − pool(F⁺), within runs
 CLASSIFIER = "classifier"  # the network's own decisions, beside the probes of its spaces
 NAMES = {CLASSIFIER: "classifier", "embedding": "pool(F⁺)", "embedding_minus": "pool(F⁻)"}
+
+
+CLAIMED = [("speaker", "train"), ("emotion", "unseen")]  # what AD is for
 
 
 @dataclass
@@ -25,7 +29,7 @@ class Row:
 
     strength: float
     system: str
-    space: str  # embedding, embedding_minus, or classifier
+    space: str  # embedding, embedding_minus, difference, or classifier
     attribute: str  # emotion or speaker
     of: str  # unseen or train
     value: float
@@ -42,16 +46,23 @@ class Row:
 def measure(strength: float, system: Path) -> list[Row]:
     """Of one system trained on the corpus of one strength: UA of its decisions, over speakers; mean recall of linear
     probes, over runs."""
-    runs = sorted({run for run, _ in find_runs(system, seeds=complete_seeds(system, ()))})
     summary = summarise(system)
-    ua = interval(summary, "ua")
+    ua, found = interval(summary, "ua"), means(summary.places)
     shares = [value / 100 for value in (ua.value, ua.low, ua.high)]
-    rows = [Row(strength, system.name, CLASSIFIER, "emotion", "unseen", *shares, 1 / len(summary.classes), len(runs))]
-    for (space, attribute, of, name), mean in means(summary.places).items():
+    rows = [
+        Row(
+            strength, system.name, CLASSIFIER, "emotion", "unseen", *shares, 1 / len(summary.classes), len(summary.runs)
+        )
+    ]
+
+    def add(space: str, key: tuple[str, str], share: Interval, chance: float, runs: int) -> None:
+        rows.append(Row(strength, system.name, space, *key, share.value, share.low, share.high, chance, runs))
+
+    for (space, *key, name), mean in found.items():
         if name == "probe":
-            found = over_runs(mean.by_run)
-            figures = (found.value, found.low, found.high, mean.chance, len(mean.by_run))
-            rows.append(Row(strength, system.name, space, attribute, of, *figures))
+            add(space, tuple(key), over_runs(mean.by_run), mean.chance, len(mean.by_run))
+            if space == "embedding_minus" and (plus := found.get(("embedding", *key, name))):
+                add(DIFFERENCE, tuple(key), over_runs(mean.by_run, plus.by_run), 0.0, len(mean.by_run))
     return rows
 
 
@@ -84,6 +95,7 @@ def table(rows: Sequence[Row]) -> Table:
     """Strengths down, what is told of whom across; "=" marks what does not beat chance."""
     columns = [("emotion", "unseen"), ("emotion", "train"), ("speaker", "train")]
     head = ["system, space", "strength", *(f"{what}, {of.replace('train', 'training')}" for what, of in columns)]
+    rows = [row for row in rows if row.space != DIFFERENCE]
     found = {(row.system, row.space, row.strength, row.attribute, row.of): row for row in rows}
     keys = sorted({key[:3] for key in found}, key=lambda key: (key[0], list(NAMES).index(key[1]), key[2]))
     cells = [
@@ -105,23 +117,21 @@ def table(rows: Sequence[Row]) -> Table:
 
 def verdict(rows: Sequence[Row]) -> list[str]:
     """Whether anything beats chance at strength 0, where there is nothing to learn; and which space carries more."""
-    null = [row for row in rows if row.strength == 0 and row.attribute == "emotion" and row.of == "unseen"]
+    null = [row for row in rows if row.strength == 0 and (row.attribute, row.of) == ("emotion", "unseen")]
+    null = [row for row in null if row.space != DIFFERENCE]
     loud = [f"{row.system}, {NAMES[row.space]} ({cell(row)})" for row in null if row.beats_chance]
     lines = []
     if null:
         said = f"{', '.join(loud)} beat chance: something leaks" if loud else "nothing beats chance"
         spans = "; ".join(f"{row.system}, {NAMES[row.space]} {cell(row).rstrip(' =')}" for row in null)
         lines.append(f"Emotions of strength 0, unseen speakers: {said} ({spans}; chance {100 * null[0].chance:.0f}).")
-    for attribute, of in (("speaker", "train"), ("emotion", "unseen")):
-        pairs: dict[tuple[str, float], dict[str, Row]] = {}
-        for row in rows:
-            if (row.attribute, row.of) == (attribute, of) and row.space != CLASSIFIER and row.strength > 0:
-                pairs.setdefault((row.system, row.strength), {})[row.space] = row
-        for (system, strength), both in pairs.items():
-            if len(both) == 2:
-                plus, minus = both["embedding"], both["embedding_minus"]
-                lines.append(
-                    f"{system}, strength {strength:g}: of {attribute}s ({of.replace('train', 'training')} speakers) "
-                    f"pool(F⁺) carries {cell(plus)}, pool(F⁻) {cell(minus)}."
-                )
+    for row in rows:
+        if row.space == DIFFERENCE and row.strength > 0 and (row.attribute, row.of) in CLAIMED:
+            words = "more" if row.low > 0 else "less" if row.high < 0 else "as much"
+            points = f"{100 * row.value:+.1f} points ({100 * row.low:.1f} to {100 * row.high:.1f})".replace("-", "−")
+            lines.append(
+                f"{row.system}, strength {row.strength:g}: pool(F⁻) carries {words} of {row.attribute}s "
+                f"({row.of.replace('train', 'training')} speakers) {'as' if words == 'as much' else 'than'} pool(F⁺), "
+                f"{points}."
+            )
     return lines

@@ -35,10 +35,13 @@ def test_what_is_carried_at_each_strength(tmp_path, type_in):
     train(tmp_path / "exp", "1.5", 0.8, right=0.9, minus=0.6)
     said = type_in("steps/truth.py", tmp_path / "exp", tmp_path / "truth.tsv").stdout
     rows = {(row.strength, row.space): row for row in read_rows(tmp_path / "truth.tsv")}
-    assert len(rows) == 6 and rows[1.5, "embedding"].value == pytest.approx(0.8, abs=1e-4)
+    assert len(rows) == 8 and rows[1.5, "embedding"].value == pytest.approx(0.8, abs=1e-4)
     half = 3.1824 * np.std([0.78, 0.82, 0.78, 0.82], ddof=1) / 2  # Student's, three degrees of freedom
     assert rows[1.5, "embedding"].high == pytest.approx(0.8 + half, abs=1e-3)
     assert rows[1.5, "embedding"].beats_chance and not rows[0.0, "embedding"].beats_chance
+    assert rows[1.5, "difference"].value == pytest.approx(-0.2, abs=1e-4)
+    assert 100 * 2 * half == pytest.approx(7.3, abs=0.1)  # the difference scatters by twice as much
+    assert "pool(F⁻) carries less of emotions (unseen speakers) than pool(F⁺), −20.0 points (−27.3 to −12.7)" in said
     assert rows[1.5, "classifier"].value == pytest.approx(0.9, abs=1e-4)
     assert (
         "strength 0, unseen speakers: nothing beats chance" in said
