@@ -49,11 +49,8 @@ def measure(strength: float, system: Path) -> list[Row]:
     summary = summarise(system)
     ua, found = interval(summary, "ua"), means(summary.places)
     shares = [value / 100 for value in (ua.value, ua.low, ua.high)]
-    rows = [
-        Row(
-            strength, system.name, CLASSIFIER, "emotion", "unseen", *shares, 1 / len(summary.classes), len(summary.runs)
-        )
-    ]
+    chance, runs = 1 / len(summary.classes), len(summary.runs)
+    rows = [Row(strength, system.name, CLASSIFIER, "emotion", "unseen", *shares, chance, runs)]
 
     def add(space: str, key: tuple[str, str], share: Interval, chance: float, runs: int) -> None:
         rows.append(Row(strength, system.name, space, *key, share.value, share.low, share.high, chance, runs))
