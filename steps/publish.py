@@ -81,7 +81,7 @@ def main() -> None:
         text = MARKS.sub(lambda _: "\n".join(short) + "\n", readme.read_text())
         with whole(readme) as temporary:
             temporary.write_text(text)
-    print(f"{options.table}: results of {len(reports) - 1} corpora")
+    print(f"{options.table}: written from egs/*/results")
 
 
 if __name__ == "__main__":
