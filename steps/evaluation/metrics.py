@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
+
+# scikit-learn is imported where it is used: that takes longer than all else a step does to show its --help.
 
 
 class Metrics(NamedTuple):
@@ -28,6 +29,8 @@ class OfClass(NamedTuple):
 
 def classification_metrics(labels: np.ndarray, decisions: np.ndarray) -> Metrics:
     """(N,) true and decided class indices. Only classes that occur among `labels` count towards the means."""
+    from sklearn.metrics import accuracy_score, f1_score, recall_score
+
     present = np.unique(labels)
     return Metrics(
         wf1=100 * f1_score(labels, decisions, average="weighted", labels=present, zero_division=0),
@@ -39,12 +42,16 @@ def classification_metrics(labels: np.ndarray, decisions: np.ndarray) -> Metrics
 
 def per_class(labels: np.ndarray, decisions: np.ndarray, classes: int) -> list[OfClass]:
     """Each class by itself."""
+    from sklearn.metrics import precision_recall_fscore_support
+
     found = precision_recall_fscore_support(labels, decisions, labels=np.arange(classes), zero_division=0)
     return [OfClass(100 * p, 100 * r, 100 * f, int(n)) for p, r, f, n in zip(*found)]
 
 
 def confusion(labels: np.ndarray, decisions: np.ndarray, classes: int) -> np.ndarray:
     """(classes, classes) counts; rows are true, columns decided."""
+    from sklearn.metrics import confusion_matrix
+
     return confusion_matrix(labels, decisions, labels=np.arange(classes))
 
 

@@ -7,7 +7,6 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import t
 
 from steps.evaluation.probes import Figure
 from steps.evaluation.significance import Interval
@@ -77,6 +76,8 @@ def means(places: Mapping[tuple[str, int], Path]) -> Means:
 def over_runs(one: Mapping[str, float], other: Mapping[str, float] | None = None) -> Interval:
     """The mean over runs, or that of the difference one − other over the runs of both, with Student's 95 % interval.
     Runs share training speakers, so that it is somewhat too narrow."""
+    from scipy.stats import t
+
     values = np.array([one[run] - other[run] for run in one if run in other] if other is not None else [*one.values()])
     half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
     return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half))

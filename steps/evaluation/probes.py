@@ -7,12 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.metrics import recall_score, silhouette_score
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.neighbors import NearestNeighbors
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, normalize
+
+# scikit-learn is imported where it is used: that takes longer than all else a step does to show its --help.
 
 FOLDS = 5  # of cross-validation, where there are so many groups
 NEIGHBOURS = 10
@@ -50,6 +46,12 @@ def probe(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> float:
     """Mean recall of a linear discriminant (shrunk covariance by Ledoit and Wolf, equal priors), trained on some
     groups and tested on the others, each group tested once. vectors: (N, C); labels, groups: (N,) of names. nan where
     there is nothing to tell apart, one group only, or a label that two utterances at most would teach."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.metrics import recall_score
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     names = np.unique(labels)
     folds = min(FOLDS, *(len(np.unique(groups[labels == name])) for name in names)) if len(names) > 1 else 0
     if folds < 2:
@@ -75,6 +77,9 @@ def speaker_groups(data: Labelled) -> tuple[np.ndarray, str]:
 
 def silhouette(vectors: np.ndarray, labels: np.ndarray) -> float:
     """Mean silhouette of L2-normalised vectors, in [−1, 1]; 0 or below where the labels make no clusters."""
+    from sklearn.metrics import silhouette_score
+    from sklearn.preprocessing import normalize
+
     if not 1 < len(np.unique(labels)) < len(labels):
         return float("nan")
     return float(silhouette_score(normalize(vectors), labels))
@@ -82,6 +87,9 @@ def silhouette(vectors: np.ndarray, labels: np.ndarray) -> float:
 
 def purity(vectors: np.ndarray, labels: np.ndarray) -> float:
     """The mean share of an utterance's 10 nearest neighbours, by L2-normalised vectors, that have its label."""
+    from sklearn.neighbors import NearestNeighbors
+    from sklearn.preprocessing import normalize
+
     if len(labels) < 2:
         return float("nan")
     units = normalize(vectors)

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.lines import Line2D
-from sklearn.manifold import TSNE
-from sklearn.preprocessing import normalize
 
 from steps.evaluation.figures import COLOURS, GREY, MARK, new, save
 from steps.evaluation.probes import Labelled
@@ -21,6 +19,9 @@ SEED = 0
 def tsne(vectors: np.ndarray) -> np.ndarray:
     """(N, C) → (N, 2): of L2-normalised embeddings, with a fixed seed."""
     perplexity = min(30, (len(vectors) - 1) / 3)
+    from sklearn.manifold import TSNE
+    from sklearn.preprocessing import normalize
+
     return TSNE(perplexity=perplexity, init="pca", random_state=SEED).fit_transform(normalize(vectors))
 
 

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import wilcoxon
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from steps.evaluation.metrics import of_confusions
 from steps.evaluation.summary import Summary
 from utils.cli import UserError
+
+# scipy and statsmodels are imported where they are used: that takes longer than a step's --help may.
 
 RESAMPLES, SEED = 10_000, 0
 
@@ -88,6 +87,8 @@ def of_speakers(counts: np.ndarray, figure: str = "wf1") -> np.ndarray:
 
 def signed_ranks(one: np.ndarray, other: np.ndarray) -> float:
     """Two-sided p of Wilcoxon's test; exact for few speakers without ties. With ten it cannot be below 0.002."""
+    from scipy.stats import wilcoxon
+
     if np.allclose(one, other):
         return 1.0
     return float(wilcoxon(one, other).pvalue)
@@ -95,6 +96,8 @@ def signed_ranks(one: np.ndarray, other: np.ndarray) -> float:
 
 def compare(system: Summary, reference: Summary, family: str) -> Comparison:
     """Uncorrected. Raises UserError where the two were tested on different utterances."""
+    from statsmodels.stats.contingency_tables import mcnemar
+
     if system.utterances != reference.utterances:
         raise UserError(f"{system.name} and {reference.name} were not scored on the same utterances")
     one, other = system.counts, reference.counts
@@ -116,6 +119,8 @@ def compare(system: Summary, reference: Summary, family: str) -> Comparison:
 
 def correct(comparisons: Sequence[Comparison]) -> None:
     """Holm's correction, in place, of comparisons that are one family."""
+    from statsmodels.stats.multitest import multipletests
+
     if comparisons:
         corrected = multipletests([one.p for one in comparisons], method="holm")[1]
         for one, p in zip(comparisons, corrected):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import roc_curve
 
 
 def error_rates(scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Miss and false-alarm rate at every threshold; scores: (N,), higher for "same speaker"; targets: (N,) of 0/1."""
+    from sklearn.metrics import roc_curve  # here, as it takes a second that --help need not wait for
+
     false_alarm, hit, _ = roc_curve(targets, scores, drop_intermediate=False)
     return 1 - hit, false_alarm
 
