@@ -8,7 +8,6 @@ formants and voice quality are not, as a filter-bank does not have them.
 from __future__ import annotations
 
 import numpy as np
-from scipy.fft import dct
 
 CEPSTRA = 12
 
@@ -25,6 +24,8 @@ def contours(x: np.ndarray) -> np.ndarray:
     slope = (x - x.mean(axis=1, keepdims=True)) @ bins / (bins**2).sum()
     alpha = np.logaddexp.reduce(high, axis=1) - np.logaddexp.reduce(low, axis=1)
     hammarberg = low.max(axis=1) - high.max(axis=1)
+    from scipy.fft import dct  # here, as networks and --help do without
+
     cepstra = dct(x, axis=1, norm="ortho")[:, 1 : 1 + CEPSTRA]
     return np.column_stack([level, slope, alpha, hammarberg, flux, cepstra])
 

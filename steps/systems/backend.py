@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from scipy.special import softmax
-from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
 
 from steps.evaluation.metrics import classification_metrics
 from steps.nnet.autoencoders import ParallelAutoencoders
 from steps.systems.partition import Partition
 from steps.systems.settings import Backend
+
+# scikit-learn and scipy are imported where they are used: networks and --help do without.
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 Vectors = Mapping[str, np.ndarray]  # part → (N, size)
 
@@ -31,6 +30,8 @@ class Verdict(NamedTuple):
 
 def classify(vectors: Vectors, run: Partition, options: Backend, seed: int) -> Verdict:
     """Fit on the training speakers' vectors, choose on the validation speakers', apply to all."""
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler().fit(vectors["train"])
     scaled = {part: scaler.transform(values).astype(np.float32) for part, values in vectors.items()}
     if options.kind == "autoencoders":
@@ -47,17 +48,23 @@ def classify(vectors: Vectors, run: Partition, options: Backend, seed: int) -> V
 
 def linear(C: float, seed: int) -> BaseEstimator:
     """The linear model of [4]: multinomial logistic regression."""
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(C=C, max_iter=2000, random_state=seed)
 
 
 def svm(C: float, seed: int) -> BaseEstimator:
     """A linear SVM for each class against the others."""
+    from sklearn.svm import LinearSVC
+
     return LinearSVC(C=C, max_iter=20000, random_state=seed)
 
 
 def class_posteriors(model: BaseEstimator, values: np.ndarray, classes: int) -> np.ndarray:
     """(N, classes); 0 for classes that nobody in training showed. Of an SVM, the softmax of its margins: they order the
     classes as it does, and are not calibrated."""
+    from scipy.special import softmax
+
     if hasattr(model, "predict_proba"):
         some = model.predict_proba(values)
     else:
