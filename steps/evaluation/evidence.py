@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from steps.evaluation.families import comparisons, families
-from steps.evaluation.metrics import Metrics
 from steps.evaluation.probe_files import Means, means
-from steps.evaluation.scores import pool, read_scores
 from steps.evaluation.significance import Comparison
-from steps.evaluation.summary import PLACE, Summary, complete_seeds, of, over, summarise
+from steps.evaluation.summary import PLACE, Summary, complete_seeds, summarise
 from utils import config
 from utils.cli import UserError
 
 PRETRAINED = "pretrained"  # the folder of what is known of the pre-trained extractor before any fine-tuning
+ORACLE = "scores.oracle"  # of the epoch that is best on the test speakers
 LEAK = "leak_"  # folders of systems under leaking folds; what is in them never enters a table of results
 
 
@@ -29,7 +28,7 @@ class Evidence:
     comparisons: list[Comparison]
     probes: dict[str, Means]  # system → means over its runs, the pre-trained network's first
     leaking: dict[str, list[Summary]] = field(default_factory=dict)  # kind → systems
-    oracle: dict[str, Metrics] = field(default_factory=dict)  # system → with the epoch that is best on test
+    oracle: dict[str, Summary] = field(default_factory=dict)  # system → with the epoch that is best on test
     unfinished: list[str] = field(default_factory=list)  # systems left out
 
 
@@ -46,12 +45,10 @@ def find_systems(folder: Path, conf: Path) -> list[str]:
     return [name for name in order if name in found] + [name for name in found if name not in order]
 
 
-def oracle(one: Summary) -> Metrics | None:
-    """The pooled figures with each run's test-best epoch, where training kept those scores."""
-    paths = {key: place / "scores.oracle" for key, place in one.places.items()}
-    if not all(path.is_file() for path in paths.values()):
-        return None
-    return over([of(pool([read_scores(paths[run, seed]) for run in one.runs])) for seed in one.seeds], "mean")
+def oracle(one: Summary, folder: Path) -> Summary | None:
+    """The same with each run's test-best epoch, where training kept those scores."""
+    kept = all((place / ORACLE).is_file() for place in one.places.values())
+    return summarise(folder / one.name, one.runs, one.seeds, ORACLE) if kept else None
 
 
 def complete(folder: Path, systems: Sequence[str]) -> tuple[list[Summary], list[str]]:
@@ -108,6 +105,6 @@ def gather(
         comparisons=comparisons(summaries, conf),
         probes={name: found for name, found in probes.items() if found},
         leaking=leaking,
-        oracle={one.name: found for one in summaries if (found := oracle(one))},
+        oracle={one.name: found for one in summaries if (found := oracle(one, folder))},
         unfinished=unfinished,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from steps.evaluation.evidence import Evidence
 from steps.evaluation.families import PLANNED, TITLES
 from steps.evaluation.probe_files import Mean, Means, over_runs
-from steps.evaluation.significance import Comparison, Interval
+from steps.evaluation.significance import Comparison, Interval, difference, interval
 from steps.evaluation.tables import between, figure, p_value, signed
 
 UNSEEN, TRAIN = ("speaker", "unseen", "probe"), ("speaker", "train", "probe")
@@ -80,17 +80,23 @@ def of_spaces(evidence: Evidence) -> list[str]:
 
 
 def of_leaks(evidence: Evidence) -> list[str]:
-    honest = {one.name: one.pooled.wf1 for one in evidence.summaries}
-    lines = [
-        f"{one.name}: {kind} are worth {signed(one.pooled.wf1 - honest[one.name])} points of wF1."
-        for kind, found in evidence.leaking.items()
-        for one in found
-        if one.name in honest
-    ]
-    return lines + [
-        f"{name}: choosing the epoch on the test speakers is worth {signed(found.wf1 - honest[name])} points of wF1."
-        for name, found in evidence.oracle.items()
-    ]
+    """What each mistake adds: paired by speaker where the speakers are true, else beside its own interval."""
+    honest, lines = {one.name: one for one in evidence.summaries}, []
+    for name, found in evidence.oracle.items():
+        worth = difference(found.counts, honest[name].counts)
+        lines.append(
+            f"{name}: choosing the epoch on the test speakers is worth {signed(worth.value)} points of wF1 "
+            f"({between(worth.low, worth.high)})."
+        )
+    for kind, systems in evidence.leaking.items():
+        for one in systems:
+            if one.name in honest:
+                worth, own = one.pooled.wf1 - honest[one.name].pooled.wf1, interval(one)
+                lines.append(
+                    f"{one.name}: {kind} are worth {signed(worth)} points of wF1 (wF1 {figure(one.pooled.wf1)}, "
+                    f"{between(own.low, own.high)}, over speakers that are not true)."
+                )
+    return lines
 
 
 def findings(evidence: Evidence) -> list[str]:

@@ -117,8 +117,8 @@ def check_selection(place: Path, tested: Scores) -> None:
         raise UserError(f"{place}: '{min(both)}' is tested and selected the epoch, too; these scores are no result")
 
 
-def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] = ()) -> Summary:
-    """Read a system's score files and condense them."""
+def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] = (), name: str = "scores") -> Summary:
+    """Read a system's score files and condense them; `name`: the file of each run that is taken for its scores."""
     places = find_runs(system, runs, seeds)
     settings = {place: config.flatten(config.read_yaml(place / "config.yaml")) for place in places.values()}
     first = next(iter(settings))
@@ -126,7 +126,7 @@ def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] =
         if any(own[key] != settings[first][key] for key in own.keys() & settings[first].keys()):
             raise UserError(f"{place}: was made with another configuration than {first}; redo one of them")
     runs, seeds = list(dict.fromkeys(run for run, _ in places)), list(dict.fromkeys(seed for _, seed in places))
-    read = {key: read_scores(place / "scores") for key, place in places.items()}
+    read = {key: read_scores(place / name) for key, place in places.items()}
     for key, place in places.items():
         check_selection(place, read[key])
     last = {key: read_scores(place / "scores.last") for key, place in places.items()}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from steps.evaluation.families import TITLES
-from steps.evaluation.metrics import Metrics, confusion, majority, per_class
+from steps.evaluation.metrics import confusion, majority, per_class
 from steps.evaluation.probe_files import Means
 from steps.evaluation.roles import over_roles
 from steps.evaluation.significance import Comparison, interval, of_speakers
@@ -179,13 +179,13 @@ def roles(summaries: Sequence[Summary]) -> Table:
     return Table(title, ["system", "wF1", "UA", "WA"], rows, note)
 
 
-def leaks(honest: Sequence[Summary], leaking: Mapping[str, Sequence[Summary]], oracle: Mapping[str, Metrics]) -> Table:
+def leaks(honest: Sequence[Summary], leaking: Mapping[str, Sequence[Summary]], oracle: Mapping[str, Summary]) -> Table:
     """How much each common mistake is worth. leaking: kind → systems under such folds; oracle: system → its figures
     with the epoch that is best on the test speakers."""
     title, by_name = "Leaks", {one.name: one for one in honest}
     rows = []
     for name, one in by_name.items():
-        mistakes = [("epoch chosen on the test speakers", oracle[name])] if name in oracle else []
+        mistakes = [("epoch chosen on the test speakers", oracle[name].pooled)] if name in oracle else []
         mistakes += [(kind, other.pooled) for kind, found in leaking.items() for other in found if other.name == name]
         rows += [
             [f"{name}, {kind}", *map(figure, found[:3]), signed(found.wf1 - one.pooled.wf1)] for kind, found in mistakes

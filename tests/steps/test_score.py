@@ -86,6 +86,8 @@ def test_what_is_not_finished_is_named_and_what_leaks_is_kept_apart(corpus, tmp_
     assert "poor (1 runs finished, no seed with all of 2)" in text and "| poor |" not in text
     assert "| good, random folds | 9" in text and "| leak_random" not in text
     assert "# good, random folds\nsteps/finetune.py good\n" in text
+    assert "choosing the epoch on the test speakers is worth +0.00 points of wF1 (0.0 to 0.0)" in text
+    assert "good: random folds are worth +0.00 points of wF1 (wF1 9" in text
     assert "| good, epoch chosen on the test speakers | 9" in text and "| good, as it should be | 9" in text
     error = type_in("steps/score.py", "--systems", "leak_random", corpus / "exp", code=1).stderr
     assert "leaking folds make no results" in error
