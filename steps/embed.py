@@ -11,6 +11,8 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that follows is loaded)
+
 import torch
 
 from steps.frontend.network_input import Input

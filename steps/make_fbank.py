@@ -113,7 +113,8 @@ def settle(data: Path, max_lost: float, frame_shift: float) -> None:
         raise cli.UserError(
             f"{data}: more than max_lost {max_lost:g} (fbank.yaml) of them cannot be used; see {data}/lost"
         )
-    (data / "frame_shift").write_text(f"{frame_shift / 1000:g}\n")
+    with whole(data / "frame_shift") as temporary:
+        temporary.write_text(f"{frame_shift / 1000:g}\n")
     if lost:
         fix(data)
     else:
@@ -147,8 +148,8 @@ def main() -> None:
         for table in [*MADE, "frame_shift"]:  # the archives that an old table points into are about to be replaced
             (data / table).unlink(missing_ok=True)
         extract_in_jobs(options, data_dir.split(data, options.nj), features)
+        config.save(features, data / "fbank.yaml")  # how they are made: what is trained on them asks for it
         settle(data, features.max_lost, features.fbank.frame_shift)
-        config.save(features, data / "fbank.yaml")  # how they were made: what is trained on them asks for it
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that follows is loaded)
+
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
@@ -34,6 +36,7 @@ from steps.training.distributed import ALONE, Ranks, joined_ranks
 from steps.training.lineage import begin, lineage
 from steps.training.loop import fit
 from utils import cli, config, data_dir
+from utils.files import whole
 
 
 @dataclass
@@ -128,12 +131,14 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
     if ranks.rank > 0:
         return
     config.save(settings, out / "config.yaml")
-    (out / "speakers").write_text("".join(f"{speaker}\n" for speaker in speakers))
+    with whole(out / "speakers") as temporary:
+        temporary.write_text("".join(f"{speaker}\n" for speaker in speakers))
     if unseen:
         result = (
             f"%ACC {100 * memory['right'] / len(unseen):.2f} [ {memory['right']} / {len(unseen)} held-out utterances, "
         )
-        (out / "result").write_text(result + f"{len(speakers)} speakers ] {out}\n")
+        with whole(out / "result") as temporary:
+            temporary.write_text(result + f"{len(speakers)} speakers ] {out}\n")
         print((out / "result").read_text(), end="")
     save_model(model, out / "model.safetensors")
     (out / "checkpoint.pt").unlink()

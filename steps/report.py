@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that follows is loaded)
+
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits

@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that follows is loaded)
+
 import numpy as np
 
 from steps.evaluation.verification import eer, min_dcf
@@ -53,7 +55,8 @@ def main() -> None:
             out.write(f"{first} {second} {'target' if target else 'nontarget'} {score:.6f}\n")
     result = f"%EER {100 * eer(scores, targets):.2f} %minDCF {min_dcf(scores, targets):.4f} "
     result += f"[ {len(pairs)} trials, P_target 0.01 ] {options.out}\n"
-    (options.out / "result").write_text(result)
+    with whole(options.out / "result") as temporary:
+        temporary.write_text(result)
     print(result, end="")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -10,6 +11,7 @@ import numpy as np
 from kaldiio.matio import read_kaldi
 
 from utils.cli import UserError
+from utils.files import whole
 
 TWO_BYTES = 3  # kaldiio's compression method 3, Kaldi's kTwoByteAuto: half of float32, error below 1e-3
 
@@ -19,13 +21,13 @@ class ArkWriter:
 
     def __init__(self, ark: Path, scp: Path, compression: int | None = None) -> None:
         self.ark, self.scp, self.compression = ark.resolve(), scp, compression
-        self.temporary = [path.with_name(f".{path.name}.tmp") for path in (self.ark, self.scp)]
 
     def __enter__(self) -> ArkWriter:
-        for path in self.temporary:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self.data = open(self.temporary[0], "wb")
-        self.index = open(self.temporary[1], "w", encoding="utf-8", errors="surrogateescape")
+        with ExitStack() as stack:  # closed from the end: the ark has its name before the scp that points into it
+            index, data = (stack.enter_context(whole(path)) for path in (self.scp, self.ark))
+            self.data = stack.enter_context(open(data, "wb"))
+            self.index = stack.enter_context(open(index, "w", encoding="utf-8", errors="surrogateescape"))
+            self.files = stack.pop_all()
         return self
 
     def write(self, key: str, array: np.ndarray) -> None:
@@ -36,10 +38,7 @@ class ArkWriter:
         self.index.write(f"{key} {self.ark}:{offset}\n")
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.data.close()
-        self.index.close()
-        for temporary, path in zip(self.temporary, (self.ark, self.scp)):
-            temporary.replace(path) if kind is None else temporary.unlink()
+        self.files.__exit__(kind, error, trace)
 
 
 def read_array(entry: str) -> np.ndarray:

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import NoReturn
 
 
@@ -23,6 +24,16 @@ def boolean(text: str) -> bool:
 def warn(message: str) -> None:
     """A line on standard error, under the program's name: something was lost or changed, and the work goes on."""
     print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr, flush=True)
+
+
+def _without_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        warn("interrupted")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _without_traceback  # Ctrl-C while a program still imports what it needs, which takes seconds
 
 
 def run(main: Callable[[], object]) -> NoReturn:

@@ -1,0 +1,146 @@
+"""Files and folders under their final names are whole, whatever happens while they are written."""
+
+import os
+import platform
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from steps.training.checkpoint import load_checkpoint, save_checkpoint, save_model
+from utils.archive import ArkWriter, read_array
+from utils.data_dir import read_table
+from utils.files import set_aside, whole
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def room_for(size):
+    """No file may become longer than `size`: writing fails as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_cannot_be_written_leaves_what_was_there_and_is_named(tmp_path):
+    path = tmp_path / "scores"
+    path.write_text("old")
+    with room_for(1000), pytest.raises(OSError) as error, whole(path) as temporary:
+        temporary.write_text("x" * 5000)
+    assert error.value.filename == str(path)
+    assert path.read_text() == "old" and names(tmp_path) == ["scores"]
+
+
+def test_a_checkpoint_is_not_lost_because_its_successor_finds_no_room(tmp_path):
+    path, config = tmp_path / "checkpoint.pt", {"a": 1}
+    save_checkpoint(path, {"config": config, "x": torch.zeros(3)})
+    with room_for(4000), pytest.raises(OSError) as error:
+        save_checkpoint(path, {"config": config, "x": torch.zeros(30000)})
+    assert error.value.filename == str(path) and names(tmp_path) == ["checkpoint.pt"]
+    assert torch.equal(load_checkpoint(path, config)["x"], torch.zeros(3))
+    with room_for(4000), pytest.raises(OSError):
+        save_model(torch.nn.Linear(100, 100), tmp_path / "model.safetensors")
+    assert names(tmp_path) == ["checkpoint.pt"]
+
+
+def test_archives_that_find_no_room_leave_the_old_ones(tmp_path):
+    with ArkWriter(tmp_path / "f.ark", tmp_path / "f.scp") as out:
+        out.write("a", np.ones((2, 3)))
+    with room_for(4000), pytest.raises(OSError), ArkWriter(tmp_path / "f.ark", tmp_path / "f.scp") as out:
+        for number in range(100):
+            out.write(f"u{number}", np.zeros((20, 30)))
+    assert names(tmp_path) == ["f.ark", "f.scp"]
+    assert {key: read_array(entry).sum() for key, entry in read_table(tmp_path / "f.scp").items()} == {"a": 6}
+
+
+def test_a_program_says_in_one_line_that_there_is_no_room(emotional, tmp_path, type_in):
+    options = ["--network.width", "2", "--input.crop", "40", "--training.epochs", "1", "--training.batch", "8"]
+    with room_for(20000):
+        done = type_in("steps/pretrain.py", *options, emotional, emotional, tmp_path / "net", code=1)
+    assert done.stderr == f"pretrain.py: {tmp_path}/net/checkpoint.pt: File too large\n"
+    assert names(tmp_path / "net") == [".made_from"]
+    type_in("steps/pretrain.py", *options, emotional, emotional, tmp_path / "net")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_file_system_and_one_that_may_only_be_read(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("no right to mount")
+    try:
+        (disk / "scores").write_text("old")
+        with pytest.raises(OSError, match="No space left on device.*scores'"), whole(disk / "scores") as temporary:
+            temporary.write_bytes(bytes(100_000))
+        assert (disk / "scores").read_text() == "old" and names(disk) == ["scores"]
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with pytest.raises(OSError, match="Read-only file system.*scores'"), whole(disk / "scores") as temporary:
+            temporary.write_text("new")
+        assert (disk / "scores").read_text() == "old"
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_what_killed_programs_left_goes_and_what_is_being_written_stays(tmp_path):
+    host = platform.node()
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    mine, other, old = (tmp_path / f".x.tmp-{name}" for name in (f"{host}-{os.getppid()}", "other-1", "other-2"))
+    strays = [tmp_path / f".x.tmp-{host}-{dead.pid}", tmp_path / f".x.tmp-{host}-{dead.pid}.before", old]
+    for path in [mine, other, *strays]:
+        path.write_text("part")
+    os.utime(old, (time.time() - 7200,) * 2)
+    (tmp_path / f".y.tmp-{host}-{dead.pid}").write_text("another file's")
+    with whole(tmp_path / "x") as temporary:
+        temporary.write_text("all")
+    assert names(tmp_path) == sorted(["x", mine.name, other.name, f".y.tmp-{host}-{dead.pid}"])
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    for content in ("one", "two"):
+        with whole(tmp_path / "corpus") as temporary:
+            temporary.mkdir()
+            (temporary / content).touch()
+    assert names(tmp_path) == ["corpus"] and names(tmp_path / "corpus") == ["two"]
+
+
+def test_set_aside_keeps_one_generation(tmp_path):
+    for content in ("one", "two"):
+        (tmp_path / "scores").write_text(content)
+        (tmp_path / "log").touch()
+        assert set_aside(tmp_path, ["log"]) == tmp_path / ".backup"
+    assert names(tmp_path) == [".backup", "log"] and (tmp_path / ".backup/scores").read_text() == "two"
+
+
+@pytest.mark.parametrize("script", ["steps/finetune.py", "steps/pretrain.py"])
+def test_ctrl_c_while_a_program_is_loading_is_one_line(script):
+    """The interrupt comes as the first heavy package begins to load."""
+    code = "import builtins, os, runpy, signal, sys\nreal = builtins.__import__\n"
+    code += "def load(name, *rest):\n    if name == 'numpy':\n        os.kill(os.getpid(), signal.SIGINT)\n"
+    code += "    return real(name, *rest)\nbuiltins.__import__ = load\n"
+    code += "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    code = code.replace("sys.argv[0]", repr(script))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == -signal.SIGINT and done.stderr.endswith("interrupted\n"), done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
