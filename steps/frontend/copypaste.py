@@ -10,6 +10,7 @@ from torch import Tensor
 
 from steps.frontend.augmentation import Augmentation, add_noise, mask_bands, speed_crops
 from steps.frontend.crops import Crops
+from utils.cli import UserError
 
 
 class Augmented:
@@ -21,7 +22,11 @@ class Augmented:
         """`speakers`, `emotions`: of each utterance of `crops`; `train`: the indices among which partners are found."""
         self.crops, self.options = crops, options
         self.speakers = list(speakers) if options.copypaste_same_speaker else [""] * len(crops)
-        self.emotions = list(emotions)
+        self.neutral = options.neutral[0] if options.neutral else ""
+        self.emotions = [self.neutral if emotion in options.neutral else emotion for emotion in emotions]
+        if options.copypaste in ("neutral", "both") and self.neutral not in self.emotions:
+            classes = ", ".join(sorted(set(emotions)))
+            raise UserError(f"augmentation.neutral {options.neutral} names no class that is here; there are: {classes}")
         self.members: dict[tuple[str, str], list[int]] = {}
         for i in train.tolist():
             self.members.setdefault((self.speakers[i], self.emotions[i]), []).append(i)
@@ -55,7 +60,7 @@ class Augmented:
         "both": one or the other, at equal odds, where both are possible.
         """
         whether, which, who = torch.rand(3, generator=generator).tolist()
-        kind, own, neutral = self.options.copypaste, self.emotions[i], self.options.neutral
+        kind, own, neutral = self.options.copypaste, self.emotions[i], self.neutral
         if whether >= self.options.copypaste_share or (kind == "neutral" and own == neutral):
             return -1
         wanted = own if kind == "same" or (kind == "both" and which < 0.5) else neutral

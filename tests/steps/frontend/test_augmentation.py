@@ -10,6 +10,7 @@ from steps.frontend.augmentation import Augmentation, add_noise, mask_bands, spe
 from steps.frontend.copypaste import Augmented
 from steps.frontend.crops import Crops
 from steps.frontend.functionals import functionals
+from utils.cli import UserError
 
 CPU, LENGTH = torch.device("cpu"), 20
 SPEAKERS, EMOTIONS = ["a"] * 6 + ["b"] * 4, ["neu", "neu", "ang", "ang", "sad", "sad"] + ["neu", "ang", "ang", "sad"]
@@ -56,6 +57,11 @@ def test_both_schemes_take_turns_and_speakers_may_be_left_aside():
     assert seen[2] == {0, 1, 3} and seen[0] == {1} and seen[9] == {6}
     seen = partners(Augmentation(copypaste="neutral", copypaste_same_speaker=False))
     assert seen[9] == {0, 1, 6}
+
+
+def test_a_corpus_without_a_neutral_class_is_told():
+    with pytest.raises(UserError, match=r"augmentation.neutral \['calm'\] names no class .*: ang, neu, sad"):
+        Augmented(crops(), Augmentation(copypaste="neutral", neutral=["calm"]), SPEAKERS, EMOTIONS, torch.arange(10))
 
 
 def test_partners_come_from_the_training_utterances_alone_and_a_share_stays_alone():
