@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from steps.evaluation.probes import Figure
+from steps.evaluation.scores import read_scores
 from steps.evaluation.significance import Interval
 from utils.cli import UserError
 from utils.files import whole
@@ -20,7 +21,7 @@ HEAD = [field.name for field in fields(Figure)]
 class Mean:
     """One figure over runs."""
 
-    by_run: dict[str, float]  # mean over seeds
+    by_run: dict[str, float]  # mean over seeds, and over runs that leave out the same speakers
     chance: float
     how: str
 
@@ -56,15 +57,25 @@ def read_figures(path: Path) -> list[Figure]:
         raise UserError(f"{path}: is not a file of probes ({error}); steps/probe.py makes it") from None
 
 
+def left_out(place: Path, run: str) -> str:
+    """What stands for a run where figures are taken as independent: the speakers that it leaves out. IEMOCAP's runs
+    come in pairs that leave out the same two, and so train alike. Where there are no scores, the run itself."""
+    paths = [place / "scores", place / "scores.valid"]
+    if not all(path.is_file() for path in paths):
+        return run
+    return " ".join(sorted({speaker for path in paths for speaker in read_scores(path).speakers}))
+
+
 def means(places: Mapping[tuple[str, int], Path]) -> Means:
     """Over those of the runs, (run, seed) → folder, that have a file `probes`. What cannot be measured in a run (nan)
     is left out there."""
     found: dict[tuple[str, str, str, str], dict[str, list[Figure]]] = {}
     for (run, _), place in places.items():
+        unit = left_out(place, run)
         for row in read_figures(place / "probes") if (place / "probes").is_file() else []:
             if not np.isnan(row.value):
                 key = (row.space, row.attribute, row.of, row.measure)
-                found.setdefault(key, {}).setdefault(run, []).append(row)
+                found.setdefault(key, {}).setdefault(unit, []).append(row)
     result = {}
     for key, runs in found.items():
         rows = [row for of_run in runs.values() for row in of_run]
@@ -74,8 +85,8 @@ def means(places: Mapping[tuple[str, int], Path]) -> Means:
 
 
 def over_runs(one: Mapping[str, float], other: Mapping[str, float] | None = None) -> Interval:
-    """The mean over runs, or that of the difference one − other over the runs of both, with Student's 95 % interval.
-    Runs share training speakers, so that it is somewhat too narrow."""
+    """The mean over runs (of a Mean's by_run), or that of the difference one − other over the runs of both, with
+    Student's 95 % interval. Runs share most of their training speakers, so that it is somewhat too narrow."""
     from scipy.stats import t
 
     values = np.array([one[run] - other[run] for run in one if run in other] if other is not None else [*one.values()])

@@ -36,7 +36,7 @@ class Row:
     low: float
     high: float
     chance: float
-    runs: int
+    runs: int  # of a probe, those that leave out the same speakers counted once
 
     @property
     def beats_chance(self) -> bool:
@@ -102,12 +102,11 @@ def table(rows: Sequence[Row]) -> Table:
     runs, chance = max(row.runs for row in rows), {row.attribute: row.chance for row in rows if row.of == "train"}
     note = (
         "Generated corpora that differ in the strength of their emotions alone; the same extractor was pre-trained on "
-        f"generated speakers. Mean recall in percent over {runs} runs with its 95 % interval (of the classifier, over "
-        f"speakers); chance is {100 * chance.get('emotion', math.nan):.1f} for emotions and "
-        f"{100 * chance.get('speaker', math.nan):.1f} for speakers, and = marks what does not beat it. Emotions of "
-        "training speakers were shown to the network with their labels: at strength 0 what it tells of them is "
-        "remembered, and only unseen speakers say what was learnt. A little below chance is what cross-validation "
-        "does where there is nothing: the more of a class is held out, the less of it is there to learn from."
+        f"generated speakers. Mean recall in percent over {runs} runs with its 95 % interval: of the classifier over "
+        "speakers, of probes over runs, of which those that leave out the same speakers count once. Chance is "
+        f"{100 * chance.get('emotion', math.nan):.1f} for emotions and {100 * chance.get('speaker', math.nan):.1f} for "
+        "speakers, and = marks what does not beat it. Emotions of training speakers were shown to the network with "
+        "their labels: at strength 0 what it tells of them is remembered; unseen speakers say what was learnt."
     )
     return Table("Against the truth, on generated corpora", head, cells, note)
 

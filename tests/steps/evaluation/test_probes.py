@@ -5,7 +5,17 @@ import pytest
 from sklearn.metrics import silhouette_samples
 
 from steps.evaluation.probe_files import means, over_runs, read_figures, write_figures
-from steps.evaluation.probes import Labelled, all_figures, between_pairs, probe, purity, purity_by_chance, silhouette
+from steps.evaluation.probes import (
+    Figure,
+    Labelled,
+    all_figures,
+    between_pairs,
+    probe,
+    purity,
+    purity_by_chance,
+    silhouette,
+)
+from steps.evaluation.scores import write_scores
 from utils.cli import UserError
 
 
@@ -126,3 +136,14 @@ def test_the_interval_over_runs_by_hand():
         (2 - 4.3027 / 3**0.5, 2, 2 + 4.3027 / 3**0.5), abs=1e-3
     )
     assert over_runs({"a": 1.0, "b": 2.0}, {"a": 0.5, "b": 1.5, "c": 9.0}).value == pytest.approx(0.5)
+
+
+def test_runs_that_leave_out_the_same_speakers_count_once(tmp_path):
+    places = {}
+    for run, tested, validated, value in (("F", "s1", "s2", 0.5), ("M", "s2", "s1", 0.7), ("G", "s3", "s4", 0.9)):
+        place = places[run, 0] = tmp_path / f"{run}_seed0"
+        for name, who in (("scores", tested), ("scores.valid", validated)):
+            write_scores(place / name, ["a", "b"], {f"{who}-0": np.array([1, 0])}, {f"{who}-0": who}, {f"{who}-0": "a"})
+        write_figures(place / "probes", [Figure("embedding", "emotion", "unseen", "probe", value, 0.25, 9, "session")])
+    mean = means(places)["embedding", "emotion", "unseen", "probe"]
+    assert mean.by_run == pytest.approx({"s1 s2": 0.6, "s3 s4": 0.9}) and mean.value == pytest.approx(0.75)
