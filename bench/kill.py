@@ -104,7 +104,10 @@ def repeated(
         killed = until_finished(start, kills - done, longest / 3, rng)
         done += killed
         if killed:
-            same.append(float(contents(out) == whole))
+            other = contents(out)
+            differ = sorted(path for path in whole.keys() | other.keys() if whole.get(path) != other.get(path))
+            same.append(float(not differ))
+            print("".join(f"{name}: {path} differs\n" for path in differ), end="")
         print(f"{name}: {done} of {kills} kills, {int(sum(same))} of {len(same)} outcomes identical", flush=True)
     return harness.Row(f"{name}: {done} kills, {len(whole)} files identical", [min(same, default=1.0)], "", reach=1)
 
