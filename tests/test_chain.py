@@ -1,6 +1,7 @@
 """The whole road, cut down: generated corpora, both recipes' run.sh, a table of results; reruns and Ctrl-C."""
 
 import os
+import random
 import re
 import signal
 import subprocess
@@ -62,8 +63,8 @@ def speaker_options(corpus):
     return ["--voxceleb1", corpus, "--check-counts", "false", "--nj", "2", *places]
 
 
-def emotion_options(corpus, exp="exp/iemocap"):
-    places = ["--conf", "conf/iemocap", "--data", "data/iemocap", "--exp", exp]
+def emotion_options(corpus, exp="exp/iemocap", data="data/iemocap"):
+    places = ["--conf", "conf/iemocap", "--data", data, "--exp", exp]
     choice = ["--systems", "resnet18_pretrain_ad vgg5", "--runs", "Ses01F Ses03M"]
     return [
         "--iemocap",
@@ -131,6 +132,21 @@ def test_ctrl_c_leaves_no_process_and_the_next_call_ends_as_if_nothing_had_been(
     assert len(scores) == 12
     for path in scores:
         assert (work / "exp/again" / path).read_text() == (work / "exp/iemocap" / path).read_text()
+
+
+def test_killed_at_random_moments_it_ends_in_the_same_table(work):
+    """Three times, anywhere between the corpus and the table; bench/kill.py does it more often."""
+    chance, words = random.Random(0), emotion_options("corpora/iemocap", exp="exp/killed", data="data/killed")
+    for longest in (6, 12, 24):
+        killed = command(work, IEMOCAP, *words)
+        time.sleep(chance.uniform(0, longest))
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.communicate(timeout=60)
+    assert "Traceback" not in call(work, IEMOCAP, *words)
+    for path in [*work.glob("exp/iemocap/*/*/scores*"), *work.glob("exp/iemocap/*/*/model.safetensors")]:
+        assert (work / "exp/killed" / path.relative_to(work / "exp/iemocap")).read_bytes() == path.read_bytes()
+    table = (work / "exp/killed/RESULTS.md").read_text().replace("/killed", "/iemocap")
+    assert table == (work / "exp/iemocap/RESULTS.md").read_text()
 
 
 @pytest.mark.parametrize(
