@@ -53,7 +53,7 @@ _lock() {
     exec {descriptor}>&-
   done
   _held[$folder]=$descriptor
-  printf '%s on %s, process %s, since %s\n' "$(basename -- "$0")" "$(hostname)" "$$" "$(date '+%Y-%m-%d %H:%M:%S')" \
+  printf '%s on %s, process %s, since %s\n' "$(basename -- "$0")" "$HOSTNAME" "$$" "$(date '+%Y-%m-%d %H:%M:%S')" \
     >"$folder/.lock" || die "$folder: cannot be written to"
 }
 
