@@ -4,12 +4,13 @@
 #   corpus          the corpus's name: that of its data dir, of local/<corpus>.py and of the option --<corpus> DIR
 #   prepare DATA    (a function) how the data dir DATA is made
 #   choices         the options of its own that DATA depends on, such as "happy parts", if it has any
+#   extractor       the folder of a pre-trained extractor that comes with it, if one does
 # shellcheck disable=SC2154 # here and corpus, as just said
 
 systems=table2                         # files under conf/systems, and groups of conf/groups.yaml: ablation, related, all
 runs=                                  # runs of data/<corpus>/folds; empty: all
 seeds=0                                # such as "0 1 2 3 4"
-pretrained=${here%/*}/voxceleb1/exp/resnet18 # folder of the pre-trained extractor
+pretrained=${extractor:-${here%/*}/voxceleb1/exp/resnet18} # folder of the pre-trained extractor
 speakers=                              # corpus like VoxCeleb1: pre-train on it first, and ignore --pretrained
 conf=$here/conf                        # folder of the configuration
 data=$here/data                        # folder for data dirs and features
