@@ -22,7 +22,7 @@ from pathlib import Path
 from utils import job_log, jobs
 from utils.cli import UserError, run, warn
 
-GRACE = 5.0  # seconds between asking a job to end and killing it
+GRACE = 30.0  # seconds between asking a job to end and killing it: time to save a checkpoint, as by default in Slurm
 
 
 MARK = "RUN_PY_JOBS"  # the variable by which the processes of a job are known, whatever session they are in
