@@ -2,6 +2,7 @@
 
 import io
 import runpy
+import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -14,6 +15,11 @@ from utils.archive import ArkWriter
 from utils.data_dir import Utterance, write_data_dir, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# In the background of a script, or under nohup, the tests would be born with these signals ignored, and so would every
+# program that they start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
