@@ -12,9 +12,11 @@ import os
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench import plain
 from bench.harness import Row, interleave, ratios, save
+from bench.training import matrix_product
 from steps.nnet.inference import infer
 from steps.nnet.networks import Classifier, Network
 from steps.training.device import pick_device
@@ -44,7 +46,13 @@ def main() -> None:
     def by_infer() -> None:
         said["ours"] = infer(ours, utterances).logits.softmax(1)
 
-    times = interleave({"plain loop": plainly, "ours": by_infer}, options.rounds)
+    rates: list[float] = []
+    work = {"plain loop": plainly, "ours": by_infer, "ceiling": lambda: rates.append(matrix_product(torch.float32))}
+    times = interleave(work, options.rounds)
+    with FlopCounterMode(display=False) as counter:
+        infer(ours, utterances)
+    flop = counter.get_total_flops()
+    shares = [100 * flop / one / rate for one, rate in zip(times["ours"], rates[-options.rounds :])]
     apart = (said["plain"].cpu() - said["ours"]).abs().max().item()
     save(
         "scoring",
@@ -52,6 +60,7 @@ def main() -> None:
         [
             Row("ours against one at a time", ratios(times, "plain loop", "ours"), reach=3),
             Row("largest difference of a posterior", [1e6 * apart], "millionths", 100, at_most=True),
+            Row("ours, share of the float32 matrix product's rate", shares, "%"),
             Row("ours", [options.utterances / one for one in times["ours"]], "utterances/s"),
         ],
         clock="Wall time, all cores",

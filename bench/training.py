@@ -109,7 +109,7 @@ def plain_finetuning(data: Path) -> None:
         return (archive[i][0] for i in range(len(archive)))
 
     optimiser = torch.optim.Adam([*model.parameters(), *loss.parameters()], lr=1e-3)
-    for _ in range(4):
+    for _ in range(8):
         plain.train(model, loss, plain.Archive(data, names["train"], labels, FRAMES), 16, 1, optimiser)
         plain.posteriors(model, whole("valid"))
     for part in ("test", "valid", "test"):  # scores.last, scores.valid, scores

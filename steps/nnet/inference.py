@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from .networks import Classifier, Output
 
-FRAMES = {"cpu": 2000, "cuda": 100_000}  # of a batch, padding included: more is no faster
+# Frames of a batch, padding included. On a CPU two utterances together are faster than one after the other only if both
+# are short; a GPU (not measured) is idle without many.
+FRAMES = {"cpu": 400, "cuda": 100_000}
 
 
 @torch.inference_mode()
@@ -19,9 +21,8 @@ def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
     """`utterances`: (T_i, F) each, of any lengths. Returns the output for all N of them, on the CPU, in float32; to
     rounding, none depends on its neighbours. Leaves the model in evaluation mode.
 
-    Utterances of about one length go through the extractor together, 1.3 to 1.6 times as fast on two cores as one at a
-    time; what follows, on 1/256 of the positions, and extractors that take means over an utterance themselves (instance
-    norm or AD inside), take them one at a time."""
+    Utterances of about one length go through the extractor together; what follows, on 1/256 of the positions, and
+    extractors that take means over an utterance themselves (instance norm or AD inside), take them one at a time."""
     device = next(model.parameters()).device
     model.eval()
     inner = model.inner_disentanglement or any(isinstance(one, nn.InstanceNorm2d) for one in model.extractor.modules())
