@@ -157,7 +157,9 @@ def save(
         described["load"] = round(load, 2)
     outcome = {
         "title": title,
-        "command": shlex.join(["python", os.path.relpath(sys.argv[0], RESULTS.parent.parent), *sys.argv[1:]]),
+        "command": " ".join(
+            ["python", os.path.relpath(sys.argv[0], RESULTS.parent.parent), *map(_typed, sys.argv[1:])]
+        ),
         "date": time.strftime("%Y-%m-%d"),
         "revision": revision(),
         "clock": clock,
@@ -174,6 +176,11 @@ def save(
         said = "" if row.reached is None else "  reached" if row.reached else "  MISSED"
         print(f"{row.what}: {statistics.median(row.values):.4g} {row.unit}{said}")
     return path
+
+
+def _typed(word: str) -> str:
+    """A word of the command line; where a corpus lies on this machine is left out."""
+    return f"…/{Path(word).name}" if Path(word).is_absolute() else shlex.quote(word)
 
 
 def _rounded(value: Any) -> Any:
