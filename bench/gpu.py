@@ -20,8 +20,6 @@ The larger of the two times is the floor: the other can hide behind it.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -34,11 +32,10 @@ from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.harness import Row, save
-from bench.training import BINS, FRAMES, make_data_dir
+from bench.training import BINS, FRAMES, make_data_dir, speaker_epoch
 from steps.frontend.crops import Crops
 from steps.nnet.networks import Classifier, Network
 from steps.training.device import pick_device
-from steps.training.loop import fit
 from utils.cli import run
 
 VOXCELEB1 = 148_642  # crops of an epoch
@@ -91,31 +88,14 @@ def pretraining(device: torch.device, batch: int, steps: int) -> tuple[list[floa
     model = Classifier(Network(), 1211).to(device, memory_format=torch.channels_last)
     sgd = torch.optim.SGD(model.parameters(), momentum=0.9, weight_decay=1e-4)
     order = torch.arange(count) % len(crops)
-    with tempfile.TemporaryDirectory() as folder:
 
-        def slice_of_epoch() -> float:
-            (Path(folder) / "checkpoint.pt").unlink(missing_ok=True)
-            start = time.perf_counter()
-            with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-                fit(
-                    model,
-                    sgd,
-                    lambda x, i: {"L": cross_entropy(model(x).logits, target[i.to(device)])},
-                    crops.batch,
-                    order,
-                    epochs=1,
-                    batch_size=batch,
-                    rates=lambda epoch, progress: [0.01],
-                    seed=0,
-                    precision="auto",
-                    checkpoint=Path(folder) / "checkpoint.pt",
-                    config={},
-                    after_epoch=lambda epoch, memory: "",
-                )
-            return (time.perf_counter() - start) / count
+    def slice_of_epoch() -> float:
+        start = time.perf_counter()
+        speaker_epoch(model, sgd, crops, target, order, batch)
+        return (time.perf_counter() - start) / count
 
-        slice_of_epoch()
-        slices = [slice_of_epoch() for _ in range(3)]
+    slice_of_epoch()
+    slices = [slice_of_epoch() for _ in range(3)]
     generator = torch.Generator().manual_seed(0)
     gather = timed(lambda: crops.batch(order[:batch], generator), device) / batch
     return slices, gather / min(slices)

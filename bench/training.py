@@ -76,6 +76,32 @@ def matrix_product(dtype: torch.dtype, size: int = 2048) -> float:
     return 3 * 2 * size**3 / (time.perf_counter() - start)
 
 
+def speaker_epoch(
+    model: Classifier, sgd: torch.optim.SGD, crops: Crops, target: torch.Tensor, utterances: torch.Tensor, batch: int
+) -> None:
+    """The recipe's own loop over a crop of each of `utterances`, silently."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        fit(
+            model,
+            sgd,
+            lambda x, i: {"L": cross_entropy(model(x).logits, target[i.to(crops.device)])},
+            crops.batch,
+            utterances,
+            epochs=1,
+            batch_size=batch,
+            rates=lambda epoch, progress: [0.01],
+            seed=0,
+            precision="auto",
+            checkpoint=Path(folder) / "checkpoint.pt",
+            config={},
+            after_epoch=lambda epoch, memory: "",
+        )
+
+
 class SpeakerLoss(nn.Module):
     def forward(self, output: tuple, labels: torch.Tensor) -> torch.Tensor:
         return cross_entropy(output.logits, labels)
@@ -145,31 +171,11 @@ def main() -> None:
             cross_entropy(ours(torch.randn(2, FRAMES, BINS, device=device)).logits, target[:2]).backward()
         flop = counter.get_total_flops() / 2 * crops
 
-        def our_steps() -> None:
-            checkpoint = Path(folder) / "checkpoint.pt"
-            checkpoint.unlink(missing_ok=True)
-            with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-                fit(
-                    ours,
-                    sgd,
-                    lambda x, i: {"L": cross_entropy(ours(x).logits, target[i.to(device)])},
-                    resident.batch,
-                    torch.arange(crops),
-                    epochs=1,
-                    batch_size=options.batch,
-                    rates=lambda epoch, progress: [0.01],
-                    seed=0,
-                    precision="auto",
-                    checkpoint=checkpoint,
-                    config={},
-                    after_epoch=lambda epoch, memory: "",
-                )
-
         generator = torch.Generator().manual_seed(0)
         archive = plain.Archive(data, names, labels, FRAMES)
         work = {
             "plain loop": lambda: plain.train(peer, SpeakerLoss(), archive, options.batch, 1, plain_sgd),
-            "ours": our_steps,
+            "ours": lambda: speaker_epoch(ours, sgd, resident, target, torch.arange(crops), options.batch),
             "ours, reading alone": lambda: [resident.batch(i, generator) for i in torch.arange(crops).split(64)],
         }
         rates: list[float] = []

@@ -12,7 +12,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 def pick_device() -> torch.device:
     """The GPU that the job was given, else the CPU."""
-    torch.backends.cudnn.deterministic = True  # a resumed run ends in the same bits on a GPU as well
+    torch.backends.cudnn.deterministic = True  # for a resumed run to end in the same bits (not tried on a GPU)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
