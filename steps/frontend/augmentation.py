@@ -19,7 +19,7 @@ class Augmentation:
     copypaste: Literal["none", "neutral", "same", "both"] = "none"  # which partner a crop may get
     copypaste_share: float = 0.5  # of the crops that can have one
     copypaste_same_speaker: bool = True  # partners are of the same speaker, so that the speaker label stays true
-    neutral: list[str] = field(default_factory=lambda: ["neu", "neutral"])  # classes that count as neutral
+    neutral: str = "neu neutral"  # classes that count as neutral
     speed: float = 0.0  # crops run at 1 - speed to 1 + speed times their speed
     noise: float = 0.0  # share of the crops that get noise …
     noise_snr: list[float] = field(default_factory=lambda: [5.0, 20.0])  # … at so many dB

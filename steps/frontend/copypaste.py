@@ -22,11 +22,14 @@ class Augmented:
         """`speakers`, `emotions`: of each utterance of `crops`; `train`: the indices among which partners are found."""
         self.crops, self.options = crops, options
         self.speakers = list(speakers) if options.copypaste_same_speaker else [""] * len(crops)
-        self.neutral = options.neutral[0] if options.neutral else ""
-        self.emotions = [self.neutral if emotion in options.neutral else emotion for emotion in emotions]
+        neutral = options.neutral.split()
+        self.neutral = neutral[0] if neutral else ""
+        self.emotions = [self.neutral if emotion in neutral else emotion for emotion in emotions]
         if options.copypaste in ("neutral", "both") and self.neutral not in self.emotions:
             classes = ", ".join(sorted(set(emotions)))
-            raise UserError(f"augmentation.neutral {options.neutral} names no class that is here; there are: {classes}")
+            raise UserError(
+                f"augmentation.neutral: '{options.neutral}' names no class that is here; there are: {classes}"
+            )
         self.members: dict[tuple[str, str], list[int]] = {}
         for i in train.tolist():
             self.members.setdefault((self.speakers[i], self.emotions[i]), []).append(i)

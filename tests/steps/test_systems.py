@@ -28,7 +28,7 @@ def small(name):
     over = {
         "network": SMALL,
         "input": {"crop": 40},
-        "augmentation": {"neutral": ["ang"]},
+        "augmentation": {"neutral": "ang"},
         "training": {"epochs": epochs, "batch": 8},
         "backend": {"epochs": 2},
     }
