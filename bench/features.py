@@ -28,7 +28,7 @@ import webrtcvad
 from bench.feature_peers import RATE, fbank_peers
 from bench.harness import Row, available, interleave, ratios, save
 from steps.frontend.fbank import Fbank
-from steps.frontend.fbank_options import FbankOptions
+from steps.frontend.settings import FbankOptions
 from steps.frontend.vad import speech_frames
 from steps.make_fbank import Features, extract
 from utils.cli import UserError, boolean, run

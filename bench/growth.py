@@ -23,7 +23,8 @@ import torch
 
 from bench.harness import RESULTS, Row, Usage, interleave, ratios, save, spawn
 from steps.frontend.crops import Crops
-from steps.nnet.networks import Classifier, Network
+from steps.nnet.networks import Classifier
+from steps.nnet.settings import Network
 from utils.cli import UserError, run
 from utils.data_dir import Utterance, write_data_dir
 

@@ -24,10 +24,11 @@ from torch.nn.functional import cross_entropy
 
 from bench.harness import Row, save
 from steps.frontend.crops import Crops
-from steps.frontend.network_input import Input
+from steps.frontend.settings import Input
 from steps.frontend.utterances import read_utterances
-from steps.nnet.networks import Classifier, Network
-from steps.training.device import Precision, pick_device
+from steps.nnet.networks import Classifier
+from steps.nnet.settings import Network, Precision
+from steps.training.device import pick_device
 from steps.training.loop import fit
 from utils.cli import run
 from utils.data_dir import read_table

@@ -13,7 +13,7 @@ from bench.harness import Row, interleave, save, spawn
 from utils.cli import run
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDS_TORCH = ("embed.py", "finetune.py", "pretrain.py", "report.py")  # their configuration is a network's
+NEEDS_TORCH = ("embed.py", "pretrain.py", "report.py")  # their configuration is a network's
 
 
 def main() -> None:

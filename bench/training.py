@@ -25,9 +25,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench import plain
 from bench.harness import Row, interleave, ratios, save, spawn
 from steps.frontend.crops import Crops
-from steps.frontend.network_input import Input
+from steps.frontend.settings import Input
 from steps.frontend.utterances import read_utterances
-from steps.nnet.networks import Classifier, Network
+from steps.nnet.networks import Classifier
+from steps.nnet.settings import Network
 from steps.training.device import has_bfloat16, pick_device
 from steps.training.loop import fit
 from utils.archive import TWO_BYTES, ArkWriter

@@ -15,10 +15,11 @@ import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that fol
 
 import torch
 
-from steps.frontend.network_input import Input
+from steps.frontend.settings import Input
 from steps.frontend.utterances import read_utterances
 from steps.nnet.inference import infer
-from steps.nnet.networks import Classifier, Network
+from steps.nnet.networks import Classifier
+from steps.nnet.settings import Network
 from steps.training.checkpoint import load_model
 from steps.training.device import pick_device
 from utils import cli, config

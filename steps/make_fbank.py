@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from steps.frontend.fbank_options import FbankOptions
+from steps.frontend.settings import FbankOptions
 from utils import cli, config, data_dir, jobs
 from utils.archive import TWO_BYTES, ArkWriter
 from utils.files import whole

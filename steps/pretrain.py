@@ -22,16 +22,16 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from steps.frontend.augmentation import Augmentation
 from steps.frontend.copypaste import Augmented
 from steps.frontend.crops import Crops
-from steps.frontend.network_input import Input
+from steps.frontend.settings import Augmentation, Input
 from steps.frontend.utterances import read_utterances
 from steps.nnet.aam_softmax import aam_softmax, cosines
 from steps.nnet.inference import infer
-from steps.nnet.networks import Classifier, Network, Output
+from steps.nnet.networks import Classifier, Output
+from steps.nnet.settings import Network, Precision
 from steps.training.checkpoint import save_model
-from steps.training.device import Precision, pick_device
+from steps.training.device import pick_device
 from steps.training.distributed import ALONE, Ranks, joined_ranks
 from steps.training.lineage import begin, lineage
 from steps.training.loop import fit

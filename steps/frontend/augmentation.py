@@ -3,35 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from steps.frontend.crops import Crops
-
-
-@dataclass
-class Augmentation:
-    """All of it is off by default. Every choice is drawn from the epoch's generator."""
-
-    copypaste: Literal["none", "neutral", "same", "both"] = "none"  # which partner a crop may get
-    copypaste_share: float = 0.5  # of the crops that can have one
-    copypaste_same_speaker: bool = True  # partners are of the same speaker, so that the speaker label stays true
-    neutral: str = "neu neutral"  # classes that count as neutral
-    speed: float = 0.0  # crops run at 1 - speed to 1 + speed times their speed
-    noise: float = 0.0  # share of the crops that get noise …
-    noise_snr: list[float] = field(default_factory=lambda: [5.0, 20.0])  # … at so many dB
-    time_mask: int = 0  # SpecAugment: most frames in a band …
-    frequency_mask: int = 0  # … and most bins
-    masks: int = 2  # bands of each kind
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.speed < 1 and 0 <= self.noise <= 1 and 0 <= self.copypaste_share <= 1):
-            raise ValueError("augmentation: speed is below 1, noise and copypaste_share are shares, from 0 to 1")
-        if min(self.time_mask, self.frequency_mask, self.masks) < 0 or len(self.noise_snr) != 2:
-            raise ValueError("augmentation: masks are not negative, and noise_snr is two numbers")
 
 
 def speed_crops(crops: Crops, index: Tensor, generator: torch.Generator, length: int, speed: float) -> Tensor:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from steps.frontend.augmentation import Augmentation, add_noise, mask_bands, speed_crops
+from steps.frontend.augmentation import add_noise, mask_bands, speed_crops
 from steps.frontend.crops import Crops
+from steps.frontend.settings import Augmentation
 from utils.cli import UserError
 
 

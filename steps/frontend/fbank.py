@@ -8,7 +8,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from steps.frontend.fbank_options import FbankOptions
+from steps.frontend.settings import FbankOptions
 
 BLOCK = 256  # frames computed at once: few enough to stay in a core's cache, enough to make calls cheap; bounds memory
 

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 
-from utils.config import require_positive
-
-
-@dataclass
-class Input:
-    """How stored filter-banks become a network's input."""
-
-    cmn: Literal["sliding", "utterance", "none"] = "sliding"  # what mean is subtracted
-    cmn_window: int = 300  # frames of the sliding mean: 3 s
-    vad: bool = True  # keep speech frames only
-    min_frames: int = 40  # an utterance with fewer speech frames keeps all of its frames
-    crop: int = 300  # frames of a training crop: 3 s
-
-    def __post_init__(self) -> None:
-        require_positive(self, "cmn_window", "crop")
+from steps.frontend.settings import Input
 
 
 def sliding_mean(features: np.ndarray, window: int) -> np.ndarray:

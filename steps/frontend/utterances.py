@@ -10,7 +10,8 @@ import torch
 from tqdm import tqdm
 
 from steps.frontend.crops import Crops
-from steps.frontend.network_input import Input, select, too_little_speech
+from steps.frontend.network_input import select, too_little_speech
+from steps.frontend.settings import Input
 from utils import data_dir
 from utils.archive import read_array
 from utils.cli import UserError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import webrtcvad
 
-from steps.frontend.fbank_options import FbankOptions
+from steps.frontend.settings import FbankOptions
 
 BLOCK = 10  # ms; the detector decides on blocks of this length
 

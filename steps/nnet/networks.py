@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,38 +14,9 @@ from .attribute_disentanglement import AttributeDisentanglement
 from .pooling import AttentivePooling, MaskPooling, MeanPooling, MeanSdPooling, mean
 from .resnet18 import ResNet18
 from .se_attention import SEAttention
+from .settings import END, Network
 from .tf_attention import TFAttention
 from .vgg5 import VGG5
-
-END = "end"  # of the extractor: behind its last layer
-
-
-@dataclass
-class Network:
-    """What a network is made of."""
-
-    extractor: Literal["resnet18", "vgg5"] = "resnet18"
-    width: int = 16  # channels of the first convolution; every other layer's are multiples of it
-    norm: Literal["batch", "instance"] = "batch"  # behind each convolution of the extractor
-    vgg5_max_pool: list[int] = field(default_factory=lambda: [2, 3])  # convolutions of VGG5 that max-pooling follows
-    # What of the extractor does not learn: its batch norms (statistics, γ and β), or all of it.
-    frozen: Literal["none", "batch_norm", "all"] = "none"
-    adapters: bool = False  # residual adapters beside its 3 × 3 convolutions
-    AD: bool = False  # attribute disentanglement …
-    AD_after: list[str] = field(default_factory=lambda: [END])  # … behind these layers of the extractor
-    attention: Literal["tf", "time", "frequency", "se"] = "tf"  # how AD makes its mask
-    attention_relu: bool = False  # a ReLU between the two convolutions of "tf", "time", "frequency"; "se" has one
-    D: int = 8  # channels between the attention's two convolutions
-    detach_minus: bool = False  # F⁻ sends no gradient into the extractor
-    pooling: Literal["mean", "mean_sd", "attention", "mask"] = "mean"
-
-    def __post_init__(self) -> None:
-        if min(self.width, self.D) < 1:
-            raise ValueError(f"network: width {self.width} and D {self.D} must be at least 1")
-        with torch.device("meta"):  # names alone
-            layers = [name for name, _ in build_extractor(self).named_children()][:-1] + [END]
-        if not self.AD_after or not set(self.AD_after) <= set(layers):
-            raise ValueError(f"network: AD_after {self.AD_after}: name layers of {self.extractor}: {', '.join(layers)}")
 
 
 class Output(NamedTuple):

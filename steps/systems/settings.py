@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from steps.frontend.augmentation import Augmentation
-from steps.frontend.network_input import Input
-from steps.nnet.networks import Network
-from steps.training.device import Precision
+from steps.frontend.settings import Augmentation, Input
+from steps.nnet.settings import Network, Precision
 from utils import config
 
 

@@ -62,7 +62,7 @@ def load_model(model: nn.Module, path: Path, part: str = "", without: tuple[str,
     of that name; and none whose name ends in one of `without`. Raises UserError where the file is missing or does not
     fit, naming the first tensor that does not."""
     if not path.is_file():
-        raise UserError(f"{path}: no such model; --pretrained names the folder of one, and --speakers makes one")
+        raise UserError(f"{path}: no such model")
     try:
         weights = load_file(path)
     except SafetensorError as error:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from steps.nnet.settings import Precision
 from steps.training.checkpoint import load_checkpoint, random_states, save_checkpoint, set_random_states
-from steps.training.device import Precision, autocast
+from steps.training.device import autocast
 from steps.training.distributed import ALONE, Ranks, Terms
 from steps.training.interruption import Interruption
 from utils.cli import UserError

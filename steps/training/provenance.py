@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 import yaml
 
-from steps.training.device import Precision, autocast
+from steps.nnet.settings import Precision
+from steps.training.device import autocast
 from utils.files import whole
 from utils.job_log import revision
 

@@ -10,9 +10,10 @@ from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing import event_accumulator
 
 from steps.evaluation.scores import read_scores
-from steps.frontend.network_input import Input
+from steps.frontend.settings import Input
 from steps.frontend.utterances import read_corpus
-from steps.nnet.networks import Classifier, Network
+from steps.nnet.networks import Classifier
+from steps.nnet.settings import Network
 from steps.systems import network as training_network
 from steps.systems import run as system_run
 from steps.systems.run import train_run
@@ -162,6 +163,15 @@ def test_a_pretrained_model_that_does_not_fit_is_refused(emotional, tmp_path):
     with pytest.raises(UserError, match=r"does not fit this network: extractor.conv1.0.weight is \(3, 1, 7, 7\)"):
         train(emotional, tmp_path / "out", settings, pretrained=str(folder))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_pretrained_network_of_another_kind_is_refused_before_any_run(emotional, system, tmp_path, type_in):
+    folder, _ = pretrained_model(tmp_path / "speakers", width=3)
+    (folder / "config.yaml").write_text("network: {width: 3}\ntraining: {loss: aam}\n")
+    words = ["--config", system, "--network.width", "2", "--training.pretrained", "true", "--pretrained", folder]
+    done = type_in("steps/finetune.py", *words, "--nj", "2", emotional, tmp_path / "sys", code=1)
+    assert done.stderr == f"finetune.py: {folder}: holds a network of width 3, and width 2 is wanted\n"
+    assert not (tmp_path / "sys").exists()
 
 
 @pytest.fixture

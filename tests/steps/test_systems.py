@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from steps.evaluation.scores import read_scores
 from steps.frontend.utterances import read_corpus
-from steps.nnet.networks import Classifier, Network
+from steps.nnet.networks import Classifier
+from steps.nnet.settings import Network
 from steps.systems.run import train_run
 from steps.systems.settings import Config
 from utils import config, folds, systems

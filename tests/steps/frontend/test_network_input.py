@@ -6,8 +6,8 @@ import torch
 import webrtcvad
 
 from steps.frontend.crops import Crops
-from steps.frontend.fbank_options import FbankOptions
-from steps.frontend.network_input import Input, select, sliding_mean
+from steps.frontend.network_input import select, sliding_mean
+from steps.frontend.settings import FbankOptions, Input
 from steps.frontend.vad import speech_frames
 
 RNG = np.random.default_rng(0)

@@ -6,9 +6,10 @@ import torch
 
 from steps.nnet.attribute_disentanglement import AttributeDisentanglement
 from steps.nnet.dual_space_loss import DualSpaceLoss
-from steps.nnet.networks import Classifier, Network
+from steps.nnet.networks import Classifier
 from steps.nnet.objective import Objective
 from steps.nnet.pooling import mean as pool
+from steps.nnet.settings import Network
 from steps.nnet.tf_attention import TFAttention
 
 N, C, T, F, D = 3, 6, 7, 5, 2

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from steps.nnet import inference
-from steps.nnet.networks import Classifier, Network
+from steps.nnet.networks import Classifier
+from steps.nnet.settings import Network
 
 
 def trained(network: Network) -> Classifier:

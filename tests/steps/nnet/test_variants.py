@@ -12,10 +12,11 @@ from steps.nnet.aam_softmax import aam_softmax
 from steps.nnet.attribute_disentanglement import AttributeDisentanglement
 from steps.nnet.autoencoders import ParallelAutoencoders
 from steps.nnet.gradient_reversal import reverse_gradient
-from steps.nnet.networks import Classifier, Network
+from steps.nnet.networks import Classifier
 from steps.nnet.objective import Objective
 from steps.nnet.pooling import AttentivePooling, MaskPooling, MeanSdPooling
 from steps.nnet.se_attention import SEAttention
+from steps.nnet.settings import Network
 from steps.nnet.speaker_loss import SpeakerLoss
 from steps.nnet.tf_attention import TFAttention
 
@@ -260,6 +261,11 @@ def test_vgg5_pools_where_it_is_told():
     assert network(extractor="vgg5").extractor(torch.zeros(1, 1, 300, 41)).shape == (1, 10, 75, 10)
     found = network(extractor="vgg5", vgg5_max_pool=[1, 2, 3]).extractor(torch.zeros(1, 1, 300, 41))
     assert found.shape == (1, 10, 37, 5)
+
+
+@pytest.mark.parametrize("given", [{}, {"extractor": "vgg5"}, {"extractor": "vgg5", "vgg5_max_pool": [1, 5]}])
+def test_the_layers_of_a_configuration_are_those_of_its_network(given):
+    assert Network(**given).layers == [name for name, _ in network(**given).extractor.named_children()]
 
 
 @pytest.mark.parametrize("places", [[], ["stage5"], ["transition4"]])

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from steps import pretrain
-from steps.frontend.network_input import Input
+from steps.frontend.settings import Input
 from steps.frontend.utterances import read_corpus
-from steps.nnet.networks import Network
+from steps.nnet.settings import Network
 from steps.systems.run import train_run
 from steps.systems.settings import Config, Training
 from steps.training import loop
