@@ -1,19 +1,88 @@
 #!/usr/bin/env python3
-"""From typing a command to its answer: `--help` of every step and tool. python bench/startup.py [--rounds 5]"""
+"""From typing a command to its answer, `--help` of every step and tool; and to the first useful second of every stage.
+
+python bench/startup.py [--rounds 5]
+
+A stage is at work once its program has written the first byte of a result or of its log, behind the log's own head. It
+is measured from the start of run.sh, on two generated corpora, and interrupted as soon as it is known."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.harness import Row, interleave, save, spawn
 from utils.cli import run
 
+TITLE = "Starting up"
 ROOT = Path(__file__).resolve().parent.parent
 NEEDS_TORCH = ("embed.py", "pretrain.py", "report.py")  # their configuration is a network's
+
+
+PRETRAIN = "network: {width: 4}\ntraining: {epochs: 1, batch: 64}\n"
+FINETUNE = "network: {width: 4}\ntraining: {epochs: 1, batch: 64}\n"
+
+
+def work_done(folder: Path) -> set[tuple[str, int, int]]:
+    """What the stages' programs have written under `folder`: (path, size, time) of every file; of a log, the lines
+    that are not its head. Locks, lists and records are the scripts' own."""
+    found = set()
+    for path in folder.rglob("*"):
+        scripts_own = path.name == ".lock" or path.name.startswith(".made_from") or "/split" in str(path)
+        if not path.is_file() or scripts_own or path.suffix in (".list", ".yaml"):
+            continue
+        if path.suffix == ".log":
+            lines = sum(not line.startswith(b"#") for line in path.read_bytes().splitlines())
+            found |= {(str(path), lines, 0)} if lines else set()
+        elif (status := path.stat()).st_size:
+            found.add((str(path), status.st_size, status.st_mtime_ns))
+    return found
+
+
+def first_useful_second(finished: Path, folder: Path, words: list[str | Path]) -> float:
+    """Seconds from the start of a run.sh, given with its options, until something comes of it under `folder`, where
+    before it all is as in the folder `finished`."""
+    shutil.rmtree(folder)
+    shutil.copytree(finished, folder)
+    before, start = work_done(folder), time.perf_counter()
+    recipe = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, start_new_session=True)
+    while not work_done(folder) - before:
+        if recipe.poll() is not None:
+            raise RuntimeError(f"{words}: ended with {recipe.returncode}, and has done nothing")
+        time.sleep(0.01)
+    seconds = time.perf_counter() - start
+    os.killpg(recipe.pid, signal.SIGTERM)
+    recipe.wait()
+    return seconds
+
+
+def stages(folder: Path) -> dict[str, Callable[[], float]]:
+    """Each stage of egs/voxceleb1 and egs/iemocap, whose earlier stages are run here first, in `folder`."""
+    work: dict[str, Callable[[], float]] = {}
+    for corpus, file, text in (("voxceleb1", "pretrain", PRETRAIN), ("iemocap", "finetune", FINETUNE)):
+        spawn([sys.executable, ROOT / "local/mini.py", corpus, folder / "corpora" / corpus], cwd=ROOT)
+        conf, own = folder / "conf" / corpus, folder / corpus
+        (conf / "systems").mkdir(parents=True)
+        (conf / "fbank.yaml").write_bytes((ROOT / f"egs/mini/conf/{corpus}/fbank.yaml").read_bytes())
+        (conf / f"{file}.yaml").write_text(text)
+        (conf / "systems/resnet18.yaml").write_text("")
+        words = [ROOT / f"egs/{corpus}/run.sh", f"--{corpus}", folder / "corpora" / corpus, "--check-counts", "false"]
+        words += ["--conf", conf, "--data", own / "data", "--exp", own / "exp"]
+        words += ["--systems", "resnet18", "--runs", "Ses01F"] if corpus == "iemocap" else []
+        spawn(words, stdout=subprocess.DEVNULL)
+        finished = Path(shutil.copytree(own, folder / "finished" / corpus))
+        for stage in "1234":
+            one = (finished, own, [*words, "--stage", stage, "--stop-stage", stage])
+            work[f"egs/{corpus}, stage {stage}"] = lambda one=one: first_useful_second(*one)
+    return work
 
 
 def main() -> None:
@@ -34,7 +103,13 @@ def main() -> None:
         Row(name, times[name], "s", 3 if path.name in NEEDS_TORCH else 0.5, at_most=True)
         for name, path in named.items()
     ]
-    save("startup", "--help of every program", rows, clock="CPU time of the process", load=load)
+    with tempfile.TemporaryDirectory() as name:
+        took = interleave(stages(Path(name)), rounds, "own", warm_up=0)
+    # Stage 1 is over within that time, and stages 2 to 4 load torch (stage 4 to embed, and for the page).
+    rows += [Row(name, took[name], "s", None if name.endswith("1") else 3, at_most=True) for name in sorted(took)]
+    save(
+        "startup", TITLE, rows, clock="CPU time of --help; wall clock from run.sh to a stage's first output", load=load
+    )
 
 
 if __name__ == "__main__":
