@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How cost grows: extraction with hours of audio, splitting with utterances, a training step with the corpus.
+"""How cost grows: extraction with hours of audio, splitting with utterances, a training step with the corpus, scoring
+with utterances, systems and seeds.
 
   python bench/growth.py [--rounds 3] DIR
 
@@ -22,6 +23,7 @@ import soundfile
 import torch
 
 from bench.harness import RESULTS, Row, Usage, interleave, ratios, save, spawn
+from steps.evaluation.scores import write_scores
 from steps.frontend.crops import Crops
 from steps.nnet.networks import Classifier
 from steps.nnet.settings import Network
@@ -31,6 +33,7 @@ from utils.data_dir import Utterance, write_data_dir
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = [1000, 10_000, 100_000, 1_000_000]  # utterances
 HOURS = [1, 2, 4, 8]
+TABLES = {"a table": (2000, 8, 1), "utterances": (8000, 8, 1), "systems": (2000, 32, 1), "seeds": (2000, 8, 4)}
 
 
 def listed(paths: list[Path], count: int, speakers: int) -> list[Utterance]:
@@ -69,6 +72,29 @@ def step(utterances: int) -> Callable[[], None]:
             optimiser.step()
 
     return call
+
+
+def results(exp: Path, utterances: int, systems: int, seeds: int) -> None:
+    """Score files of so many systems under `exp`, of ten runs with a speaker each."""
+    (exp / "conf/systems").mkdir(parents=True)
+    random, classes = np.random.default_rng(0), ["ang", "hap", "neu", "sad"]
+    for system in range(systems):
+        for number in range(10):
+            for seed in range(seeds):
+                names = [f"s{number}-{i:05d}" for i in range(utterances // 10)]
+                labels = {name: classes[i % 4] for i, name in enumerate(names)}
+                posteriors = dict(zip(names, random.dirichlet(np.ones(4), len(names))))
+                place = exp / f"system{system:02d}" / f"run{number}_seed{seed}"
+                for name in ("scores", "scores.valid", "scores.last"):
+                    write_scores(
+                        place / name,
+                        classes,
+                        posteriors,
+                        dict.fromkeys(names, "s_valid" if name == "scores.valid" else f"s{number}"),
+                        labels,
+                    )
+                (place / "config.yaml").write_text("network: {width: 16}\n")
+                (place / "environment.yaml").write_text("date: '2026-01-01'\ntorch: '0'\nseconds: 1\ncommand: none\n")
 
 
 def draw(curves: dict[str, tuple[list[float], list[float]]]) -> None:
@@ -111,6 +137,13 @@ def main() -> None:
             write_data_dir(data, listed(paths, size, max(40, size // 166)))
             work[f"splitting, {size} utterances"] = command(data, "utils/split_data.py", str(data), "32", used=used)
         splitting = interleave(work, chosen.rounds, "own", warm_up=0)
+        work = {}
+        for what, size in TABLES.items():
+            exp = Path(name) / f"exp_{what}"
+            results(exp, *size)
+            job = ["steps/score.py", "--conf", str(exp / "conf"), str(exp)]
+            work[f"scoring, {size[0]} utterances × {size[1]} systems × {size[2]} seeds"] = command(exp, *job, used=used)
+        scoring = interleave(work, chosen.rounds, "own", warm_up=0)
     steps = interleave({f"20 steps, {size} utterances": step(size) for size in SIZES}, chosen.rounds, "cpu")
 
     first, second, third, last = extraction.values()
@@ -134,7 +167,11 @@ def main() -> None:
             at_most=True,
         ),
     ]
-    times = extraction | splitting | steps
+    one, *larger = scoring
+    for what, table in zip(list(TABLES)[1:], larger):
+        growth = [ratio / 4 for ratio in ratios(scoring, table, one)]
+        rows.append(Row(f"scoring: four times the {what}, of four times the time", growth, reach=1.2, at_most=True))
+    times = extraction | splitting | steps | scoring
     median = {name: float(np.median(values)) for name, values in times.items()}
     draw(
         {
@@ -143,8 +180,7 @@ def main() -> None:
             "20 training steps: utterances": ([float(size) for size in SIZES], [median[name] for name in steps]),
         }
     )
-    note = "Scoring against utterances × systems × seeds is not measured here."
-    save("growth", "How cost grows", rows, clock="CPU time", times=times, notes=[note], load=load)
+    save("growth", "How cost grows", rows, clock="CPU time", times=times, load=load)
 
 
 if __name__ == "__main__":
