@@ -143,6 +143,7 @@ def main() -> None:
         frames = sum(OPTIONS.num_frames(len(signal)) for signal in signals)
         library, fft, block = fastest_fft()
         work["whole: floor"] = lambda: floor(paths, frames, written, temporary, fft, block)
+        work["fbank: FFT alone"] = lambda: [fft() for _ in range(-(-frames // block))]
         pcm = [signal.astype(np.int16) for signal in signals]
         work["VAD: ours"] = lambda: [speech_frames(one, OPTIONS.num_frames(len(one)), OPTIONS) for one in pcm]
         times = interleave(work, chosen.rounds, "cpu")
@@ -151,9 +152,17 @@ def main() -> None:
     rows += [
         Row(f"filter-bank, against {peer}", ratios(times, f"fbank: {peer}", "fbank: ours"), reach=5) for peer in peers
     ]
+    rows += [
+        Row(f"one FFT a frame, against the filter-bank of {peer}", ratios(times, f"fbank: {peer}", "fbank: FFT alone"))
+        for peer in peers
+    ]
     rows += [Row("whole, ours", [amount / t for t in times["whole: ours"]], "× real time")]
     rows += [
         Row(f"whole, against a plain loop with {peer}", ratios(times, f"whole: {peer}", "whole: ours"), reach=4)
+        for peer in peers
+    ]
+    rows += [
+        Row(f"the floor, against a plain loop with {peer}", ratios(times, f"whole: {peer}", "whole: floor"))
         for peer in peers
     ]
     rows += [

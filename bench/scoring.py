@@ -54,12 +54,14 @@ def main() -> None:
         infer(ours, utterances)
     flop = counter.get_total_flops()
     shares = [100 * flop / one / rate for one, rate in zip(times["ours"], rates[-options.rounds :])]
+    limits = [one * rate / flop for one, rate in zip(times["plain loop"], rates[-options.rounds :])]
     apart = (said["plain"].cpu() - said["ours"]).abs().max().item()
     save(
         "scoring",
         f"Scoring {options.utterances} whole utterances of mixed length",
         [
             Row("ours against one at a time", ratios(times, "plain loop", "ours"), reach=3),
+            Row("float32 matrix product's rate, against one at a time", limits),
             Row("largest difference of a posterior", [1e6 * apart], "millionths", 100, at_most=True),
             Row("ours, share of the float32 matrix product's rate", shares, "%"),
             Row("ours", [options.utterances / one for one in times["ours"]], "utterances/s"),

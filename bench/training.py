@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +75,33 @@ def matrix_product(dtype: torch.dtype, size: int = 2048) -> float:
     for _ in range(3):
         a @ a
     return 3 * 2 * size**3 / (time.perf_counter() - start)
+
+
+def convolutions(model: Classifier, batch: int, dtype: torch.dtype) -> Callable[[], None]:
+    """A call that does the convolutions of a training step and nothing else, forwards and backwards, on inputs that lie
+    ready."""
+    made: list[tuple[nn.Module, torch.Tensor]] = []
+
+    def keep(layer: nn.Module, given: tuple[torch.Tensor], _: torch.Tensor) -> None:
+        made.append((layer, given[0].detach()))
+
+    hooks = [one.register_forward_hook(keep) for one in model.extractor.modules() if isinstance(one, nn.Conv2d)]
+    with torch.autocast(next(model.parameters()).device.type, dtype):
+        model(torch.randn(batch, FRAMES, BINS, device=next(model.parameters()).device))
+        for hook in hooks:
+            hook.remove()
+        ready = []
+        for number, (layer, x) in enumerate(made):
+            x = x.to(dtype).requires_grad_(number > 0)  # nothing learns from the features' gradient
+            weight = layer.weight.detach().to(dtype).requires_grad_()
+            ready.append((layer, x, weight, torch.randn_like(layer(x))))
+
+    def call() -> None:
+        for layer, x, weight, gradient in ready:
+            y = nn.functional.conv2d(x, weight, None, layer.stride, layer.padding)
+            torch.autograd.grad(y, [x, weight] if x.requires_grad else [weight], gradient)
+
+    return call
 
 
 def speaker_epoch(
@@ -180,6 +207,8 @@ def main() -> None:
             "ours, reading alone": lambda: [resident.batch(i, generator) for i in torch.arange(crops).split(64)],
         }
         rates: list[float] = []
+        alone = convolutions(ours, options.batch, fast)
+        work["convolutions alone"] = lambda: [alone() for _ in range(options.steps)]
         work["ceiling"] = lambda: rates.append(matrix_product(fast))
         times = interleave(work, options.rounds)
         small = make_data_dir(Path(folder) / "small", options.speakers, 28)
@@ -196,6 +225,7 @@ def main() -> None:
             "own",
         )
     shares = [flop / seconds / rate for seconds, rate in zip(times["ours"], rates[-options.rounds :])]
+    bare = [flop / seconds / rate for seconds, rate in zip(times["convolutions alone"], rates[-options.rounds :])]
     kind = str(fast).removeprefix("torch.")
     save(
         "training",
@@ -207,6 +237,7 @@ def main() -> None:
                 reach=4 if fast == torch.bfloat16 else 1.6,
             ),
             Row(f"its share of the {kind} matrix product's rate", [100 * one for one in shares], "%", reach=75),
+            Row("the same, of PyTorch's convolutions alone", [100 * one for one in bare], "%"),
             Row(
                 "reading crops, share of our step",
                 [100 * a / b for a, b in zip(times["ours, reading alone"], times["ours"])],
