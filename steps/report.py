@@ -125,10 +125,12 @@ def attention(evidence: Evidence, exp: Path, data: Path | None, run: str, seed: 
         frames = select(features, decisions, options)
         words = f"{utterance}\n{name}, decided {decided}"
         examples.append({"input": frames, "title": words, **look(network, frames)})
+    low, high = (extreme([extreme(one["a"]) for one in examples]) for extreme in (np.min, np.max))
     svg = figures.save(figures.masks(examples), exp / "figures", "masks")
     caption = (
         f"One test utterance of each class, run {run}, seed {seed}; time runs to the right, frequency upwards; means "
-        "over channels, on the map that AD works on (of the input, every sixteenth frame). What F⁺ lacks is in F⁻."
+        "over channels, on the map that AD works on (of the input, every sixteenth frame). The masks have one scale, "
+        f"their range, {low:.3f} to {high:.3f}. What F⁺ lacks is in F⁻."
     )
     return Section(title, [Picture(svg, caption)])
 
@@ -158,6 +160,7 @@ def main() -> None:
         raise cli.UserError(f"--run {run}: there are {' '.join(one.runs)}")
     parts = [
         *sections.results(evidence, exp / "figures"),
+        sections.about(evidence, options.conf),
         sections.probes(evidence),
         figure1(evidence, exp, data, run, seed),
         attention(evidence, exp, data, run, seed),

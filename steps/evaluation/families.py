@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from steps.evaluation.significance import Comparison, compare, correct
@@ -18,6 +19,15 @@ def parents(conf: Path) -> dict[str, str]:
     """system → the system that it names as its parent, of the files under <conf>/systems."""
     files = sorted((conf / "systems").glob("*.yaml"))
     return {path.stem: own["parent"] for path in files if "parent" in (own := config.read_yaml(path))}
+
+
+def descriptions(conf: Path) -> dict[str, str]:
+    """system → the comment that its file begins with."""
+    found = {}
+    for path in sorted((conf / "systems").glob("*.yaml")):
+        lines = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
+        found[path.stem] = " ".join(line.lstrip("# ") for line in lines)
+    return found
 
 
 def families(conf: Path) -> dict[str, list[str]]:

@@ -19,8 +19,8 @@ from steps.evaluation.summary import Summary
 from steps.evaluation.tables import confusions as mean_confusion
 from utils.files import whole
 
-# Okabe and Ito's palette, without its yellow, which is faint on paper.
-COLOURS = ["#D55E00", "#E69F00", "#009E73", "#0072B2", "#CC79A7", "#56B4E9", "#000000"]
+# Okabe and Ito's palette; for its yellow, which is faint on paper, Tol's wine.
+COLOURS = ["#D55E00", "#E69F00", "#009E73", "#0072B2", "#CC79A7", "#56B4E9", "#000000", "#882255"]
 GREY = "#777777"
 MARK = "utt-"  # begins the id (matplotlib's gid) of what is to be found again in an SVG
 matplotlib.rcParams |= {
@@ -110,7 +110,8 @@ def confusions(summaries: Sequence[Summary]) -> Figure:
         shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
         ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (i, j), count in np.ndenumerate(counts):
-            ax.text(j, i, f"{count:.0f}", ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
+            colour, number = "white" if shares[i, j] > 0.55 else "black", f"{count:.1f}".removesuffix(".0")
+            ax.text(j, i, number, ha="center", va="center", color=colour)
         ax.set_xticks(range(len(one.classes)), one.classes)
         ax.set_yticks(range(len(one.classes)), one.classes)
         ax.set_title(one.name, fontsize=8)
@@ -148,6 +149,10 @@ def curves(histories: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> Figur
             for name, colour, line in zip(kind, COLOURS[3:] + COLOURS[:3], ["-", "-", "--", ":", "-."] * 2):
                 length = min(len(run[name]) for run in runs)
                 values, epochs = np.array([run[name][:length] for run in runs]), np.arange(1, length + 1)
+                drawn = [other for other in ax.lines if np.array_equal(other.get_ydata(), values.mean(axis=0))]
+                if drawn:  # a second line would hide the first
+                    drawn[0].set_label(f"{drawn[0].get_label()} = {name}")
+                    continue
                 ax.plot(epochs, values.mean(axis=0), color=colour, ls=line, label=name)
                 if name == kind[0] and len(runs) > 1:
                     ax.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, lw=0)
@@ -163,9 +168,10 @@ def masks(examples: Sequence[Mapping[str, object]]) -> Figure:
     """A row an utterance: `input` (T, F) filter-banks, and on AD's map (T', F'), averaged over channels: `a` the mask,
     `kept` and `dropped` the sizes of a·R and (1 − a)·R; `title` beside it."""
     figure, axes = new(9, 1.5 * len(examples) + 0.4, len(examples), 4)
+    lowest, highest = (extreme([extreme(example["a"]) for example in examples]) for extreme in (np.min, np.max))
     for row, example in zip(axes, examples):
         top = max(example["kept"].max(), example["dropped"].max())
-        panels = [("input", "gray_r", None, None), ("a", "cividis", None, None)]
+        panels = [("input", "gray_r", None, None), ("a", "cividis", lowest, highest)]
         panels += [("kept", "cividis", 0, top), ("dropped", "cividis", 0, top)]
         for ax, (name, colours, low, high) in zip(row, panels):
             shown = ax.imshow(

@@ -8,13 +8,25 @@ import numpy as np
 
 from steps.evaluation import figures, tables
 from steps.evaluation.evidence import Evidence
-from steps.evaluation.families import PLANNED, TABLE2
+from steps.evaluation.families import PLANNED, TABLE2, descriptions
 from steps.evaluation.findings import findings
 from steps.evaluation.markdown import commands, conditions, settings
 from steps.evaluation.page import Block, Picture, Section
 from steps.evaluation.summary import Summary
 from utils.cli import UserError
 
+ABOUT = [
+    "The task: tell the emotion of an utterance. A system is trained run by run, on some speakers, with others to "
+    "choose the epoch by, and is scored on speakers that it has never heard. Every utterance counts once, in the run "
+    "that tests its speaker. A seed is a repetition of the training.",
+    "Figures, all in percent: wF1, the mean of the classes' F1 weighted by their utterances; UA, the mean of their "
+    "recalls; WA, accuracy.",
+    "AD, attribute disentanglement: instance norm IN takes from a feature map F what sets one utterance apart from "
+    "another, R = F − IN(F). A mask a, between 0 and 1, divides R: F⁺ = IN(F) + a·R is what the classifier sees, and "
+    "F⁻ = IN(F) + (1 − a)·R is the rest. The dual space loss teaches F⁺ to tell emotions (L_AD⁺) and F⁻ to tell the "
+    "training speakers (L_AD⁻).",
+    "Backbones: ResNet18 and VGG5. Pre-trained: it has learnt to tell other speakers apart before.",
+]
 SHOWN = 6  # systems whose matrices are drawn; the tables hold all
 
 
@@ -22,6 +34,13 @@ def chosen(evidence: Evidence, wanted: tuple[str, ...]) -> list[Summary]:
     """Those of `wanted` that were scored; where none was, the first few."""
     found = [one for name in wanted for one in evidence.summaries if one.name == name]
     return found or evidence.summaries[:SHOWN]
+
+
+def about(evidence: Evidence, conf: Path) -> Section:
+    """What somebody must know who was not there."""
+    known = descriptions(conf)
+    systems = [f"{one.name}: {known[one.name]}" for one in evidence.summaries if known.get(one.name)]
+    return Section("What was compared", items=[*ABOUT, *systems])
 
 
 def results(evidence: Evidence, folder: Path) -> list[Section]:

@@ -23,7 +23,9 @@ def exp(emotional, tmp_path, type_in):
     for system, AD in SYSTEMS.items():
         type_in("steps/finetune.py", *SMALL, "--network.AD", AD, emotional, tmp_path / f"exp/{system}")
     (tmp_path / "conf/systems").mkdir(parents=True)
-    (tmp_path / "conf/systems/resnet18_pretrain_ad.yaml").write_text("parent: resnet18_pretrain\n")
+    (tmp_path / "conf/systems/resnet18_pretrain_ad.yaml").write_text(
+        "# The paper's\n# system.\nparent: resnet18_pretrain\n"
+    )
     return tmp_path / "exp"
 
 
@@ -62,6 +64,7 @@ def test_the_page_is_whole_and_shows_what_there_is(exp, emotional, type_in):
     assert len(absent) == 2 and "come in pairs" in absent[0] and "made to leak" in absent[1]
     assert page.titles == 3 * 32 and re.search(r"<title>s3-\d: hap, s3, unseen</title>", text)
     assert "steps/finetune.py" in text and "torch" in text and "Planned: resnet18_pretrain_ad" in text
+    assert "resnet18_pretrain_ad: The paper&#39;s system." in text and "L = L_emo" in text
     for name in ("embeddings", "masks", "learning", "confusions"):
         assert {path.suffix for path in (exp / "figures").glob(f"{name}.*")} == {".svg", ".pdf", ".png"}
     opened(exp / "report.html")
