@@ -7,7 +7,8 @@
 Copies each finished run's score files, probes, learning curve, configuration and environment to
 <results-dir>/<system>/<run>_seed<k>/, beside what is there, and writes <RESULTS.md> anew from this folder and its like
 of other corpora (egs/*/results). Systems under leaking folds (<exp-dir>/leak_*) are kept apart, for the leak table. The
-rows of Table 2 also go between the marks `<!-- results -->` and `<!-- /results -->` of the README.md beside it.
+rows of Table 2, with what they rest on and the planned comparison, also go between the marks `<!-- results -->` and
+`<!-- /results -->` of the README.md beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from steps.evaluation import tables, truth
 from steps.evaluation.evidence import LEAK, PRETRAINED, gather, scored
 from steps.evaluation.families import TABLE2
+from steps.evaluation.findings import of_planned
 from steps.evaluation.markdown import lay_out, report, section
 from utils import cli
 from utils.files import whole
@@ -70,7 +72,11 @@ def main() -> None:
         evidence = gather(folder, conf, f"Emotion on {corpus}", growing=True)
         reports.append(report(evidence))
         few = [one for one in evidence.summaries if one.name in TABLE2] or evidence.summaries
-        short += [f"{corpus}:", "", *lay_out(tables.results(few, evidence.published)), ""]
+        main = tables.results(few, evidence.published)
+        short += [f"{corpus}:", "", *lay_out(main), "", main.note, ""]
+        short += [line for one in evidence.comparisons if one.family == "planned" for line in (of_planned(one), "")]
+        if untested := evidence.summaries[0].untested:
+            print(f"{folder}: {', '.join(untested)} never tested: is a run missing?")
     reports += truths
     if len(reports) == 1:
         raise cli.UserError(f"{options.exp}: there are no scored systems here, and none in egs/*/results")

@@ -26,6 +26,7 @@ def result_line(summary: Summary, place: Path) -> str:
     """The line that a Kaldi user greps for."""
     figures = " ".join(f"%{name.upper()} {getattr(summary.pooled, name):.2f}" for name in ("wf1", "ua", "wa"))
     seeds = f"mean of {len(summary.seeds)} seeds" if len(summary.seeds) > 1 else "1 seed"
+    seeds = "deterministic" if summary.deterministic else seeds
     return f"{figures} [ {len(summary.utterances)} utterances, {len(summary.speakers)} speakers, {seeds} ] {place}\n"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from steps.evaluation.families import comparisons, families
+from steps.evaluation.families import TITLES, comparisons, families
 from steps.evaluation.probe_files import Means, means
 from steps.evaluation.significance import Comparison
 from steps.evaluation.summary import PLACE, Summary, complete_seeds, summarise
@@ -30,6 +30,7 @@ class Evidence:
     leaking: dict[str, list[Summary]] = field(default_factory=dict)  # kind → systems
     oracle: dict[str, Summary] = field(default_factory=dict)  # system → with the epoch that is best on test
     unfinished: list[str] = field(default_factory=list)  # systems left out
+    lacking: list[str] = field(default_factory=list)  # family by family, the configured systems without a row
 
 
 def scored(folder: Path) -> list[str]:
@@ -43,6 +44,17 @@ def find_systems(folder: Path, conf: Path) -> list[str]:
     if not found:
         raise UserError(f"{folder}: there are no scored systems here")
     return [name for name in order if name in found] + [name for name in found if name not in order]
+
+
+def without_row(conf: Path, rows: Collection[str]) -> list[str]:
+    """Family by family, the systems that are configured and not among `rows`."""
+    lacking = {
+        TITLES.get(family, family): [
+            name for name in systems if name not in rows and (conf / f"systems/{name}.yaml").is_file()
+        ]
+        for family, systems in families(conf).items()
+    }
+    return [f"{title}: {', '.join(names)}" for title, names in lacking.items() if names]
 
 
 def oracle(one: Summary, folder: Path) -> Summary | None:
@@ -107,4 +119,5 @@ def gather(
         leaking=leaking,
         oracle={one.name: found for one in summaries if (found := oracle(one, folder))},
         unfinished=unfinished,
+        lacking=without_row(conf, places),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from steps.evaluation.significance import Comparison, compare, correct
+from steps.evaluation.significance import Comparison, compare, correct, shared_seeds
 from steps.evaluation.summary import Summary
 from utils import config, systems
 
@@ -39,14 +39,18 @@ def families(conf: Path) -> dict[str, list[str]]:
 
 
 def comparisons(summaries: Sequence[Summary], conf: Path) -> list[Comparison]:
-    """Each system against its parent, which is the one thing that its file changes, where both were scored; Holm's
-    correction within each family, of which the planned comparison is none."""
+    """Each system against its parent, which is the one thing that its file changes, where both were scored
+    with a seed in common; Holm's correction within each family, of which the planned comparison is none."""
     by_name, parent_of = {one.name: one for one in summaries}, parents(conf)
-    planned = [compare(by_name[PLANNED[0]], by_name[PLANNED[1]], "planned")] if set(PLANNED) <= by_name.keys() else []
-    result = planned
+
+    def comparable(name: str, reference: str) -> bool:
+        both = by_name.keys() >= {name, reference}
+        return both and bool(shared_seeds(by_name[name], by_name[reference]))
+
+    result = [compare(by_name[PLANNED[0]], by_name[PLANNED[1]], "planned")] if comparable(*PLANNED) else []
     for family, names in families(conf).items():
         pairs = [(name, parent_of.get(name, "")) for name in names]
-        pairs = [pair for pair in pairs if pair != PLANNED and by_name.keys() >= set(pair)]
+        pairs = [pair for pair in pairs if pair != PLANNED and comparable(*pair)]
         found = [compare(by_name[name], by_name[parent], family) for name, parent in pairs]
         correct(found)
         result = [*result, *found]

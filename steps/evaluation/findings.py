@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from steps.evaluation.evidence import Evidence
 from steps.evaluation.families import PLANNED, TITLES
 from steps.evaluation.probe_files import Mean, Means, over_runs
-from steps.evaluation.significance import Comparison, Interval, difference, interval
-from steps.evaluation.tables import between, figure, p_value, signed
+from steps.evaluation.scores import read_scores
+from steps.evaluation.significance import Comparison, difference, gain, interval, shared_counts
+from steps.evaluation.summary import Summary
+from steps.evaluation.words import between, compared, figure, p_value, points, signed
 
-UNSEEN, TRAIN = ("speaker", "unseen", "probe"), ("speaker", "train", "probe")
+CEILING = 0.9  # of a probe: above it, spaces cannot differ by much
 
 
 def verdict(one: Comparison) -> str:
@@ -26,13 +30,19 @@ def of_comparison(one: Comparison) -> str:
     return f"{one.system} against {one.reference}: {verdict(one)}, {words}."
 
 
+def of_planned(one: Comparison) -> str:
+    """With its difference seed by seed: the interval holds for these seeds."""
+    seeds = ", ".join(f"{signed(value)} with seed {seed}" for seed, value in one.by_seed.items())
+    return f"Planned: {of_comparison(one).removesuffix('.')}; {seeds}."
+
+
 def of_comparisons(evidence: Evidence) -> list[str]:
     """The planned comparison, then what makes a difference, the largest first, each by itself; what makes none, a line
     a family."""
     planned = [one for one in evidence.comparisons if one.family == "planned"]
     others = [one for one in evidence.comparisons if one.family != "planned"]
     shown = sorted((one for one in others if one.difference.excludes_zero), key=lambda one: -abs(one.difference.value))
-    lines = ["Planned: " + of_comparison(one) for one in planned] + [of_comparison(one) for one in shown]
+    lines = [of_planned(one) for one in planned] + [of_comparison(one) for one in shown]
     for family in dict.fromkeys(one.family for one in others):
         none = [one for one in others if one.family == family and not one.difference.excludes_zero]
         words = [
@@ -45,37 +55,38 @@ def of_comparisons(evidence: Evidence) -> list[str]:
     return lines
 
 
-def points(found: Interval) -> str:
-    """A difference of shares, in points."""
-    return f"{signed(100 * found.value)} points ({between(100 * found.low, 100 * found.high)})"
+def told_apart(one: Mean, other: Mean) -> str:
+    found = over_runs(one.by_run, other.by_run)
+    levels = f"{100 * one.value:.1f} against {100 * other.value:.1f}"
+    near = ", near the probe's ceiling" if min(one.value, other.value) > CEILING else ""
+    return f"{compared(found)}, {points(found)}, {levels}{near}"
 
 
-def speaker_probe(means: Means, space: str) -> tuple[Mean | None, str]:
-    """Of unseen speakers of one gender where a run has such pairs, else of the training speakers; and whose it is."""
-    unseen = means.get((space, *UNSEEN))
-    if unseen and "same gender" in unseen.how:
-        return unseen, "unseen speakers"
-    return means.get((space, *TRAIN)), "training speakers"
-
-
-def comparative(found: Interval) -> str:
-    return "more of" if found.low > 0 else "less of" if found.high < 0 else "as much of"
+def speakers_in(one: Means, space: str, other: Means, other_space: str) -> str:
+    """What the speaker probe says of one space against another, of training speakers and of pairs of unseen ones; empty
+    where nothing was probed."""
+    said = []
+    for of, whose in (("train", "training speakers"), ("unseen", "pairs of unseen speakers")):
+        pair = (one.get((space, "speaker", of, "probe")), other.get((other_space, "speaker", of, "probe")))
+        if all(pair):
+            kind = "" if of == "train" else f" ({pair[0].how.rpartition(', ')[2]})"
+            said.append(f"{whose}{kind}: {told_apart(*pair)}")
+    return "; ".join(said)
 
 
 def of_spaces(evidence: Evidence) -> list[str]:
     """Whether the parts of a split differ in what they tell of speakers, and whether AD takes it away."""
-    lines = []
+    names, lines = {one.name: one.spaces for one in evidence.summaries}, []
     for system, means in evidence.probes.items():
-        (plus, whose), (minus, _) = (speaker_probe(means, space) for space in ("embedding", "embedding_minus"))
-        if plus and minus:
-            found = over_runs(minus.by_run, plus.by_run)
-            words = f"{comparative(found)} {whose} {'as' if found.low <= 0 <= found.high else 'than'}"
-            lines.append(f"{system}: pool(F⁻) tells {words} pool(F⁺), {points(found)} by the probe.")
-    pair = [speaker_probe(evidence.probes.get(name, {}), "embedding") for name in PLANNED]
-    if all(mean for mean, _ in pair):
-        found = over_runs(*(mean.by_run for mean, _ in pair))
-        words = f"{comparative(found)} {pair[0][1]} {'as' if found.low <= 0 <= found.high else 'than'}"
-        lines.append(f"The embedding of {PLANNED[0]} tells {words} that of {PLANNED[1]}, {points(found)} by the probe.")
+        if said := speakers_in(means, "embedding_minus", means, "embedding"):
+            plus, minus = names[system]
+            lines.append(f"{system}, how much {minus} tells of speakers against {plus}: {said}.")
+    pair = [evidence.probes.get(name, {}) for name in PLANNED]
+    if said := speakers_in(pair[0], "embedding", pair[1], "embedding"):
+        lines.append(
+            f"How much the embedding of {PLANNED[0]} tells of speakers, whom AD is to take away, against that of "
+            f"{PLANNED[1]}: {said}."
+        )
     return lines
 
 
@@ -91,7 +102,7 @@ def of_leaks(evidence: Evidence) -> list[str]:
     for kind, systems in evidence.leaking.items():
         for one in systems:
             if one.name in honest:
-                worth, own = one.pooled.wf1 - honest[one.name].pooled.wf1, interval(one)
+                worth, own = gain(one, honest[one.name]), interval(one)
                 lines.append(
                     f"{one.name}: {kind} are worth {signed(worth)} points of wF1 (wF1 {figure(one.pooled.wf1)}, "
                     f"{between(own.low, own.high)}, over speakers that are not true)."
@@ -99,9 +110,43 @@ def of_leaks(evidence: Evidence) -> list[str]:
     return lines
 
 
+def of_selection(evidence: Evidence) -> list[str]:
+    """What choosing the epoch on the validation speakers was worth, of the systems that choose one."""
+    chosen = [
+        one
+        for one in evidence.summaries
+        if one.settings.get("backend.kind", "network") == "network" and one.settings.get("training.selection") != "last"
+    ]
+    if not chosen:
+        return []
+    later = [one.last.wf1 - one.pooled.wf1 for one in chosen]
+    place = next(iter(chosen[0].places.values()))
+    speakers = len(set(read_scores(place / "scores.valid").speakers))
+    return [
+        f"The last epoch has a higher wF1 than the selected one for {sum(gained > 0 for gained in later)} of "
+        f"{len(chosen)} systems, by {signed(float(np.mean(later)))} points in the mean over all of them: the "
+        f"validation speakers that select it are few ({speakers} in a run)."
+    ]
+
+
+def of_best(evidence: Evidence) -> list[str]:
+    """The highest figure, and from which others it is not told apart."""
+    best = max(evidence.summaries, key=lambda one: one.pooled.wf1)
+    others = [one for one in evidence.summaries if one is not best]
+
+    def told(other: Summary) -> bool:
+        pair = shared_counts(best, other)
+        return bool(pair[0].shape[1]) and difference(*pair).excludes_zero
+
+    alike = [one.name for one in others if not told(one)]
+    line = f"Highest wF1: {best.name}, {figure(best.pooled.wf1, best.pooled_sd.wf1)}"
+    if alike:
+        whom = "any other system" if len(alike) == len(others) > 1 else ", ".join(alike)
+        line += f"; no difference is shown between it and {whom}"
+    return [f"{line}{'; the highest of several is so in part by chance' * (len(others) > 1)}."]
+
+
 def findings(evidence: Evidence) -> list[str]:
     """One claim a line; the planned comparison first, then what makes a difference, then what does not."""
-    lines = [*of_comparisons(evidence), *of_spaces(evidence), *of_leaks(evidence)]
-    best = max(evidence.summaries, key=lambda one: one.pooled.wf1)
-    lines.append(f"Highest wF1: {best.name}, {figure(best.pooled.wf1, best.pooled_sd.wf1)}.")
-    return lines
+    parts = (of_comparisons, of_spaces, of_leaks, of_selection, of_best)
+    return [line for part in parts for line in part(evidence)]

@@ -1,15 +1,12 @@
-"""The results of one corpus as Markdown: tables, findings, and the conditions under which they were made."""
+"""The results of one corpus as Markdown."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from steps.evaluation import tables
 from steps.evaluation.evidence import Evidence
 from steps.evaluation.findings import findings
-from steps.evaluation.summary import Summary
+from steps.evaluation.making import commands, conditions, settings
 from steps.evaluation.tables import Table
-from utils import config
 
 
 def lay_out(table: Table) -> list[str]:
@@ -24,56 +21,12 @@ def section(table: Table, level: int = 2) -> list[str]:
     return [f"{'#' * level} {table.title}", "", *rows, *[""] * bool(rows), table.note, ""]
 
 
-def settings(summaries: Sequence[Summary]) -> list[str]:
-    """What the systems have in common, and what each has for itself, from the configuration beside their scores."""
-    flat = {
-        one.name: config.flatten(config.read_yaml(next(iter(one.places.values())) / "config.yaml")) for one in summaries
-    }
-    first = next(iter(flat.values()))
-    shared = {key for key in first if all(own.get(key) == first[key] for own in flat.values())}
-
-    def words(own: dict[str, object], keys: set[str]) -> str:
-        return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in own.items() if key in keys)
-
-    lines = [f"- All: {words(first, shared)}"]
-    if len(flat) > 1:
-        lines += [f"- {name}: {words(own, own.keys() - shared)}" for name, own in flat.items()]
-    return lines
-
-
-def conditions(summaries: Sequence[Summary]) -> list[str]:
-    """Where and when the runs were made, from the files beside their scores: each thing once, with all its values."""
-    found: dict[str, list[str]] = {}
-    seconds = 0
-    for place in (place for one in summaries for place in one.places.values()):
-        said = config.read_yaml(place / "environment.yaml")
-        seconds += int(said.pop("seconds", 0))
-        pretrained = said.pop("pretrained", [])
-        said.pop("command", "")
-        for key, value in [*said.items(), *(("pre-trained extractor", line) for line in pretrained)]:
-            if str(value) not in found.setdefault(key, []):
-                found[key].append(str(value))
-    lines = [f"- {key}: {', '.join(values)}" for key, values in found.items()]
-    return [*lines, f"- all runs together: {seconds / 60:.0f} minutes"]
-
-
-def commands(evidence: Evidence) -> dict[str, list[str]]:
-    """Row → the commands that made it; the rows of the leak table, too."""
-    rows = {one.name: one for one in evidence.summaries}
-    rows |= {f"{one.name}, {kind}": one for kind, found in evidence.leaking.items() for one in found}
-    said = {
-        name: [config.read_yaml(place / "environment.yaml").get("command", "") for place in one.places.values()]
-        for name, one in rows.items()
-    }
-    return {name: list(dict.fromkeys(filter(None, lines))) for name, lines in said.items()}
-
-
 def all_tables(evidence: Evidence) -> list[Table]:
     """Everything below the main table."""
     made = evidence.summaries
     return [
         tables.comparisons(evidence.comparisons),
-        tables.probes(evidence.probes),
+        tables.probes(evidence.probes, {one.name: one.spaces for one in made}),
         tables.leaks(made, evidence.leaking, evidence.oracle),
         tables.roles(made),
         tables.of_classes(made),
@@ -91,10 +44,13 @@ def report(evidence: Evidence) -> str:
     if evidence.unfinished:
         lines += [f"Not finished, and not in the table: {'; '.join(evidence.unfinished)}.", ""]
     lines += ["## What matters and what does not", "", *(f"- {line}" for line in findings(evidence)), ""]
-    for table in all_tables(evidence):
+    for table in (everything := all_tables(evidence)):
         lines += section(table)
-    lines += ["## How it was made", "", "Settings:", "", *settings(made), "", "Conditions:", "", *conditions(made), ""]
-    lines += ["```"]
-    for name, typed in commands(evidence).items():
-        lines += [f"# {name}", *typed]
-    return "\n".join([*lines, "```"]) + "\n"
+    if lacking := [
+        *evidence.lacking,
+        *(f"{table.title}: left out, with the reason there" for table in everything if not table.rows),
+    ]:
+        lines += ["## Not in these tables", "", *(f"- {line}" for line in lacking), ""]
+    lines += ["## How it was made", "", "Settings, of what is switched on:", "", *settings(made), ""]
+    lines += ["Conditions:", "", *conditions(made), "", "```", *commands(evidence), "```"]
+    return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from steps.evaluation import figures, tables
 from steps.evaluation.evidence import Evidence
 from steps.evaluation.families import PLANNED, TABLE2, descriptions
 from steps.evaluation.findings import findings
-from steps.evaluation.markdown import commands, conditions, settings
+from steps.evaluation.making import commands, conditions, settings
 from steps.evaluation.page import Block, Picture, Section
 from steps.evaluation.summary import Summary
 from utils.cli import UserError
@@ -82,7 +82,8 @@ def details(evidence: Evidence, folder: Path) -> list[Section]:
 
 
 def probes(evidence: Evidence) -> Section:
-    return Section("What the embeddings carry", tables=[tables.probes(evidence.probes)])
+    names = {one.name: one.spaces for one in evidence.summaries}
+    return Section("What the embeddings carry", tables=[tables.probes(evidence.probes, names)])
 
 
 def read_history(path: Path) -> dict[str, np.ndarray]:
@@ -112,8 +113,7 @@ def making(evidence: Evidence) -> Section:
     """Commands, configuration, code, versions."""
     made = evidence.summaries
     first = {one.name: next(iter(one.places.values())) for one in made}
-    typed = "\n".join(f"# {name}\n" + "\n".join(said) for name, said in commands(evidence).items())
-    blocks = [Block("Commands", typed, open=True)]
+    blocks = [Block("Commands", "\n".join(commands(evidence)), open=True)]
     blocks += [Block(f"config.yaml of {name}", (place / "config.yaml").read_text()) for name, place in first.items()]
     items = [line.removeprefix("- ") for line in [*conditions(made), *settings(made)]]
     return Section("How it was made", items=items, blocks=blocks)

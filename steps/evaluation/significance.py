@@ -38,10 +38,11 @@ class Comparison:
     family: str
     system: str
     reference: str
-    difference: Interval  # of the pooled wF1, in points
+    difference: Interval  # of the pooled wF1, in points, mean over the seeds of `by_seed`
+    by_seed: dict[int, float]  # the same with each seed that both have
     p: float  # Wilcoxon's signed ranks of the speakers' wF1, two-sided
     p_corrected: float  # by Holm within its family; p itself of the planned comparison
-    only_system: int  # utterances that only `system` got right, with the first seed
+    only_system: int  # utterances that only `system` got right, with the first of these seeds
     only_reference: int
     p_mcnemar: float  # of these two counts: a description, as it takes utterances for independent
 
@@ -80,6 +81,32 @@ def difference(one: np.ndarray, other: np.ndarray, figure: str = "wf1") -> Inter
     return percentiles(value, resampled(one, figure) - resampled(other, figure), len(one))
 
 
+def shared_seeds(one: Summary, other: Summary) -> list[int]:
+    """Those that both have: what differs between seeds cancels in no other comparison. What depends on no seed goes
+    with each of the other's."""
+    if one.deterministic:
+        return other.seeds[:1] if other.deterministic else other.seeds
+    return one.seeds if other.deterministic else [seed for seed in one.seeds if seed in other.seeds]
+
+
+def at(summary: Summary, seed: int) -> int:
+    """Where a seed of `shared_seeds` is among the system's own."""
+    return 0 if summary.deterministic else summary.seeds.index(seed)
+
+
+def shared_counts(one: Summary, other: Summary) -> tuple[np.ndarray, np.ndarray]:
+    """The counts of both, (speakers, seeds, classes, classes), of the seeds that both have."""
+    seeds = shared_seeds(one, other)
+    first, second = (side.counts[:, [at(side, seed) for seed in seeds]] for side in (one, other))
+    return first, second
+
+
+def gain(one: Summary, other: Summary) -> float:
+    """How much higher the pooled wF1 of `one` is, in points, on the seeds that both have; nan without such a seed."""
+    pair = shared_counts(one, other)
+    return pooled(pair[0], "wf1") - pooled(pair[1], "wf1") if pair[0].shape[1] else math.nan
+
+
 def of_speakers(counts: np.ndarray, figure: str = "wf1") -> np.ndarray:
     """(speakers,) each one's own figure, mean over seeds."""
     return getattr(of_confusions(counts), figure).mean(axis=-1)
@@ -95,20 +122,25 @@ def signed_ranks(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def compare(system: Summary, reference: Summary, family: str) -> Comparison:
-    """Uncorrected. Raises UserError where the two were tested on different utterances."""
+    """Uncorrected, on the seeds that both have. Raises UserError where they have none in common, or were tested on
+    different utterances."""
     from statsmodels.stats.contingency_tables import mcnemar
 
     if system.utterances != reference.utterances:
         raise UserError(f"{system.name} and {reference.name} were not scored on the same utterances")
-    one, other = system.counts, reference.counts
+    if not (seeds := shared_seeds(system, reference)):
+        raise UserError(f"{system.name} and {reference.name} have no seed in common")
+    one, other = shared_counts(system, reference)
+    by_seed = [of_confusions(side.sum(axis=0)).wf1 for side in (one, other)]  # (seeds,) each
     p = signed_ranks(of_speakers(one), of_speakers(other))
-    hit, also = (run.together[0].decisions == run.labels for run in (system, reference))
+    hit, also = (side.together[at(side, seeds[0])].decisions == side.labels for side in (system, reference))
     table = [[int((hit & also).sum()), int((hit & ~also).sum())], [int((~hit & also).sum()), int((~hit & ~also).sum())]]
     return Comparison(
         family=family,
         system=system.name,
         reference=reference.name,
         difference=difference(one, other),
+        by_seed={seed: float(a - b) for seed, a, b in zip(seeds, *by_seed)},
         p=p,
         p_corrected=p,
         only_system=table[0][1],

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class Summary:
     runs: list[str]
     seeds: list[int]
     places: dict[tuple[str, int], Path]  # (run, seed) → its folder, in the order of seeds and runs
+    settings: dict[str, Any]  # its configuration, with dotted keys
     scores: dict[tuple[str, int], Scores]  # of the test speakers
     together: list[Scores]  # of each seed, all runs' scores pooled
     pooled: Metrics  # all test utterances of a seed together, mean over seeds
@@ -52,6 +54,28 @@ class Summary:
     @property
     def speakers(self) -> list[str]:
         return sorted(set(self.together[0].speakers))
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether it depends on no seed: a linear model or SVM, fitted on functionals or on the embeddings of a
+        pre-trained network that stays as it is."""
+        known = self.settings.get
+        same = known("backend.sees") == "functionals" or (known("training.pretrained") and not known("network.AD"))
+        fitted = known("training.epochs") == 0 and known("backend.kind") in ("linear", "svm")
+        return bool(same and fitted and not self.pooled_sd.wf1 > 0)
+
+    @property
+    def spaces(self) -> tuple[str, str]:
+        """What the space that its classifier sees and the one that it has put aside are called, where it has both."""
+        apart = self.settings.get("backend.kind") == "autoencoders"
+        return ("z_style", "z_speaker") if apart else ("pool(F⁺)", "pool(F⁻)")
+
+    @cached_property
+    def untested(self) -> list[str]:
+        """The speakers that selected epochs and are tested in none of the runs."""
+        paths = [place / "scores.valid" for place in self.places.values()]
+        selecting = {speaker for path in paths if path.is_file() for speaker in read_scores(path).speakers}
+        return sorted(selecting - set(self.speakers))
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -135,11 +159,12 @@ def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] =
         raise UserError(f"{system}: its seeds were not scored on the same utterances")
     by_seed = [of(scores) for scores in together]
     by_run = [over([of(read[run, seed]) for seed in seeds], "mean") for run in runs]
-    return Summary(
+    result = Summary(
         name=system.name,
         runs=runs,
         seeds=seeds,
         places=places,
+        settings=settings[first],
         scores=read,
         together=together,
         pooled=over(by_seed, "mean"),
@@ -149,3 +174,6 @@ def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] =
         folds_sd=over(by_run, "sd"),
         last=over([of(pool([last[run, seed] for run in runs])) for seed in seeds], "mean"),
     )
+    if result.deterministic:  # its seeds are one
+        result.pooled_sd = over(by_seed[:1], "sd")
+    return result

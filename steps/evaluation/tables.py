@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,10 +11,9 @@ from steps.evaluation.families import TITLES
 from steps.evaluation.metrics import confusion, majority, per_class
 from steps.evaluation.probe_files import Means
 from steps.evaluation.roles import over_roles
-from steps.evaluation.significance import Comparison, interval, of_speakers
+from steps.evaluation.significance import Comparison, gain, interval, of_speakers
 from steps.evaluation.summary import Summary
-
-DASH = "–"
+from steps.evaluation.words import DASH, between, figure, p_value, signed
 
 
 @dataclass
@@ -28,50 +26,54 @@ class Table:
     note: str = ""
 
 
-def figure(mean: float, sd: float = math.nan) -> str:
-    """`68.19`, or `68.19 ± 0.42` where there is a spread."""
-    return f"{mean:.2f}" if math.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
-
-
-def between(low: float, high: float) -> str:
-    """`61.0 to 66.2`, or a dash where there is no interval."""
-    return DASH if math.isnan(low) else f"{low:.1f} to {high:.1f}".replace("-", "−")
-
-
-def signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
-
-
-def p_value(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+def seeds_note(summaries: Sequence[Summary]) -> str:
+    """How many seeds these rows have."""
+    counts = sorted({len(one.seeds) for one in summaries if not one.deterministic})
+    numbers = " to ".join(str(count) for count in dict.fromkeys([*counts[:1], *counts[-1:]]))
+    note = f" with {numbers} seed{'s' * (counts != [1])}" if counts else ""
+    return note + "; deterministic rows depend on none" * any(one.deterministic for one in summaries)
 
 
 def results(summaries: Sequence[Summary], published: Mapping[str, float]) -> Table:
-    """The main table, with the majority row, and the published wF1 beside ours where there is one."""
-    head = ["system", "wF1", "95 % interval", "UA", "WA", "macro F1", "wF1 over folds", "wF1, last epoch"]
+    """The main table, with the majority row, and the published wF1 beside ours where there is one; with the seeds of
+    each row where they differ."""
+    seeds = ["deterministic" if one.deterministic else str(len(one.seeds)) for one in summaries]
+    differ = len(set(seeds)) > 1
+    head = [
+        "system",
+        *["seeds"] * differ,
+        "wF1",
+        "95 % interval",
+        "UA",
+        "WA",
+        "macro F1",
+        "wF1 over folds",
+        "wF1, last epoch",
+    ]
     head += ["wF1 in the paper"] * bool(published)
     baseline = majority(summaries[0].labels)
     cells = [figure(baseline.wf1), DASH, *(figure(value) for value in baseline[1:]), DASH, DASH]
-    rows = [["majority class", *cells, *[DASH] * bool(published)]]
-    for one in summaries:
+    rows = [["majority class", *[DASH] * differ, *cells, *[DASH] * bool(published)]]
+    for one, of_seeds in zip(summaries, seeds):
         pooled = [figure(mean, sd) for mean, sd in zip(one.pooled, one.pooled_sd)]
         bounds = interval(one)
-        cells = [one.name, pooled[0], between(bounds.low, bounds.high), *pooled[1:]]
+        cells = [one.name, *[of_seeds] * differ, pooled[0], between(bounds.low, bounds.high), *pooled[1:]]
         cells += [figure(one.folds.wf1, one.folds_sd.wf1), figure(one.last.wf1)]
         if published:
             cells.append(f"{published[one.name]:.2f}" if one.name in published else DASH)
         rows.append(cells)
     one = summaries[0]
-    counts = sorted({len(other.seeds) for other in summaries})
-    seeds = "1 seed" if counts == [1] else f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} seeds"
     runs = f"{len(one.runs)} runs" if len(one.runs) > 1 else "1 run"
     note = (
-        f"{len(one.utterances)} utterances of {len(one.speakers)} speakers, tested in {runs} with {seeds}. In percent: "
-        "wF1 (weighted F1), UA (mean recall), WA (accuracy) and macro F1 of the pooled predictions for all test "
-        "speakers, mean ± sd over seeds (which vary the fine-tuning, not the pre-training); the interval is a "
-        "bootstrap over speakers; then the mean ± sd of wF1 over runs, and wF1 of the last epoch instead of the one "
-        "selected on the validation speakers."
+        f"{len(one.utterances)} utterances of {len(one.speakers)} speakers, tested in {runs}{seeds_note(summaries)}. "
+        "In percent: wF1 (weighted F1), UA (mean recall), WA (accuracy) and macro F1 of the pooled predictions for all "
+        "test speakers, mean ± sd over seeds; the interval is a bootstrap over speakers of that mean, and holds for "
+        "these seeds, which vary the fine-tuning alone, and for the pre-training at hand; then the mean ± sd of wF1 "
+        "over runs, and wF1 of the last epoch instead of the one selected on the validation speakers."
     )
+    if one.untested:
+        who = ", ".join(one.untested)
+        note += f" Selecting epochs, and never tested: {who}; a run is missing, or the folds have none that tests them."
     if published:
         note += " The paper's figures are of its own folds and features."
     return Table("Results", head, rows, note)
@@ -88,6 +90,7 @@ def comparisons(found: Sequence[Comparison]) -> Table:
         "family",
         "wF1 difference",
         "95 % interval",
+        "by seed",
         "p",
         "p, corrected",
         "right alone",
@@ -100,6 +103,7 @@ def comparisons(found: Sequence[Comparison]) -> Table:
             TITLES.get(one.family, one.family),
             signed(one.difference.value),
             between(one.difference.low, one.difference.high),
+            ", ".join(f"{seed}: {signed(value)}" for seed, value in one.by_seed.items()),
             p_value(one.p),
             DASH if one.family == "planned" else p_value(one.p_corrected),
             f"{one.only_system} : {one.only_reference}",
@@ -108,10 +112,11 @@ def comparisons(found: Sequence[Comparison]) -> Table:
         for one in found
     ]
     note = (
-        "Differences of the pooled wF1, in points, with a bootstrap over speakers; p by Wilcoxon's signed ranks over "
-        "speakers, corrected by Holm within its family unless planned. How many utterances one of the two alone got "
-        "right (first seed), with McNemar's p, is description: utterances of a speaker are not independent. A "
-        "difference whose interval holds 0 is none."
+        "Differences of the pooled wF1, in points, mean over the seeds that both have; a pair without one is left out. "
+        "The interval is a bootstrap over speakers, and holds for these seeds; how far seeds are apart is beside it. p "
+        "by Wilcoxon's signed ranks over speakers, corrected by Holm within its family unless planned. How many "
+        "utterances one of the two alone got right (first of these seeds), with McNemar's p, is description: "
+        "utterances of a speaker are not independent. No difference is shown by an interval that holds 0."
     )
     return Table(title, head, rows, note)
 
@@ -185,10 +190,10 @@ def leaks(honest: Sequence[Summary], leaking: Mapping[str, Sequence[Summary]], o
     title, by_name = "Leaks", {one.name: one for one in honest}
     rows = []
     for name, one in by_name.items():
-        mistakes = [("epoch chosen on the test speakers", oracle[name].pooled)] if name in oracle else []
-        mistakes += [(kind, other.pooled) for kind, found in leaking.items() for other in found if other.name == name]
+        mistakes = [("epoch chosen on the test speakers", oracle[name])] if name in oracle else []
+        mistakes += [(kind, other) for kind, found in leaking.items() for other in found if other.name == name]
         rows += [
-            [f"{name}, {kind}", *map(figure, found[:3]), signed(found.wf1 - one.pooled.wf1)] for kind, found in mistakes
+            [f"{name}, {kind}", *map(figure, found.pooled[:3]), signed(gain(found, one))] for kind, found in mistakes
         ]
         if mistakes:
             rows.insert(len(rows) - len(mistakes), [f"{name}, as it should be", *map(figure, one.pooled[:3]), DASH])
@@ -197,7 +202,8 @@ def leaks(honest: Sequence[Summary], leaking: Mapping[str, Sequence[Summary]], o
             title,
             note="Left out: no system was trained on folds made to leak, or kept the scores of a test-best epoch.",
         )
-    note = "The same systems with the mistakes that are commonest in the field. Nothing here is a result."
+    note = "The same systems with the mistakes that are commonest in the field. Nothing here is a result. "
+    note += "wF1 gained: on the seeds that both have."
     return Table(title, ["system and mistake", "wF1", "UA", "WA", "wF1 gained"], rows, note)
 
 
@@ -212,15 +218,20 @@ def probe_cells(found: Means, space: str, measure: str) -> list[str]:
     return cells
 
 
-def probes(found: Mapping[str, Means]) -> Table:
-    """Linear probes of each system's spaces; found: system → means over its runs."""
-    title, names = "What the embeddings carry", {"embedding": "", "embedding_minus": ", pool(F⁻)"}
+def probes(found: Mapping[str, Means], spaces: Mapping[str, tuple[str, str]]) -> Table:
+    """Linear probes of each system's spaces; found: system → means over its runs; spaces: system → what the one that
+    its classifier sees and the one that it has put aside are called."""
+    title = "What the embeddings carry"
+
+    def name_of(system: str, space: str) -> str:
+        return system if space == "embedding" else f"{system}, {spaces[system][1]}"
+
     head = ["system", "measure", *(f"{what}, {of}" for what in ("speaker", "emotion") for of in ("training", "unseen"))]
     rows = [
-        [f"{system}{suffix}", measure, *probe_cells(means, space, measure)]
+        [name_of(system, space), measure, *probe_cells(means, space, measure)]
         for measure in ("probe", "silhouette", "purity")
         for system, means in found.items()
-        for space, suffix in names.items()
+        for space in ("embedding", "embedding_minus")
         if any(key[0] == space for key in means)
     ]
     if not rows:

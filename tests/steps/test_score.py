@@ -10,6 +10,7 @@ from steps.evaluation.scores import write_scores
 
 CLASSES = ["ang", "hap", "neu"]
 ENVIRONMENT = "date: '2026-01-01'\ntorch: 2.13.0\nseconds: 90\ncommand: steps/finetune.py {}\n"
+TABLE2 = ("resnet18_pretrain_ad", "resnet18_pretrain")
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_the_table_holds_what_the_scores_say(corpus, tmp_path, type_in):
     assert found["poor"][2:4] == ["50.00", "50.00"] and found["poor"][5] == "66.07 ± 0.00"
     assert found["majority class"][0] == "33.33"
     text = (corpus / "exp/RESULTS.md").read_text()
-    assert rows(text)["good"] and "- All: width 4" in text and "- good: AD True" in text
+    assert rows(text)["good"] and "- All: network (width 4)" in text and "- good: network (AD True)" in text
     assert "all runs together: 6 minutes" in text and "# good\nsteps/finetune.py good\n" in text
     line = (corpus / "exp/good/result").read_text()
     assert re.match(r"%WF1 9\d\.\d\d %UA 90\.00 %WA 90\.00 \[ 20 utterances, 2 speakers, 1 seed \] .*exp/good\n", line)
@@ -98,3 +99,113 @@ def test_what_is_not_finished_is_named_and_what_leaks_is_kept_apart(corpus, tmp_
             "steps/publish.py", "--systems", "gone", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md", code=1
         ).stderr
     )
+
+
+def another_seed(system):
+    for place in list(system.glob("*_seed0")):
+        shutil.copytree(place, place.with_name(place.name.replace("seed0", "seed1")))
+
+
+def test_each_row_has_its_own_number_of_seeds_where_they_differ(corpus, type_in):
+    assert rows(type_in("steps/score.py", corpus / "exp").stdout)["system"][0] == "wF1"
+    another_seed(corpus / "exp/good")
+    said = type_in("steps/score.py", "--conf", corpus / "conf", corpus / "exp").stdout
+    found = rows(said)
+    assert found["system"][0] == "seeds" and (found["good"][0], found["poor"][0]) == ("2", "1")
+    assert "2 runs with 1 to 2 seeds" in said and "holds for these seeds, which vary the fine-tuning alone" in said
+    text = (corpus / "exp/RESULTS.md").read_text()
+    assert "| good | poor | ablations | +2" in text and re.search(r"\| 0: \+2\d\.\d\d \|", text)
+
+
+def test_what_depends_on_no_seed_shows_no_spread_over_seeds(corpus, type_in):
+    for system in ("good", "poor"):
+        another_seed(corpus / "exp" / system)
+    for place in (corpus / "exp/good").iterdir():
+        (place / "config.yaml").write_text(
+            "training: {pretrained: true, epochs: 0}\nbackend: {kind: linear, C: [1], latent: 32}\n"
+        )
+    said = type_in("steps/score.py", "--conf", corpus / "conf", corpus / "exp").stdout
+    found = rows(said)
+    assert found["good"][0] == "deterministic" and "±" not in found["good"][1] and found["poor"][0] == "2"
+    assert "with 2 seeds; deterministic rows depend on none" in said
+    assert "for 0 of 1 systems" in said  # the other one chooses no epoch
+    assert "2 speakers, deterministic ]" in (corpus / "exp/good/result").read_text()
+    text = (corpus / "exp/RESULTS.md").read_text()
+    assert "- good: training (pretrained True, epochs 0), backend (kind linear, C [1])" in text
+
+
+def test_a_run_that_is_missing_everywhere_is_noticed(corpus, tmp_path, type_in):
+    """Its test speaker selected another run's epoch, and is tested nowhere."""
+    for system in ("good", "poor"):
+        for run, who in (("r1", "r2"), ("r2", "r1")):
+            path = corpus / f"exp/{system}/{run}_seed0/scores.valid"
+            path.write_text(path.read_text().replace(" valid ", f" {who} "))
+    words = ("steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md")
+    assert "never tested" not in type_in(*words).stdout + (tmp_path / "RESULTS.md").read_text()
+    for folder in ("exp", "results"):
+        for system in ("good", "poor"):
+            shutil.rmtree(corpus / f"{folder}/{system}/r2_seed0")
+    assert "r2 never tested: is a run missing?" in type_in(*words).stdout
+    assert "Selecting epochs, and never tested: r2; a run is missing, or" in (tmp_path / "RESULTS.md").read_text()
+
+
+def test_settings_keep_their_sections_and_leave_out_what_is_off(corpus, type_in):
+    more = "training: {epochs: 14}\naugmentation: {copypaste: none, neutral: neu, time_mask: 0, masks: 2}\n"
+    more += "backend: {kind: network, epochs: 100}\n"
+    for path in (corpus / "exp").glob("*/*/config.yaml"):
+        own = more.replace("time_mask: 0", "time_mask: 20") if "poor" in str(path) else more
+        path.write_text(path.read_text() + own)
+    type_in("steps/score.py", corpus / "exp")
+    text = (corpus / "exp/RESULTS.md").read_text()
+    assert "- All: network (width 4), training (epochs 14), backend (kind network)\n" in text
+    assert "- poor: network (AD False), augmentation (time_mask 20, masks 2)\n" in text
+
+
+def test_what_was_not_run_is_listed(corpus, type_in):
+    (corpus / "conf/systems/other.yaml").write_text("parent: poor\n")
+    (corpus / "conf/groups.yaml").write_text("related: [other]\n")
+    type_in("steps/score.py", "--conf", corpus / "conf", corpus / "exp")
+    lacking = (corpus / "exp/RESULTS.md").read_text().partition("## Not in these tables\n")[2].partition("\n## ")[0]
+    assert "- related methods: other\n" in lacking and "ablations" not in lacking
+    assert "- Leaks: left out" in lacking and "- Choice of roles: left out" in lacking
+
+
+def test_the_line_that_makes_all_of_it_is_there_where_a_recipe_does(corpus, type_in):
+    typed = (
+        "steps/finetune.py --config conf/finetune.yaml --systems-dir conf/systems --systems 'poor good' {} --seeds 0"
+    )
+    for path in (corpus / "exp").glob("*/*/environment.yaml"):
+        options = "--pretrained exp/own --nj 0 data/toy exp"
+        path.write_text(f'seconds: 1\ncommand: "{typed.format(options)}"\n')
+    type_in("steps/score.py", corpus / "exp")
+    text = (corpus / "exp/RESULTS.md").read_text()
+    assert "\n./run.sh --toy DIR --pretrained exp/own --systems 'good poor' --seeds 0\n" in text
+    for path in (corpus / "exp/good").glob("*/environment.yaml"):
+        path.write_text(path.read_text().replace("--nj 0", "--training.epochs 3"))
+    type_in("steps/score.py", corpus / "exp")
+    assert (
+        "\n./run.sh --toy DIR --pretrained exp/own --systems poor --seeds 0\n"
+        in (corpus / "exp/RESULTS.md").read_text()
+    )
+
+
+def test_the_readme_says_what_its_table_rests_on(corpus, tmp_path, type_in):
+    for old, new in zip(("good", "poor"), TABLE2):
+        (corpus / "exp" / old).rename(corpus / "exp" / new)
+    (tmp_path / "README.md").write_text("<!-- results -->\n<!-- /results -->\n")
+    type_in("steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md")
+    readme = (tmp_path / "README.md").read_text()
+    assert "20 utterances of 2 speakers, tested in 2 runs with 1 seed." in readme
+    assert "Planned: resnet18_pretrain_ad against resnet18_pretrain: " in readme and "with seed 0." in readme
+
+
+def test_the_findings_say_what_selecting_was_worth_and_what_the_highest_is_worth(corpus, type_in):
+    for run in ("r1", "r2"):  # as good as `good`, and with a better last epoch
+        shutil.copytree(corpus / f"exp/good/{run}_seed0", corpus / f"exp/also/{run}_seed0")
+        last = corpus / f"exp/also/{run}_seed0/scores.last"
+        lines = last.read_text().splitlines(keepends=True)
+        last.write_text("".join(lines[:-1]))  # without the one utterance that is wrong
+    said = type_in("steps/score.py", corpus / "exp").stdout
+    assert "The last epoch has a higher wF1 than the selected one for 1 of 3 systems, by +" in said
+    assert "are few (1 in a run)" in said
+    assert "no difference is shown between it and" in said and "the highest of several is so in part by chance" in said

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_samples
 
-from steps.evaluation.probe_files import means, over_runs, read_figures, write_figures
+from steps.evaluation import tables
+from steps.evaluation.findings import speakers_in
+from steps.evaluation.probe_files import Mean, means, over_runs, read_figures, write_figures
 from steps.evaluation.probes import (
     Figure,
     Labelled,
@@ -16,6 +18,7 @@ from steps.evaluation.probes import (
     silhouette,
 )
 from steps.evaluation.scores import write_scores
+from steps.evaluation.summary import summarise
 from utils.cli import UserError
 
 
@@ -147,3 +150,36 @@ def test_runs_that_leave_out_the_same_speakers_count_once(tmp_path):
         write_figures(place / "probes", [Figure("embedding", "emotion", "unseen", "probe", value, 0.25, 9, "session")])
     mean = means(places)["embedding", "emotion", "unseen", "probe"]
     assert mean.by_run == pytest.approx({"s1 s2": 0.6, "s3 s4": 0.9}) and mean.value == pytest.approx(0.75)
+
+
+def test_what_two_spaces_tell_of_speakers_is_said_of_both_kinds_with_intervals():
+    """Near the ceiling of one measure, the other shows the difference; what has none is not called equal."""
+
+    def mean(values, how):
+        return Mean({f"r{i}": value for i, value in enumerate(values)}, 0.5, how)
+
+    train, unseen = ("speaker", "train", "probe"), ("speaker", "unseen", "probe")
+    found = {
+        ("minus", *train): mean([0.80, 0.82, 0.81], "utterance"),
+        ("plus", *train): mean([0.70, 0.71, 0.72], "utterance"),
+        ("minus", *unseen): mean([0.95, 0.94, 0.96], "utterance, same gender"),
+        ("plus", *unseen): mean([0.95, 0.95, 0.95], "utterance, same gender"),
+    }
+    said = speakers_in(found, "minus", found, "plus")
+    assert "training speakers: more, +10.0 points (7.5 to 12.5), 81.0 against 71.0;" in said
+    assert "pairs of unseen speakers (same gender): no difference is shown, +0.0 points" in said
+    assert said.endswith("95.0 against 95.0, near the probe's ceiling")
+    assert speakers_in(found, "minus", {}, "plus") == ""
+
+
+@pytest.mark.parametrize(("kind", "name"), [("autoencoders", "z_speaker"), ("network", "pool(F⁻)")])
+def test_the_space_put_aside_is_called_what_it_is(tmp_path, kind, name):
+    """Auto-encoders put their speaker space aside, with AD behind them or not."""
+    place = tmp_path / "sys/r1_seed0"
+    for file, who in (("scores", "a"), ("scores.last", "a"), ("scores.valid", "b")):
+        write_scores(place / file, ["x", "y"], {"u": np.array([1.0, 0.0])}, {"u": who}, {"u": "x"})
+    (place / "config.yaml").write_text(f"network: {{AD: true}}\nbackend: {{kind: {kind}}}\n")
+    write_figures(place / "probes", [Figure("embedding_minus", "speaker", "train", "probe", 0.9, 0.5, 20, "session")])
+    one = summarise(tmp_path / "sys")
+    table = tables.probes({"sys": means(one.places)}, {"sys": one.spaces})
+    assert {row[0] for row in table.rows} == {f"sys, {name}"}

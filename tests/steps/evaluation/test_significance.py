@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -9,10 +10,10 @@ from scipy.stats import binom, bootstrap
 from sklearn.metrics import f1_score
 
 from steps.evaluation.families import comparisons
-from steps.evaluation.findings import verdict
+from steps.evaluation.findings import of_planned, verdict
 from steps.evaluation.roles import over_roles
 from steps.evaluation.scores import write_scores
-from steps.evaluation.significance import Comparison, Interval, compare, correct, interval, signed_ranks
+from steps.evaluation.significance import Comparison, Interval, compare, correct, gain, interval, signed_ranks
 from steps.evaluation.summary import summarise
 from utils.cli import UserError
 
@@ -78,6 +79,55 @@ def test_a_difference_is_paired_by_speaker(systems):
     assert (same.difference.low, same.difference.high, same.p, same.p_mcnemar) == (0, 0, 1, 1)
 
 
+def test_a_comparison_is_of_the_seeds_that_both_have(tmp_path):
+    """A system of one seed stands against the same seed of a parent that has more, whichever its means are."""
+    both, one = train(tmp_path, "both", 0.5), train(tmp_path, "one", 0.4, seeds=[1])
+    same, found = summarise(tmp_path / "both", seeds=[1]), compare(one, both, "x")
+    assert found == compare(one, same, "x") and found.difference.value == pytest.approx(gain(one, both))
+    assert found.by_seed == {1: pytest.approx(one.pooled.wf1 - same.pooled.wf1)}
+    assert found.difference.value != pytest.approx(one.pooled.wf1 - both.pooled.wf1, abs=0.1)
+    each = compare(both, train(tmp_path, "three", 0.4, seeds=[0, 1, 2]), "x")
+    assert list(each.by_seed) == [0, 1] and each.difference.value == pytest.approx(np.mean(list(each.by_seed.values())))
+    assert "+1.00 with seed 0, +3.00 with seed 4." in of_planned(
+        Comparison("planned", "a", "b", Interval(2, 1, 3), {0: 1.0, 4: 3.0}, 0.1, 0.1, 0, 0, 1.0)
+    )
+
+
+def test_without_a_seed_in_common_there_is_no_comparison(tmp_path):
+    made = [train(tmp_path / "exp", name, 0.5, seeds=[i]) for i, name in enumerate(("parent", "child"))]
+    with pytest.raises(UserError, match="child and parent have no seed in common"):
+        compare(made[1], made[0], "x")
+    (tmp_path / "systems").mkdir()
+    (tmp_path / "systems/child.yaml").write_text("parent: parent\n")
+    assert comparisons(made, tmp_path) == [] and math.isnan(gain(*made))
+
+
+FROZEN = "training: {pretrained: true, epochs: 0}\nbackend: {kind: linear}\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "fixed"),
+    [
+        (FROZEN, True),
+        ("training: {epochs: 0}\nbackend: {kind: svm, sees: functionals}\n", True),
+        (FROZEN.replace("linear", "autoencoders"), False),
+        (FROZEN.replace("true", "false"), False),  # a random network has a seed
+        (FROZEN.replace("epochs: 0", "epochs: 5"), False),
+        (FROZEN + "network: {AD: true}\n", False),
+    ],
+)
+def test_what_depends_on_no_seed_has_no_spread_and_goes_with_each_seed(tmp_path, settings, fixed):
+    other = train(tmp_path, "other", 0.4, seeds=[0, 3])
+    train(tmp_path, "frozen", 0.5, seeds=[0])
+    for place in list((tmp_path / "frozen").iterdir()):
+        (place / "config.yaml").write_text(settings)
+        shutil.copytree(place, place.with_name(place.name.replace("seed0", "seed1")))
+    one = summarise(tmp_path / "frozen")
+    assert one.deterministic == fixed and math.isnan(one.pooled_sd.wf1) == fixed
+    assert list(compare(one, other, "x").by_seed) == ([0, 3] if fixed else [0])
+    assert list(compare(one, one, "x").by_seed) == ([0] if fixed else [0, 1])
+
+
 def test_signed_ranks_by_enumeration():
     one, other = np.array([5.0, 7.0, 9.0, 4.0, 8.0, 6.5]), np.array([4.0, 5.0, 6.0, 5.5, 4.0, 1.5])
     ranks = np.abs(one - other).argsort().argsort() + 1
@@ -98,7 +148,7 @@ def test_mcnemar_is_the_binomial_test_of_the_utterances_that_one_alone_got_right
 
 
 def comparison(p, low=1.0, high=3.0):
-    return Comparison("ablation", "a", "b", Interval((low + high) / 2, low, high), p, p, 0, 0, 1.0)
+    return Comparison("ablation", "a", "b", Interval((low + high) / 2, low, high), {0: 2.0}, p, p, 0, 0, 1.0)
 
 
 def test_holm_by_hand():
