@@ -12,6 +12,7 @@ from steps.evaluation.probe_files import means, over_runs
 from steps.evaluation.significance import Interval, interval
 from steps.evaluation.summary import summarise
 from steps.evaluation.tables import Table
+from steps.evaluation.words import compared, points
 from utils.cli import UserError
 from utils.files import whole
 
@@ -41,6 +42,12 @@ class Row:
     @property
     def beats_chance(self) -> bool:
         return self.low > self.chance
+
+    @property
+    def mute(self) -> bool:
+        """Whether it could be nothing but chance: exactly that, for whichever speakers, as UA is where all utterances
+        of a speaker are decided alike."""
+        return self.space == CLASSIFIER and self.low == self.high == self.value == self.chance
 
 
 def measure(strength: float, system: Path) -> list[Row]:
@@ -121,13 +128,17 @@ def verdict(rows: Sequence[Row]) -> list[str]:
         said = f"{', '.join(loud)} beat chance: something leaks" if loud else "nothing beats chance"
         spans = "; ".join(f"{row.system}, {NAMES[row.space]} {cell(row).rstrip(' =')}" for row in null)
         lines.append(f"Emotions of strength 0, unseen speakers: {said} ({spans}; chance {100 * null[0].chance:.0f}).")
+        lines += [
+            f"{row.system}, strength 0: the classifier is exactly at chance for every speaker, as one is that decides "
+            "for one class whatever it hears; that it does not beat chance shows nothing."
+            for row in null
+            if row.mute
+        ]
     for row in rows:
         if row.space == DIFFERENCE and row.strength > 0 and (row.attribute, row.of) in CLAIMED:
-            words = "more" if row.low > 0 else "less" if row.high < 0 else "as much"
-            points = f"{100 * row.value:+.1f} points ({100 * row.low:.1f} to {100 * row.high:.1f})".replace("-", "−")
+            found = Interval(row.value, row.low, row.high)
             lines.append(
-                f"{row.system}, strength {row.strength:g}: pool(F⁻) carries {words} of {row.attribute}s "
-                f"({row.of.replace('train', 'training')} speakers) {'as' if words == 'as much' else 'than'} pool(F⁺), "
-                f"{points}."
+                f"{row.system}, strength {row.strength:g}, how much pool(F⁻) tells of {row.attribute}s against "
+                f"pool(F⁺) ({row.of.replace('train', 'training')} speakers): {compared(found)}, {points(found)}."
             )
     return lines

@@ -41,12 +41,25 @@ def test_what_is_carried_at_each_strength(tmp_path, type_in):
     assert rows[1.5, "embedding"].beats_chance and not rows[0.0, "embedding"].beats_chance
     assert rows[1.5, "difference"].value == pytest.approx(-0.2, abs=1e-4)
     assert 100 * 2 * half == pytest.approx(7.3, abs=0.1)  # the difference scatters by twice as much
-    assert "pool(F⁻) carries less of emotions (unseen speakers) than pool(F⁺), −20.0 points (−27.3 to −12.7)" in said
+    told = "how much pool(F⁻) tells of emotions against pool(F⁺) (unseen speakers): "
+    assert f"sys, strength 1.5, {told}less, −20.0 points (−27.3 to −12.7)." in said
     assert rows[1.5, "classifier"].value == pytest.approx(0.9, abs=1e-4)
     assert (
         "strength 0, unseen speakers: nothing beats chance" in said
         and "| sys, pool(F⁺) | 1.5 | 80.0 (76 to 84)" in said
     )
+
+
+def test_what_is_not_shown_to_differ_is_not_called_equal_nor_a_mute_classifier_a_proof(tmp_path, type_in):
+    train(tmp_path / "exp", "0", 0.5)
+    train(tmp_path / "exp", "1", 0.8, right=0.9, minus=0.8)
+    said = type_in("steps/truth.py", tmp_path / "exp", tmp_path / "truth.tsv").stdout
+    assert "against pool(F⁺) (unseen speakers): no difference is shown, +0.0 points (−7.3 to 7.3)" in said
+    assert "sys, strength 0: the classifier is exactly at chance for every speaker" in said
+    assert "that it does not beat chance shows nothing" in said
+    train(tmp_path / "exp", "0", 0.5, right=0.4)  # it can be worse than chance, and so it could be better
+    said = type_in("steps/truth.py", tmp_path / "exp", tmp_path / "truth.tsv").stdout
+    assert "nothing beats chance" in said and "shows nothing" not in said
 
 
 def test_a_leak_at_strength_0_is_an_error(tmp_path, type_in):
