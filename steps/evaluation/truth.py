@@ -45,8 +45,8 @@ class Row:
 
     @property
     def mute(self) -> bool:
-        """Whether it could be nothing but chance: exactly that, for whichever speakers, as UA is where all utterances
-        of a speaker are decided alike."""
+        """Whether it could be nothing but chance: exactly that, whichever speakers are drawn, as UA is where all
+        utterances of a speaker are decided alike."""
         return self.space == CLASSIFIER and self.low == self.high == self.value == self.chance
 
 
@@ -129,8 +129,8 @@ def verdict(rows: Sequence[Row]) -> list[str]:
         spans = "; ".join(f"{row.system}, {NAMES[row.space]} {cell(row).rstrip(' =')}" for row in null)
         lines.append(f"Emotions of strength 0, unseen speakers: {said} ({spans}; chance {100 * null[0].chance:.0f}).")
         lines += [
-            f"{row.system}, strength 0: the classifier is exactly at chance for every speaker, as one is that decides "
-            "for one class whatever it hears; that it does not beat chance shows nothing."
+            f"{row.system}, strength 0: the classifier is exactly at chance whichever speakers are drawn, as one "
+            "is that gives all that a speaker says one class; that it does not beat chance shows nothing."
             for row in null
             if row.mute
         ]
