@@ -18,6 +18,7 @@ job has a share of what is not finished yet (<exp-dir>/log/finetune.<job>.list).
   model.safetensors              the network of that epoch
   history.tsv, log/              losses and validation results of every epoch; the same for TensorBoard
   config.yaml, environment.yaml  the configuration, whole; code, versions, machine, time
+  leak                           only where the data dir is marked so (utils/leak_data_dir.py)
 Runs whose scores are there are left as they are; an interrupted run goes on from where it was. What was made from other
 settings, features, labels, folds or another pre-trained model than now is moved to its .backup, and trained anew.
 """
@@ -33,7 +34,7 @@ from steps.nnet.settings import Network
 from steps.systems.settings import Config
 from steps.training.lineage import begin, lineage, outdated
 from steps.training.tasks import Task, deal, read_tasks, write_tasks
-from utils import cli, config, data_dir, folds, jobs
+from utils import cli, config, data_dir, folds, jobs, leak
 from utils.made_from import digest
 
 
@@ -72,10 +73,7 @@ def checked_folds(options: config.Namespace) -> folds.Folds:
     """The runs asked for, of which none leaks."""
     partition, data = folds.read(options.data / "folds"), options.data
     folds.check(partition, data_dir.read_table(data / "utt2spk"), data_dir.read_table(data / "utt2session"))
-    if (data / "leak").is_file() and not any(part.startswith("leak_") for part in options.out.resolve().parts):
-        raise cli.UserError(
-            f"{data}: its speakers are not true; train on it in a folder leak_<kind>, for the leak table"
-        )
+    leak.check_home(data, options.out if options.systems else options.out.resolve().parent)
     runs = options.runs.split() or list(partition)
     if unknown := [run for run in runs if run not in partition]:
         raise cli.UserError(f"{data}/folds: there is no run {unknown[0]}; there are: {' '.join(partition)}")
@@ -112,6 +110,7 @@ def main() -> None:
         check_pretrained(Path(options.pretrained), systems[system])
     for task in tasks:  # from here on it counts as unfinished
         begin(task.place(options.out), records[task])
+        leak.pass_on(options.data, task.place(options.out))
         (task.place(options.out) / "scores").unlink(missing_ok=True)
     if not tasks:
         print(f"{options.out}: all runs have been scored")

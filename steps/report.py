@@ -30,7 +30,7 @@ from steps.evaluation.scores import read_scores
 from steps.evaluation.summary import seeds_of
 from steps.frontend.network_input import select
 from steps.nnet.attribute_disentanglement import AttributeDisentanglement
-from utils import cli, data_dir, folds
+from utils import cli, data_dir, folds, leak
 from utils.archive import read_array
 from utils.files import whole
 from utils.job_log import revision
@@ -41,7 +41,7 @@ PANELS = {PRETRAINED: "pre-trained", PLANNED[1]: "fine-tuned", PLANNED[0]: "fine
 def find_data(exp: Path) -> Path | None:
     """The one data dir with folds in the folder `data` beside <exp-dir>; None where there is none, or several."""
     found = [path.parent for path in sorted((exp.resolve().parent / "data").glob("*/folds"))]
-    found = [data for data in found if not (data / "leak").exists()]
+    found = [data for data in found if not leak.kind(data)]
     return found[0] if len(found) == 1 else None
 
 

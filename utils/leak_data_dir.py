@@ -11,7 +11,7 @@ each such "speaker" is tested in turn, validated on the one after next, and the 
 dialogs' people with them.
 
 The file `leak` in the new data dir says what was done. steps/finetune.py trains on it in a folder leak_<kind> of the
-exp folder alone, where the leak table finds the scores and the table of results does not.
+exp folder alone, and marks every run with it: the leak table shows such scores, and a table of results refuses them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import random
 import shutil
 from pathlib import Path
 
-from utils import cli, data_dir, folds
+from utils import cli, data_dir, folds, leak
 from utils.files import whole
 from utils.table import read_table, write_lines, write_table
 
@@ -83,7 +83,7 @@ def main() -> None:
         if options.kind == "random":
             write_table(temporary / "utt2session", {name: name for name in lying})
         write_lines(temporary / "folds", lines)
-        write_lines(temporary / "leak", [f"{options.kind}, of {options.data}: its speakers are not true"])
+        write_lines(temporary / leak.MARK, [f"{options.kind}, of {options.data}: its speakers are not true"])
         # The program's own check finds nothing: a lie about speakers is what it cannot see.
         folds.check(folds.read(temporary / "folds"), lying, read_table(temporary / "utt2session"))
     print(f"{options.dest}: {len(lying)} utterances of {len(set(lying.values()))} speakers that are not true")

@@ -10,12 +10,11 @@ from steps.evaluation.families import TITLES, comparisons, families
 from steps.evaluation.probe_files import Means, means
 from steps.evaluation.significance import Comparison
 from steps.evaluation.summary import PLACE, Summary, complete_seeds, summarise
-from utils import config
+from utils import config, leak
 from utils.cli import UserError
 
 PRETRAINED = "pretrained"  # the folder of what is known of the pre-trained extractor before any fine-tuning
 ORACLE = "scores.oracle"  # of the epoch that is best on the test speakers
-LEAK = "leak_"  # folders of systems under leaking folds; what is in them never enters a table of results
 
 
 @dataclass
@@ -63,7 +62,7 @@ def oracle(one: Summary, folder: Path) -> Summary | None:
     return summarise(folder / one.name, one.runs, one.seeds, ORACLE) if kept else None
 
 
-def complete(folder: Path, systems: Sequence[str]) -> tuple[list[Summary], list[str]]:
+def complete(folder: Path, systems: Sequence[str], leaking: bool = False) -> tuple[list[Summary], list[str]]:
     """Of systems that may still be in training: those with a seed in which every run of the folder is finished, and
     what is to be said of the others."""
     matches = [PLACE.fullmatch(path.parent.name) for name in systems for path in folder.glob(f"{name}/*_seed*/scores")]
@@ -71,7 +70,7 @@ def complete(folder: Path, systems: Sequence[str]) -> tuple[list[Summary], list[
     summaries, unfinished = [], []
     for name in systems:
         if seeds := complete_seeds(folder / name, runs):
-            summaries.append(summarise(folder / name, runs, seeds))
+            summaries.append(summarise(folder / name, runs, seeds, leaking=leaking))
         else:
             done = len(list(folder.glob(f"{name}/*_seed*/scores")))
             unfinished.append(f"{name} ({done} runs finished, no seed with all of {len(runs)})")
@@ -89,10 +88,10 @@ def gather(
 ) -> Evidence:
     """Read the score and probe files of `systems` [all] under `folder`; conf: the folder of the configuration. With
     `growing`, systems that are not finished are left out by name. Raises UserError where systems were not scored on the
-    same utterances, or where one is named that was made under leaking folds."""
-    systems = list(systems) or find_systems(folder, conf)
-    if bad := [name for name in systems if name.startswith(LEAK)]:
-        raise UserError(f"{folder / bad[0]}: leaking folds make no results; the leak table shows them by itself")
+    same utterances, or where one was made under leaking folds."""
+    systems = list(dict.fromkeys(systems)) or find_systems(folder, conf)
+    for name in systems:
+        leak.check_results(folder / name)
     unfinished: list[str] = []
     if growing:
         summaries, unfinished = complete(folder, systems)
@@ -106,9 +105,9 @@ def gather(
     pretrained = {(run, 0): folder / PRETRAINED / f"{run}_seed0" for run in summaries[0].runs}
     probes = {name: means(found) for name, found in {PRETRAINED: pretrained, **places}.items()}
     leaking = {}
-    for place in sorted(folder.glob(f"{LEAK}*")):
-        if found := complete(place, scored(place))[0]:
-            leaking[f"{place.name.removeprefix(LEAK).replace('_', ' ')} folds"] = found
+    for place in sorted(folder.glob(f"{leak.FOLDER}*")):
+        if found := complete(place, scored(place), leaking=True)[0]:
+            leaking[f"{place.name.removeprefix(leak.FOLDER).replace('_', ' ')} folds"] = found
     published = conf / "published.yaml"
     return Evidence(
         title=title,

@@ -13,7 +13,7 @@ import numpy as np
 
 from steps.evaluation.metrics import Metrics, classification_metrics, confusion
 from steps.evaluation.scores import Scores, pool, read_scores
-from utils import config
+from utils import config, leak
 from utils.cli import UserError
 
 PLACE = re.compile(r"(?P<run>.+)_seed(?P<seed>\d+)")
@@ -141,8 +141,17 @@ def check_selection(place: Path, tested: Scores) -> None:
         raise UserError(f"{place}: '{min(both)}' is tested and selected the epoch, too; these scores are no result")
 
 
-def summarise(system: Path, runs: Collection[str] = (), seeds: Collection[int] = (), name: str = "scores") -> Summary:
-    """Read a system's score files and condense them; `name`: the file of each run that is taken for its scores."""
+def summarise(
+    system: Path,
+    runs: Collection[str] = (),
+    seeds: Collection[int] = (),
+    name: str = "scores",
+    leaking: bool = False,
+) -> Summary:
+    """Read a system's score files and condense them; `name`: the file of each run that is taken for its scores. Raises
+    UserError for what was made under leaking folds, unless it is for the leak table (`leaking`)."""
+    if not leaking:
+        leak.check_results(system)
     places = find_runs(system, runs, seeds)
     settings = {place: config.flatten(config.read_yaml(place / "config.yaml")) for place in places.values()}
     first = next(iter(settings))

@@ -1,5 +1,6 @@
 """utils/leak_data_dir.py: data dirs that pass every check and lie."""
 
+import shutil
 from collections import Counter
 
 import pytest
@@ -85,11 +86,35 @@ def test_systems_are_trained_on_it_where_the_leak_table_looks_and_nowhere_else(e
     dest = tmp_path / "lying"
     type_in("utils/leak_data_dir.py", emotional, dest)
     words = ["--network.width", "2", "--input.crop", "40", "--training.epochs", "1", dest]
-    refused = type_in("steps/finetune.py", *words, tmp_path / "exp/small", code=1)
-    assert "its speakers are not true; train on it in a folder leak_<kind>" in refused.stderr
-    assert not (tmp_path / "exp/small").exists()
+    for home in ("exp/small", "leak_random/exp/small", "exp/leak_prefix/small"):
+        refused = type_in("steps/finetune.py", *words, tmp_path / home, code=1)
+        assert "its speakers are not true; train on it in a folder leak_random" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1 and not (tmp_path / home).exists()
     type_in("steps/finetune.py", *words, tmp_path / "exp/leak_random/small")
     type_in("steps/finetune.py", *words[:-1], emotional, tmp_path / "exp/small")
     type_in("steps/score.py", tmp_path / "exp")
     text = (tmp_path / "exp/RESULTS.md").read_text()
     assert "| small, random folds |" in text and text.count("\n| small |") > 0 and "| leak_random" not in text
+    assert not (tmp_path / "exp/small/r1_seed0/leak").exists()
+    kept = tmp_path / "egs/toy/results"
+    type_in("steps/publish.py", tmp_path / "exp", kept, tmp_path / "R.md")
+    assert "random" in (kept / "leak_random/small/r1_seed0/leak").read_text()
+    assert "| small, random folds |" in (tmp_path / "R.md").read_text()
+
+
+def test_scores_under_leaking_folds_become_no_results_wherever_they_are(emotional, tmp_path, type_in):
+    lying, exp = tmp_path / "lying", tmp_path / "exp"
+    type_in("utils/leak_data_dir.py", emotional, lying)
+    words = ["--network.width", "2", "--input.crop", "40", "--training.epochs", "1", lying]
+    type_in("steps/finetune.py", *words, exp / "leak_random/small")
+    shutil.copytree(exp / "leak_random/small", tmp_path / "moved/small")  # only the mark tells
+    shutil.copytree(exp / "leak_random/small", tmp_path / "earlier/leak_random/small")  # only the folder tells
+    for mark in (tmp_path / "earlier").rglob("leak"):
+        mark.unlink()
+    for folder in (exp / "leak_random", tmp_path / "moved", tmp_path / "earlier/leak_random"):
+        refused = [type_in("steps/score.py", folder, code=1)]
+        refused += [type_in("steps/publish.py", folder, tmp_path / "egs/odd/results", tmp_path / "R.md", code=1)]
+        for done in refused:
+            assert "leaking folds make no results" in done.stderr and len(done.stderr.splitlines()) == 1
+        assert not (folder / "RESULTS.md").exists() and not (folder / "small/result").exists()
+    assert not (tmp_path / "egs").exists() and not (tmp_path / "R.md").exists()
