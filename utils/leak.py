@@ -22,9 +22,7 @@ def kind(folder: Path) -> str:
 def check_home(data: Path, exp: Path) -> None:
     """Raises UserError where systems that are trained on `data` would stand in `exp` as if they were honest."""
     if (lie := kind(data)) and not exp.resolve().name.startswith(f"{FOLDER}{lie}"):
-        raise UserError(
-            f"{data}: its speakers are not true; train on it in a folder {FOLDER}{lie}, for the leak table, not in {exp}"
-        )
+        raise UserError(f"{data}: its speakers are not true; train on it in a folder {FOLDER}{lie}, for the leak table")
 
 
 def pass_on(data: Path, run: Path) -> None:
@@ -39,6 +37,6 @@ def check_results(system: Path) -> None:
     place, marked = system.resolve(), [path.parent for path in sorted(system.glob(f"*_seed*/{MARK}"))]
     if marked or place.name.startswith(FOLDER) or place.parent.name.startswith(FOLDER):
         raise UserError(
-            f"{(marked or [system])[0]}: leaking folds make no results; the leak table shows them by itself, where they "
-            f"are in a folder {FOLDER}<kind> beside the honest systems"
+            f"{(marked or [system])[0]}: leaking folds make no results; the leak table shows them by itself "
+            f"where they are in a folder {FOLDER}<kind> beside the honest systems"
         )

@@ -35,7 +35,13 @@ def write_scores(
     speakers: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> None:
-    """Write the posteriors of the utterances that `posteriors` names."""
+    """Write the posteriors of the utterances that `posteriors` names. Raises UserError where one is not finite."""
+    for utterance, values in posteriors.items():
+        if not np.isfinite(values).all():
+            raise UserError(
+                f"{path}: the posteriors of '{utterance}' are not finite, so nothing is written; look at its features, "
+                "and train at a lower learning rate"
+            )
     with whole(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
         out.write(f"# utt spk label {' '.join(classes)}\n")
         for utterance in sorted(posteriors):

@@ -18,13 +18,15 @@ FRAMES = {"cpu": 400, "cuda": 100_000}
 
 @torch.inference_mode()
 def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
-    """`utterances`: (T_i, F) each, of any lengths. Returns the output for all N of them, on the CPU, in float32; to
+    """`utterances`: (T_i, F) each, of any lengths; one too short for the network is repeated, as a training crop would
+    be. Returns the output for all N of them, on the CPU, in float32; to
     rounding, none depends on its neighbours. Leaves the model in evaluation mode.
 
     Utterances of about one length go through the extractor together; what follows, on 1/256 of the positions, and
     extractors that take means over an utterance themselves (instance norm or AD inside), take them one at a time."""
     device = next(model.parameters()).device
     model.eval()
+    utterances = [repeated(one, model.least) for one in utterances]
     inner = model.inner_disentanglement or any(isinstance(one, nn.InstanceNorm2d) for one in model.extractor.modules())
     order = sorted(range(len(utterances)), key=lambda i: len(utterances[i]))
     outputs: dict[int, Output] = {}
@@ -43,6 +45,11 @@ def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
         torch.cat([one.embedding for one in said]).cpu(),
         tuple(tuple(torch.cat(part).cpu() for part in zip(*space)) for space in zip(*(one.spaces for one in said))),
     )
+
+
+def repeated(utterance: np.ndarray, frames: int) -> np.ndarray:
+    """(T, F) → itself, or from its start again and again until there are `frames`."""
+    return utterance if len(utterance) >= frames else np.resize(utterance, (frames, utterance.shape[1]))
 
 
 def batches(order: Sequence[int], lengths: Sequence[int], frames: int) -> Iterator[list[int]]:

@@ -74,6 +74,7 @@ class Classifier(nn.Module):
 
     def __init__(self, network: Network, classes: int) -> None:
         super().__init__()
+        self.least = network.least  # frames of an input
         self.extractor = build_extractor(network)
         sizes = self.extractor.channels_after
         places = network.AD_after if network.AD else []
@@ -110,7 +111,7 @@ class Classifier(nn.Module):
         yield END, last, self.disentanglement
 
     def forward(self, x: Tensor) -> Output:
-        """x: (N, T, F) normalised filter-banks, any T of at least 32 frames or so."""
+        """x: (N, T, F) normalised filter-banks, any T of at least `least` frames."""
         return self.head(*self.extract(x))
 
     def extract(self, x: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:

@@ -31,9 +31,21 @@ class Network:
     def __post_init__(self) -> None:
         if min(self.width, self.D) < 1:
             raise ValueError(f"network: width {self.width} and D {self.D} must be at least 1")
+        pools = set(self.vgg5_max_pool)
+        if len(pools) < len(self.vgg5_max_pool) or not pools <= set(range(1, 6)) or len(pools) == 5:
+            raise ValueError(
+                f"network: vgg5_max_pool {self.vgg5_max_pool}: name different ones of the convolutions 1 to 5, four at "
+                "most (behind all five, one of 41 bins would be left)"
+            )
         places = [*self.layers[:-1], END]
         if not self.AD_after or not set(self.AD_after) <= set(places):
             raise ValueError(f"network: AD_after {self.AD_after}: name layers of {self.extractor}: {', '.join(places)}")
+
+    @property
+    def least(self) -> int:
+        """The fewest frames, and bins, of an input: fewer would leave nothing behind the poolings. (ResNet18 rounds up
+        where it halves.)"""
+        return 2 ** len(self.vgg5_max_pool) if self.extractor == "vgg5" else 1
 
     @property
     def layers(self) -> list[str]:

@@ -143,3 +143,11 @@ def test_a_run_that_another_seed_has_is_missed_by_name(system):
     with pytest.raises(UserError, match="r2_seed1"):
         summarise(system)
     assert len(find_runs(system, runs=["r1"])) == 2
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_posteriors_that_are_not_finite_are_not_written(tmp_path, value):
+    rows = {"s1-0": np.array([0.5, 0.5]), "s1-1": np.array([value, 0.5])}
+    with pytest.raises(UserError, match="the posteriors of 's1-1' are not finite"):
+        write_scores(tmp_path / "scores", CLASSES[:2], rows, dict.fromkeys(rows, "s1"), dict.fromkeys(rows, "ang"))
+    assert not list(tmp_path.iterdir())

@@ -47,6 +47,18 @@ def test_utterances_of_mixed_length_are_scored_as_each_would_be_alone(settings, 
             torch.testing.assert_close(part, torch.cat(values), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("settings", [{}, {"AD": True}, {"norm": "instance", "vgg5_max_pool": [1, 2, 3, 4]}])
+def test_an_utterance_of_a_few_frames_is_repeated_and_changes_no_other(settings):
+    model = trained(Network(extractor="vgg5", width=4, **settings))
+    rng = np.random.default_rng(0)
+    long = [rng.normal(size=(frames, 41)).astype(np.float32) for frames in (250, 300)]  # batches of one
+    short = rng.normal(size=(2, 41)).astype(np.float32)
+    said, with_short = inference.infer(model, long), inference.infer(model, [*long, short])
+    assert torch.equal(said.logits, with_short.logits[:-1]) and torch.equal(said.embedding, with_short.embedding[:-1])
+    alone = model(torch.from_numpy(np.tile(short, (model.least // 2, 1)))[None])
+    torch.testing.assert_close(with_short.logits[-1:], alone.logits, rtol=1e-4, atol=1e-5)
+
+
 def test_batches_hold_every_utterance_once_and_no_more_frames_than_asked():
     lengths = [10, 30, 20, 500, 21]
     found = list(inference.batches(sorted(range(5), key=lengths.__getitem__), lengths, 60))
