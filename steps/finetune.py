@@ -21,28 +21,26 @@ job has a share of what is not finished yet (<exp-dir>/log/finetune.<job>.list).
   leak                           only where the data dir is marked so (utils/leak_data_dir.py)
 Runs whose scores are there are left as they are; an interrupted run goes on from where it was. What was made from other
 settings, features, labels, folds or another pre-trained model than now is moved to its .backup, and trained anew.
+--training.oracle true adds scores.oracle, of the epoch that is best on the test speakers, and changes nothing else: a
+finished run that has it serves without it too, and one that has not is trained again where it is, to the same scores.
+
+A pre-trained model whose folder lists speakers of the data dir (`speakers`, as steps/pretrain.py leaves it) is refused:
+they would be no strangers when they are tested. Only ids can be compared, and only where there is such a list.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from steps.nnet.settings import Network
+from steps.systems.checks import check_classes, check_pretrained
 from steps.systems.settings import Config
 from steps.training.lineage import begin, lineage, outdated
 from steps.training.tasks import Task, deal, read_tasks, write_tasks
-from utils import cli, config, data_dir, folds, jobs, leak
+from utils import cli, config, folds, jobs, leak
 from utils.made_from import digest
-
-
-@dataclass
-class Pretrained:
-    """What counts here of a pre-trained model's config.yaml."""
-
-    network: Network = field(default_factory=Network)
+from utils.table import read_table
 
 
 def arguments() -> config.ArgumentParser:
@@ -69,70 +67,65 @@ def settings_of(options: config.Namespace) -> dict[str, Config]:
     return {name: config.parse(arguments(), Config, args)[1] for name, args in words.items()}
 
 
-def checked_folds(options: config.Namespace) -> folds.Folds:
-    """The runs asked for, of which none leaks."""
-    partition, data = folds.read(options.data / "folds"), options.data
-    folds.check(partition, data_dir.read_table(data / "utt2spk"), data_dir.read_table(data / "utt2session"))
-    leak.check_home(data, options.out if options.systems else options.out.resolve().parent)
+def chosen(partition: folds.Folds, options: config.Namespace) -> folds.Folds:
+    """The runs asked for."""
     runs = options.runs.split() or list(partition)
     if unknown := [run for run in runs if run not in partition]:
-        raise cli.UserError(f"{data}/folds: there is no run {unknown[0]}; there are: {' '.join(partition)}")
-    tested = [speaker for run in runs for speaker in partition[run]["test"]]
-    if twice := {speaker for speaker in tested if tested.count(speaker) > 1}:
-        raise cli.UserError(f"{data}/folds: {min(twice)} is tested in two runs, whose scores cannot be pooled")
+        raise cli.UserError(f"{options.data}/folds: there is no run {unknown[0]}; there are: {' '.join(partition)}")
     return {run: partition[run] for run in runs}
 
 
 def lineage_of(task: Task, settings: Config, runs: folds.Folds, options: config.Namespace) -> dict[str, Any]:
     """The record of what a run is made from."""
     others: dict[str, Any] = {f"speakers of {task.run}, {part}": names for part, names in runs[task.run].items()}
+    others["training.oracle"] = None  # equal to everything: it trains nothing differently
     if settings.training.pretrained:
         others["pre-trained model, content"] = digest(Path(options.pretrained) / "model.safetensors")
     return lineage(settings, options.data, **others)
 
 
+def lacking(place: Path, settings: Config) -> str:
+    """The score file, of those that a finished run has left, that is not in `place`; "" where it is finished."""
+    wanted = ["scores", *["scores.oracle"] * settings.has_oracle]
+    return next((name for name in wanted if not (place / name).exists()), "")
+
+
 def main() -> None:
     options, _ = config.parse(arguments(), Config)
-    systems, runs, seeds = settings_of(options), checked_folds(options), options.seeds.split()
-    if not all(seed.isdigit() for seed in seeds):
-        raise cli.UserError(f"--seeds '{options.seeds}': expected whole numbers separated by spaces")
-    tasks = [Task(system, run, int(seed)) for system in systems for run in runs for seed in seeds]
+    systems, partition = settings_of(options), folds.of_data_dir(options.data)
+    leak.check_home(options.data, options.out if options.systems else options.out.resolve().parent)
+    runs, seeds = chosen(partition, options), cli.numbers("--seeds", options.seeds)
+    if not seeds:
+        raise cli.UserError("--seeds is empty: name at least one")
+    tasks = [Task(system, run, seed) for system in systems for run in runs for seed in seeds]
     if options.list:
         tasks = [task for task in read_tasks(options.list) if task in tasks]
     records = {task: lineage_of(task, systems[task.system], runs, options) for task in tasks}
     stale = {task: why for task in tasks if (why := outdated(task.place(options.out), records[task]))}
+    missing = {task: name for task in tasks if (name := lacking(task.place(options.out), systems[task.system]))}
     if options.check:
+        stale = {task: f"has no {name}" for task, name in missing.items() if name != "scores"} | stale
         print("".join(f"{task.place(options.out)}: {why}\n" for task, why in stale.items()), end="")
         return
     if not options.redo:
-        tasks = [task for task in tasks if task in stale or not (task.place(options.out) / "scores").exists()]
+        tasks = [task for task in tasks if task in stale or task in missing]
+    utt2spk, utt2emo = (read_table(options.data / name) for name in ("utt2spk", "utt2emo"))
     for system in {task.system: None for task in tasks}:  # refused here rather than behind the first run
-        check_pretrained(Path(options.pretrained), systems[system])
+        check_pretrained(Path(options.pretrained), systems[system], utt2spk.values())
+        check_classes(systems[system], runs, utt2spk, utt2emo, system)
+    for words in folds.left_out(partition, set(utt2spk.values())) if tasks and not options.list else ():
+        cli.warn(f"{options.data}/folds: {words}")
     for task in tasks:  # from here on it counts as unfinished
         begin(task.place(options.out), records[task])
         leak.pass_on(options.data, task.place(options.out))
-        (task.place(options.out) / "scores").unlink(missing_ok=True)
+        for path in task.place(options.out).glob("scores*"):
+            path.unlink()
     if not tasks:
         print(f"{options.out}: all runs have been scored")
     elif options.nj:
         train_in_jobs(tasks, options)
     else:
         train_here(tasks, systems, runs, options)
-
-
-def check_pretrained(folder: Path, settings: Config) -> None:
-    """Raise UserError where a system needs the extractor in `folder` and that is missing, or is of another kind."""
-    if not settings.training.pretrained:
-        return
-    if not (folder / "model.safetensors").is_file():
-        raise cli.UserError(
-            f"{folder}/model.safetensors: no such model; --pretrained names the folder of one, and --speakers makes one"
-        )
-    if (folder / "config.yaml").is_file():
-        theirs, ours = config.load(Pretrained, folder / "config.yaml").network, settings.network
-        for name in ("extractor", "width"):
-            if (found := getattr(theirs, name)) != (wanted := getattr(ours, name)):
-                raise cli.UserError(f"{folder}: holds a network of {name} {found}, and {name} {wanted} is wanted")
 
 
 def train_in_jobs(tasks: list[Task], options: config.Namespace) -> None:

@@ -150,6 +150,7 @@ def main() -> None:
     parser.add_argument("heldout", type=Path, help="data dir of other sessions of the same speakers; may be absent")
     parser.add_argument("out", type=Path, help="folder for the model")
     options, settings = config.parse(parser, Config)
+    settings.augmentation.check_neutral(())
     with joined_ranks() as ranks:
         if ranks.rank == 0:
             begin(options.out, lineage(settings, options.train), keep=["log"])

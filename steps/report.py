@@ -27,7 +27,6 @@ from steps.evaluation.families import PLANNED
 from steps.evaluation.page import Picture, Section, render
 from steps.evaluation.probes import Labelled
 from steps.evaluation.scores import read_scores
-from steps.evaluation.summary import seeds_of
 from steps.frontend.network_input import select
 from steps.nnet.attribute_disentanglement import AttributeDisentanglement
 from utils import cli, data_dir, folds, leak
@@ -151,7 +150,7 @@ def main() -> None:
     torch.set_num_threads(1)  # a few utterances, a few hundred points: threads would wait for each other
     threadpool_limits(1)
     exp, data = options.exp, options.data or find_data(options.exp)
-    runs, seeds = options.runs.split(), seeds_of(options.seeds)
+    runs, seeds = options.runs.split(), cli.numbers("--seeds", options.seeds)
     growing = not (runs or seeds)
     evidence = gather(exp, options.conf, options.title, options.systems.split(), runs, seeds, growing)
     one = evidence.summaries[0]

@@ -17,7 +17,7 @@ from steps.evaluation import tables
 from steps.evaluation.evidence import gather
 from steps.evaluation.findings import findings
 from steps.evaluation.markdown import lay_out, report
-from steps.evaluation.summary import Summary, seeds_of
+from steps.evaluation.summary import Summary
 from utils import cli
 from utils.files import whole
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--conf", type=Path, default=Path("conf"), help="folder of systems/ and published.yaml [conf]")
     parser.add_argument("--title", default="Results", help="heading of the table")
     options = parser.parse_args()
-    runs, seeds = options.runs.split(), seeds_of(options.seeds)
+    runs, seeds = options.runs.split(), cli.numbers("--seeds", options.seeds)
     evidence = gather(options.exp, options.conf, options.title, options.systems.split(), runs, seeds)
     for one in evidence.summaries:
         with whole(options.exp / one.name / "result") as temporary:

@@ -21,6 +21,13 @@ def boolean(text: str) -> bool:
     return text == "true"
 
 
+def numbers(option: str, text: str) -> list[int]:
+    """The whole numbers between spaces that are an option's value, each once. Raises UserError for anything else."""
+    if not all(word.isdecimal() for word in text.split()):
+        raise UserError(f"{option} '{text}': expected whole numbers separated by spaces")
+    return list(dict.fromkeys(map(int, text.split())))
+
+
 def warn(message: str) -> None:
     """A line on standard error, under the program's name: something was lost or changed, and the work goes on."""
     print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr, flush=True)

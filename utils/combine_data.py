@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils import folds
+from utils import folds, leak
 from utils.cli import UserError, run, warn
 from utils.data_dir import check_prefixes, keyed_on, replaceable, spk2utt, tables
 from utils.files import whole
@@ -18,11 +18,13 @@ from utils.table import columns, key_of, read_lines, read_table, write_lines, wr
 def combine(dest: Path | str, sources: Sequence[Path | str]) -> int:
     """Make the data dir `dest` of `sources` and return its number of utterances. Replaces a data dir of that name.
     Raises UserError where they contradict each other: a key with two values, a frame_shift that differs, a speaker in
-    two parts of a run; or where some have `segments` and some have not."""
+    two parts of a run; or where some have `segments` and some have not, or one's speakers are not true."""
     sources = [Path(source) for source in sources]
     for source in sources:
         if not (source / "utt2spk").is_file():
             raise UserError(f"{source}: not a data dir (no utt2spk)")
+        if leak.kind(source):
+            raise UserError(f"{source}: its speakers are not true ({source / leak.MARK}), so it is not combined")
     segments = _where("segments", sources)
     if segments and len(segments) < len(sources):
         raise UserError(f"{segments[0]}: not every data dir has segments, so wav.scp would mean two things")
@@ -48,7 +50,7 @@ def combine(dest: Path | str, sources: Sequence[Path | str]) -> int:
         check_prefixes(utt2spk, dest)
         write_table(temporary / "spk2utt", spk2utt(utt2spk))
         if (temporary / "folds").is_file():
-            folds.check(folds.read(temporary / "folds"), utt2spk, {}, complete=False)
+            folds.check(folds.read(temporary / "folds"), utt2spk, None, complete=False)
     return len(utt2spk)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from utils.cli import UserError
+from utils.table import read_table
 
 PARTS = ("train", "valid", "test")
 Folds = dict[str, dict[str, list[str]]]  # run → part → speakers
@@ -36,21 +37,38 @@ def read(path: Path | str) -> Folds:
     return folds
 
 
+def of_data_dir(data: Path, complete: bool = True) -> Folds:
+    """The fold list of a data dir, with nothing in it that leaks. Raises UserError as `check` and `check_recordings`
+    do, and, unless `complete` is false, where there is no utt2session."""
+    folds, utt2spk, sessions = read(data / "folds"), read_table(data / "utt2spk"), data / "utt2session"
+    check(folds, utt2spk, read_table(sessions) if complete or sessions.is_file() else None, complete)
+    for table in recordings(data):
+        check_recordings(folds, utt2spk, table)
+    return folds
+
+
 def check(
     folds: Mapping[str, Mapping[str, Sequence[str]]],
     utt2spk: Mapping[str, str],
-    utt2session: Mapping[str, str],
+    utt2session: Mapping[str, str] | None,
     complete: bool = True,
 ) -> None:
     """Raises UserError for what would leak or cannot be trained: in one run, a speaker in two partitions, a session
     both in train and in another partition (validation and test may share one), a speaker that `utt2spk` does not
-    know, or, unless `complete` is false (as for a subset of a data dir), a partition without speakers."""
+    know, or, unless `complete` is false (as for a subset of a data dir), a partition without speakers; a speaker tested
+    in two runs, as their scores are pooled; an `utt2session` (None: there is none) that lacks an utterance."""
     known = set(utt2spk.values())
+    if utt2session is not None and (lacking := utt2spk.keys() - utt2session.keys()):
+        raise UserError(
+            f"utt2session: {len(lacking)} utterances missing, first '{min(lacking)}'; what they share with others "
+            "is not known"
+        )
     sessions: dict[str, set[str]] = {}
-    for utterance, speaker in utt2spk.items():
-        if utterance in utt2session:
-            sessions.setdefault(utt2session[utterance], set()).add(speaker)
+    for utterance, session in (utt2session or {}).items():
+        if utterance in utt2spk:
+            sessions.setdefault(session, set()).add(utt2spk[utterance])
     shared = {session: sorted(speakers) for session, speakers in sessions.items() if len(speakers) > 1}
+    tested: dict[str, str] = {}  # speaker → run
     for run, parts in folds.items():
         part_of: dict[str, str] = {}
         for part in PARTS:
@@ -61,11 +79,70 @@ def check(
                     raise UserError(f"folds: {run} {part}: speaker '{speaker}' is not in utt2spk")
                 if part_of.setdefault(speaker, part) != part:
                     raise UserError(f"folds: {run}: speaker '{speaker}' is in both {part_of[speaker]} and {part}")
+                if part == "test" and tested.setdefault(speaker, run) != run:
+                    raise UserError(
+                        f"folds: speaker '{speaker}' is tested in two runs, {tested[speaker]} and {run}, whose scores "
+                        "cannot be pooled"
+                    )
         for session, speakers in shared.items():
             places = {part_of[speaker]: speaker for speaker in speakers if speaker in part_of}
             if len(places) > 1 and "train" in places:
                 who = " and ".join(f"{part} ('{speaker}')" for part, speaker in places.items())
                 raise UserError(f"folds: {run}: session '{session}' is shared between {who}")
+
+
+def recordings(data: Path) -> Iterator[dict[str, str]]:
+    """Tables of utterance → what is heard: a file (with `segments`, the stretch of one), and where its features are.
+    A command ('… |') says neither, and is left out."""
+    if (data / "wav.scp").is_file():
+        heard = read_table(data / "wav.scp")
+        if (data / "segments").is_file():
+            stretches = {name: value.split() for name, value in read_table(data / "segments").items()}
+            heard = {name: " ".join([heard.get(of, of), *times]) for name, (of, *times) in stretches.items()}
+        yield {name: file for name, file in heard.items() if "|" not in file}
+    if (data / "feats.scp").is_file():
+        yield {name: place for name, place in read_table(data / "feats.scp").items() if "|" not in place}
+
+
+def check_recordings(
+    folds: Mapping[str, Mapping[str, Sequence[str]]], utt2spk: Mapping[str, str], heard: Mapping[str, str]
+) -> None:
+    """Raises UserError where two utterances of `heard`, a table of `recordings`, are one recording, under the names of
+    speakers who play different parts in a run."""
+    if len(set(heard.values())) == len(heard):
+        return
+    sharing: dict[str, list[str]] = {}
+    for utterance, what in heard.items():
+        if utterance in utt2spk:
+            sharing.setdefault(what, []).append(utterance)
+    twins = {what: names for what, names in sharing.items() if len({utt2spk[name] for name in names}) > 1}
+    for run, parts in folds.items() if twins else ():
+        part_of = {speaker: part for part, speakers in parts.items() for speaker in speakers}
+        for what, names in twins.items():
+            places = {part_of[utt2spk[name]]: name for name in names if utt2spk[name] in part_of}
+            if len(places) > 1:
+                who = " and ".join(f"'{name}' ({part})" for part, name in places.items())
+                raise UserError(f"folds: {run}: {who} are one recording under two speakers' names: {what}")
+
+
+def left_out(folds: Mapping[str, Mapping[str, Sequence[str]]], speakers: Collection[str]) -> Iterator[str]:
+    """What to warn of: which of `speakers`, those of a data dir, are in no run, never tested, or in no part of one
+    run."""
+
+    def names(some: Collection[str]) -> str:
+        first = sorted(some)[:5]
+        return f"{len(some)} of {len(speakers)} speakers ({' '.join(first)}{' …' if len(some) > 5 else ''})"
+
+    of_run = {run: {speaker for part in PARTS for speaker in parts[part]} for run, parts in folds.items()}
+    everywhere, tested = set().union(*of_run.values()), {speaker for one in folds.values() for speaker in one["test"]}
+    if absent := set(speakers) - everywhere:
+        yield f"in no run: {names(absent)}"
+    if untested := (set(speakers) & everywhere) - tested:
+        yield f"never tested: {names(untested)}"
+    partly = {run: lacking for run, here in of_run.items() if (lacking := everywhere & set(speakers) - here)}
+    for run, lacking in list(partly.items())[:1]:
+        others = f" (and of {len(partly) - 1} more runs, others)" if len(partly) > 1 else ""
+        yield f"in no part of {run}: {names(lacking)}{others}"
 
 
 def rotate(groups: Sequence[Sequence[str]]) -> list[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from utils import folds
 from utils.cli import UserError, run, warn
 from utils.data_dir import COMPLETE, check_prefixes, keyed_on, tables
-from utils.table import aligned, columns, lines_of, read_table, read_text
+from utils.table import aligned, columns, lines_of, read_text
 
 
 def _word(value: str) -> bool:
@@ -90,11 +90,11 @@ def validate(data: Path | str, feats: bool = True, wav: bool = True) -> int:
                     if names.split() != utterances[first:last]:
                         raise UserError(f"{path}: speaker '{speaker}' does not have the utterances that utt2spk says")
     if (data / "folds").is_file():
-        lists = folds.read(data / "folds")
-        sessions = read_table(data / "utt2session") if (data / "utt2session").is_file() else {}
-        folds.check(lists, utt2spk, sessions, complete=False)
+        lists = folds.of_data_dir(data, complete=False)
         if lacking := [f"{run} no {part}" for run, parts in lists.items() for part in folds.PARTS if not parts[part]]:
             warn(f"{data / 'folds'}: cannot be trained as it stands: {lacking[0]} speaker ({len(lacking)} such)")
+        for words in folds.left_out(lists, expected["speaker"]):
+            warn(f"{data / 'folds'}: {words}")
     return len(utterances)
 
 

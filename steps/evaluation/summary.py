@@ -89,13 +89,6 @@ def confusion_of(scores: Scores, speaker: str) -> np.ndarray:
     return confusion(scores.labels[mine], scores.decisions[mine], len(scores.classes))
 
 
-def seeds_of(text: str) -> list[int]:
-    """The value of an option --seeds."""
-    if not all(seed.isdigit() for seed in text.split()):
-        raise UserError(f"--seeds '{text}': expected whole numbers separated by spaces")
-    return [int(seed) for seed in text.split()]
-
-
 def find_runs(system: Path, runs: Collection[str] = (), seeds: Collection[int] = ()) -> dict[tuple[str, int], Path]:
     """(run, seed) → folder of every finished run of a system, or of those named. Raises UserError where one that is
     asked for, or that another seed has, is missing."""

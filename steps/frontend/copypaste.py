@@ -11,7 +11,6 @@ from torch import Tensor
 from steps.frontend.augmentation import add_noise, mask_bands, speed_crops
 from steps.frontend.crops import Crops
 from steps.frontend.settings import Augmentation
-from utils.cli import UserError
 
 
 class Augmented:
@@ -26,11 +25,7 @@ class Augmented:
         neutral = options.neutral.split()
         self.neutral = neutral[0] if neutral else ""
         self.emotions = [self.neutral if emotion in neutral else emotion for emotion in emotions]
-        if options.copypaste in ("neutral", "both") and self.neutral not in self.emotions:
-            classes = ", ".join(sorted(set(emotions)))
-            raise UserError(
-                f"augmentation.neutral: '{options.neutral}' names no class that is here; there are: {classes}"
-            )
+        options.check_neutral(emotions)
         self.members: dict[tuple[str, str], list[int]] = {}
         for i in train.tolist():
             self.members.setdefault((self.speakers[i], self.emotions[i]), []).append(i)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from utils.cli import UserError
 from utils.config import require_positive
 
 
@@ -77,6 +79,14 @@ class Augmentation:
     time_mask: int = 0  # SpecAugment: most frames in a band …
     frequency_mask: int = 0  # … and most bins
     masks: int = 2  # bands of each kind
+
+    def check_neutral(self, classes: Iterable[str]) -> None:
+        """Raises UserError where copypaste wants neutral utterances, and `classes`, those that are there, have none."""
+        if self.copypaste in ("neutral", "both") and not (here := set(classes)) & set(self.neutral.split()):
+            raise UserError(
+                f"augmentation.neutral: '{self.neutral}' names no class that is here; there are: "
+                f"{', '.join(sorted(here))}"
+            )
 
     def __post_init__(self) -> None:
         if not (0 <= self.speed < 1 and 0 <= self.noise <= 1 and 0 <= self.copypaste_share <= 1):

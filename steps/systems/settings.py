@@ -73,6 +73,11 @@ class Config:
             raise ValueError("training: epochs is 0, which leaves nothing that could tell emotions")
 
     @property
+    def has_oracle(self) -> bool:
+        """Whether scores.oracle is written: where it is asked for, and the epoch is the network's to choose."""
+        return self.training.oracle and self.backend.kind == "network"
+
+    @property
     def has_network(self) -> bool:
         """Whether there is a network in it at all."""
         return self.backend.sees == "embedding"

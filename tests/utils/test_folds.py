@@ -90,7 +90,8 @@ def test_read_refuses(tmp_path, text, said):
 
 def test_check_passes_the_papers_scheme():
     shared = {**OWN_SESSIONS, "c-0": "dialog", "d-0": "dialog"}  # validation and test share, as in IEMOCAP
-    folds.check({"run01": RUN, "run02": {**RUN, "train": ["a"]}}, UTT2SPK, shared)
+    folds.check({"run01": RUN, "run02": {"train": ["a"], "valid": ["d"], "test": ["c"]}}, UTT2SPK, shared)
+    folds.check({"run01": RUN}, UTT2SPK, None)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,18 @@ def test_check_refuses(change, sessions, said):
     assert said in str(error.value)
 
 
+def test_check_refuses_a_speaker_tested_in_two_runs():
+    with pytest.raises(UserError, match="'d' is tested in two runs, run01 and run02, whose scores cannot be pooled"):
+        folds.check({"run01": RUN, "run02": {**RUN, "train": ["a"]}}, UTT2SPK, OWN_SESSIONS, complete=False)
+
+
+def test_check_refuses_sessions_that_are_not_known_of_all():
+    del (some := dict(OWN_SESSIONS))["a-1"]
+    for sessions, said in ((some, "1 utterances missing, first 'a-1'"), ({}, "8 utterances missing, first 'a-0'")):
+        with pytest.raises(UserError, match=f"utt2session: {said}"):
+            folds.check({"run01": RUN}, UTT2SPK, sessions)
+
+
 def test_a_session_shared_inside_train_or_with_nobody_leaks_nothing():
     sessions = {**OWN_SESSIONS, "a-0": "dialog", "b-0": "dialog", "c-0": "other", "e-0": "other"}
     folds.check({"run01": RUN}, {**UTT2SPK, "e-0": "e"}, sessions)
@@ -117,3 +130,30 @@ def test_a_session_shared_inside_train_or_with_nobody_leaks_nothing():
 
 def test_a_subset_may_lack_a_part():
     folds.check({"run01": {**RUN, "test": []}}, UTT2SPK, OWN_SESSIONS, complete=False)
+
+
+def test_what_the_list_leaves_out_is_said_by_name_and_number():
+    runs = {"r1": {"train": ["a", "b"], "valid": ["c"], "test": ["d"]}, "r2": {**RUN, "train": ["a"], "test": ["c"]}}
+    assert list(folds.left_out(runs, "abcde")) == [
+        "in no run: 1 of 5 speakers (e)",
+        "never tested: 2 of 5 speakers (a b)",
+        "in no part of r2: 2 of 5 speakers (b d)",
+    ]
+    runs = {"r1": RUN}
+    assert list(folds.left_out(runs, "abcdefghij")) == [
+        "in no run: 6 of 10 speakers (e f g h i …)",
+        "never tested: 3 of 10 speakers (a b c)",
+    ]
+    lines, whole = folds.rotate([["a"], ["b"], ["c", "d"]]), {}
+    for run, part, speaker in lines:
+        whole.setdefault(run, {one: [] for one in folds.PARTS})[part].append(speaker)
+    assert not list(folds.left_out(whole, "abcd"))
+
+
+def test_one_recording_in_two_parts_is_refused():
+    heard = {name: f"/wav/{name}" for name in UTT2SPK}
+    folds.check_recordings({"run01": RUN}, UTT2SPK, heard | {"a-1": "/wav/a-0", "b-0": "/wav/a-0", "gone": "/wav/d-0"})
+    for one, other in (("a-1", "d-0"), ("c-1", "d-1")):
+        with pytest.raises(UserError) as error:
+            folds.check_recordings({"run01": RUN}, UTT2SPK, heard | {one: f"/wav/{other}"})
+        assert f"'{one}'" in str(error.value) and f"'{other}'" in str(error.value) and "run01" in str(error.value)

@@ -48,6 +48,8 @@ def test_a_random_split_mixes_every_speaker_into_every_part(data, tmp_path, type
     assert all(wavs[name] == true_wavs[original(name)] for name in wavs)
     assert "random" in (dest / "leak").read_text()
     type_in("utils/validate_data_dir.py", "--no-text", "--no-feats", dest)
+    combined = type_in("utils/combine_data.py", tmp_path / "both", data, dest, code=1)
+    assert "its speakers are not true" in combined.stderr and not (tmp_path / "both").exists()
     before = (dest / "utt2spk").read_text()
     type_in("utils/leak_data_dir.py", data, dest)
     assert (dest / "utt2spk").read_text() == before

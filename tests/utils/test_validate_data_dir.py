@@ -97,6 +97,21 @@ SPOILT = {
         "session 'd' is",
         False,
     ),
+    "tested twice": (
+        lines("folds", lambda rows: [*rows, "run09 test spk0"]),
+        "'spk0' is tested in two runs",
+        False,
+    ),
+    "one recording of two": (
+        lines("wav.scp", to(3, "/c/spk5/0.wav")),
+        "'spk1-u0' (test) and 'spk5-u0' (train) are one recording under two speakers' names: /c/spk5/0.wav",
+        False,
+    ),
+    "features of two": (
+        lines("feats.scp", to(3, "/x/feats.scp.ark:26")),
+        "are one recording under two speakers' names: /x/feats.scp.ark:26",
+        False,
+    ),
 }
 
 
@@ -163,6 +178,22 @@ def test_a_run_without_test_speakers_is_told_but_valid(data, capsys):
     lines("folds", lambda rows: [row for row in rows if not row.startswith("run02 test")])(data)
     assert validate(data) == 27
     assert "run02 no test speaker" in capsys.readouterr().err
+
+
+def test_speakers_that_the_folds_leave_out_are_told(data, capsys):
+    assert validate(data) == 27 and not capsys.readouterr().err
+    lines("folds", lambda rows: [row for row in rows if "spk1" not in row and row != "run01 test spk0"])(data)
+    assert validate(data) == 27
+    said = capsys.readouterr().err
+    assert "folds: in no run: 1 of 6 speakers (spk1)" in said and "folds: never tested: 1 of 6 speakers (spk0)" in said
+
+
+def test_two_speakers_may_share_a_recording_but_not_one_stretch_of_it(segmented):
+    lines("segments", to(3, "rec-spk5 2.5 3.0"))(segmented)
+    assert validate(segmented) == 27
+    lines("segments", to(3, "rec-spk5 3.0 3.9"))(segmented)
+    with pytest.raises(UserError, match="'spk1-u0' .* and 'spk5-u3' .* are one recording .*: /c/spk5.wav 3.0 3.9"):
+        validate(segmented)
 
 
 def test_typed_in(data, type_in):
