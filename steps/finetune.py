@@ -12,7 +12,7 @@ job has a share of what is not finished yet (<exp-dir>/log/finetune.<job>.list).
 <exp-dir>/<run>_seed<k>/ gets
   scores, scores.valid           posteriors for the test and the validation speakers, of the epoch that is best on the
                                  validation speakers
-  scores.last                    the same for the test speakers, of the last epoch
+  scores.last                    the same for the test speakers, of the last epoch, where there are epochs
   embedding.{ark,scp}            of every utterance of the run, what the classifier sees; with AD, what F⁻ holds is in
                                  embedding_minus.{ark,scp}
   model.safetensors              the network of that epoch

@@ -59,6 +59,7 @@ class Training:
 
     def __post_init__(self) -> None:
         config.require_positive(self, "epochs", "batch", "lr", "final_lr", "scale", "heldout_every")
+        config.require_not_negative(self, "momentum", "weight_decay", "margin", "bn_group")
 
 
 @dataclass
@@ -67,6 +68,9 @@ class Config:
     input: Input = field(default_factory=Input)
     training: Training = field(default_factory=Training)
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        self.input.check_crop(self.network.least)
 
 
 def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ranks = ALONE) -> None:

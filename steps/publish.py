@@ -26,9 +26,9 @@ from steps.evaluation.markdown import lay_out, report, section
 from utils import cli, leak
 from utils.files import whole
 
-KEPT = ["scores.valid", "scores.last", "config.yaml", "environment.yaml", "scores"]  # scores last: it says "finished"
+KEPT = ["scores.valid", "config.yaml", "environment.yaml", "scores"]  # scores last: it says "finished"
 TRUTH = "truth.tsv"
-OPTIONAL = ["scores.oracle", "history.tsv", "probes", leak.MARK]
+OPTIONAL = ["scores.oracle", "scores.last", "history.tsv", "probes", leak.MARK]
 MARKS = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- /results -->)", re.DOTALL)
 
 
@@ -40,6 +40,10 @@ def keep(system: Path, results: Path, mark: str = "scores") -> None:
         for name in [name for name in OPTIONAL if (place / name).is_file()] + (KEPT if mark == "scores" else []):
             with whole(target / name) as temporary:
                 shutil.copyfile(place / name, temporary)
+        if mark == "scores":  # what an earlier training left, and this one has not
+            for path in target.glob("scores.*"):
+                if not (place / path.name).is_file():
+                    path.unlink()
 
 
 def main() -> None:

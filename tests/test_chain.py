@@ -157,6 +157,11 @@ def test_killed_at_random_moments_it_ends_in_the_same_table(work):
         (VOXCELEB1, ["--voxceleb1", "corpora/iemocap", "--data", "d", "--exp", "e", "--stop-stage", "1"], "wav"),
         (IEMOCAP, ["--data", "d", "--exp", "e"], "--iemocap DIR is needed"),
         (IEMOCAP, ["--stage", "9"], "stages are 1 to 4"),
+        (
+            IEMOCAP,
+            ["--iemocap", "corpora/iemocap", "--data", "d", "--exp", "e", "--seeds", "x"],
+            "expected whole numbers",
+        ),
         (IEMOCAP, ["--sistems", "vgg5"], "unknown option --sistems"),
         (VOXCELEB1, ["--nj"], "--nj needs a value"),
     ],

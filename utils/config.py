@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterable, Sequence
@@ -63,16 +64,23 @@ def load(config: type[T], path: Path | str) -> T:
     parser = fields_only(config)
     try:
         chosen = parser.instantiate(parser.parse_object(settings))
-    except ArgumentError as error:
+        return config(**{field.name: chosen[field.name] for field in fields(config)})
+    except (ArgumentError, ValueError) as error:
         raise UserError(f"{path}: {one_line(error, ())}") from None
-    return config(**{field.name: chosen[field.name] for field in fields(config)})
 
 
 def require_positive(settings: Any, *names: str) -> None:
     """For a dataclass's __post_init__: raise ValueError, which `parse` reports, for a field that is not above 0."""
     for name in names:
-        if getattr(settings, name) <= 0:
+        if not 0 < getattr(settings, name) < math.inf:
             raise ValueError(f"{name} is {getattr(settings, name)}, and must be above 0")
+
+
+def require_not_negative(settings: Any, *names: str) -> None:
+    """The same for a field that may be 0."""
+    for name in names:
+        if not 0 <= getattr(settings, name) < math.inf:
+            raise ValueError(f"{name} is {getattr(settings, name)}, and must be 0 or above")
 
 
 def save(config: Any, path: Path | str) -> None:

@@ -16,6 +16,7 @@ from steps.evaluation.scores import Scores, pool, read_scores
 from utils import config, leak
 from utils.cli import UserError
 
+ORACLE = "training.oracle"  # the one setting that trains nothing differently
 PLACE = re.compile(r"(?P<run>.+)_seed(?P<seed>\d+)")
 
 
@@ -35,7 +36,7 @@ class Summary:
     by_run: list[Metrics]  # each run by itself, mean over its seeds
     folds: Metrics  # mean of by_run
     folds_sd: Metrics  # over runs
-    last: Metrics  # pooled, with each run's last epoch instead of the selected one
+    last: Metrics  # pooled, with each run's last epoch instead of the selected one; nan where there are no epochs
 
     @property
     def classes(self) -> list[str]:
@@ -149,13 +150,15 @@ def summarise(
     settings = {place: config.flatten(config.read_yaml(place / "config.yaml")) for place in places.values()}
     first = next(iter(settings))
     for place, own in settings.items():  # by the keys of both: what a later version added had one value before
-        if any(own[key] != settings[first][key] for key in own.keys() & settings[first].keys()):
+        shared = (own.keys() & settings[first].keys()) - {ORACLE}
+        if any(own[key] != settings[first][key] for key in shared):
             raise UserError(f"{place}: was made with another configuration than {first}; redo one of them")
     runs, seeds = list(dict.fromkeys(run for run, _ in places)), list(dict.fromkeys(seed for _, seed in places))
     read = {key: read_scores(place / name) for key, place in places.items()}
     for key, place in places.items():
         check_selection(place, read[key])
-    last = {key: read_scores(place / "scores.last") for key, place in places.items()}
+    paths = {key: place / "scores.last" for key, place in places.items()}
+    last = {key: read_scores(path) for key, path in paths.items() if path.is_file()}
     together = [pool([read[run, seed] for run in runs]) for seed in seeds]
     if any(scores.utterances != together[0].utterances for scores in together):
         raise UserError(f"{system}: its seeds were not scored on the same utterances")
@@ -174,7 +177,9 @@ def summarise(
         by_run=by_run,
         folds=over(by_run, "mean"),
         folds_sd=over(by_run, "sd"),
-        last=over([of(pool([last[run, seed] for run in runs])) for seed in seeds], "mean"),
+        last=over([of(pool([last[run, seed] for run in runs])) for seed in seeds], "mean")
+        if len(last) == len(places)
+        else Metrics(*[np.nan] * len(Metrics._fields)),
     )
     if result.deterministic:  # its seeds are one
         result.pooled_sd = over(by_seed[:1], "sd")

@@ -10,7 +10,9 @@ DASH = "–"
 
 
 def figure(mean: float, sd: float = math.nan) -> str:
-    """`68.19`, or `68.19 ± 0.42` where there is a spread."""
+    """`68.19`, `68.19 ± 0.42` where there is a spread, or a dash where there is no figure."""
+    if math.isnan(mean):
+        return DASH
     return f"{mean:.2f}" if math.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
 
 

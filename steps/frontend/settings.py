@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from utils.cli import UserError
@@ -62,7 +63,13 @@ class Input:
     crop: int = 300  # frames of a training crop: 3 s
 
     def __post_init__(self) -> None:
-        require_positive(self, "cmn_window", "crop")
+        require_positive(self, "cmn_window", "min_frames", "crop")
+
+    def check_crop(self, least: int) -> None:
+        """Raises ValueError where a crop is shorter than the `least` frames that a network takes, or cannot be halved
+        (copypaste)."""
+        if self.crop < (least := max(least, 2)):
+            raise ValueError(f"input: crop is {self.crop}, and this network takes {least} frames at least")
 
 
 @dataclass
@@ -91,5 +98,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         if not (0 <= self.speed < 1 and 0 <= self.noise <= 1 and 0 <= self.copypaste_share <= 1):
             raise ValueError("augmentation: speed is below 1, noise and copypaste_share are shares, from 0 to 1")
-        if min(self.time_mask, self.frequency_mask, self.masks) < 0 or len(self.noise_snr) != 2:
-            raise ValueError("augmentation: masks are not negative, and noise_snr is two numbers")
+        if min(self.time_mask, self.frequency_mask, self.masks) < 0:
+            raise ValueError("augmentation: masks are not negative")
+        if len(self.noise_snr) != 2 or not -inf < self.noise_snr[0] <= self.noise_snr[1] < inf:
+            raise ValueError(f"augmentation: noise_snr {self.noise_snr}: two numbers, the lower first")

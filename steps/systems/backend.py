@@ -26,6 +26,7 @@ class Verdict(NamedTuple):
     posteriors: Vectors
     embedding: Vectors  # what its classifier sees
     minus: Vectors | None = None  # what it has put aside
+    last: np.ndarray | None = None  # (N, classes) for "test" after the last epoch, where one of several was selected
 
 
 def classify(vectors: Vectors, run: Partition, options: Backend, seed: int) -> Verdict:
@@ -100,7 +101,7 @@ def autoencoders(vectors: Vectors, run: Partition, options: Backend, seed: int) 
         now = merit(verdict.posteriors["valid"], run)
         if best is None or now >= best[0]:  # ties: the later epoch
             best = now, verdict
-    return best[1]
+    return best[1]._replace(last=verdict.posteriors["test"])
 
 
 @torch.inference_mode()

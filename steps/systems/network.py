@@ -19,6 +19,7 @@ from steps.systems.settings import Config, Training
 from steps.training.checkpoint import load_model
 from steps.training.history import Board, write_history
 from steps.training.loop import fit
+from utils.cli import UserError
 
 
 def posteriors(model: Classifier, inputs: list[np.ndarray]) -> np.ndarray:
@@ -32,6 +33,8 @@ def train_network(
     """The network after its last epoch, and the training's memory: "weights" of the selected "epoch", "history" (a row
     an epoch), and, if asked for, the posteriors "oracle". Goes on from <out>/checkpoint.pt if there is one."""
     training, corpus, device = settings.training, run.corpus, run.device
+    if (bins := corpus.inputs[0].shape[1]) < settings.network.least:
+        raise UserError(f"features have {bins} bins, and the network (vgg5_max_pool) needs {settings.network.least}")
     torch.manual_seed(seed)
     model = Classifier(settings.network, len(corpus.classes)).to(device, memory_format=torch.channels_last)
     objective = build_objective(model, run, training).to(device)

@@ -49,7 +49,7 @@ def train_run(
         verdict = Verdict({}, vectors)
     if settings.backend.kind != "network":
         verdict = classify(verdict.embedding, run, settings.backend, seed)
-        scores = {"scores.last": verdict.posteriors["test"]}
+        scores = {} if verdict.last is None else {"scores.last": verdict.last}
     scores |= {"scores.valid": verdict.posteriors["valid"], "scores": verdict.posteriors["test"]}
 
     config.save(settings, out / "config.yaml")

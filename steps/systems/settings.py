@@ -33,6 +33,9 @@ class Training:
 
     def __post_init__(self) -> None:
         config.require_positive(self, "batch")
+        config.require_not_negative(self, "classifier_lr", "extractor_lr", "lambda_ad", "lambda_speaker")
+        if min(self.milestones, default=1) < 1:
+            raise ValueError(f"milestones {self.milestones}: epochs are counted from 1")
         if self.epochs < 0:
             raise ValueError(f"epochs is {self.epochs}, and must be 0 (the network stays as it is) or above")
 
@@ -71,6 +74,7 @@ class Config:
     def __post_init__(self) -> None:
         if self.backend.kind == "network" and not self.training.epochs:
             raise ValueError("training: epochs is 0, which leaves nothing that could tell emotions")
+        self.input.check_crop(self.network.least)
 
     @property
     def has_oracle(self) -> bool:

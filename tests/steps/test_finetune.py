@@ -4,6 +4,7 @@ import dataclasses
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -19,7 +20,7 @@ from steps.systems import run as system_run
 from steps.systems.run import train_run
 from steps.systems.settings import Config, Training
 from utils import config, data_dir, folds
-from utils.archive import read_array
+from utils.archive import ArkWriter, read_array
 from utils.cli import UserError
 
 CPU = torch.device("cpu")
@@ -239,6 +240,19 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
         (["--network.extractor", "lstm"], "network.extractor"),
         (["--network.width", "0"], "width 0"),
         (["--training.batch", "0"], "batch is 0"),
+        (["--seeds", ""], "--seeds is empty"),
+        (["--seeds", "²"], "--seeds '²': expected whole numbers"),
+        (["--training.classifier_lr", "-1"], "classifier_lr is -1.0, and must be 0 or above"),
+        (["--training.extractor_lr", "-0.1"], "extractor_lr is -0.1, and must be 0 or above"),
+        (["--training.lambda_ad", "-1"], "lambda_ad is -1.0, and must be 0 or above"),
+        (["--training.milestones", "[0,-3]"], "milestones [0, -3]: epochs are counted from 1"),
+        (["--augmentation.noise_snr", "[20,5]"], "noise_snr [20.0, 5.0]: two numbers, the lower first"),
+        (["--network.vgg5_max_pool", "[7]"], "vgg5_max_pool [7]: name different ones of the convolutions 1 to 5"),
+        (["--network.vgg5_max_pool", "[2,2]"], "vgg5_max_pool [2, 2]"),
+        (["--network.vgg5_max_pool", "[1,2,3,4,5]"], "four at most"),
+        (["--network.extractor", "vgg5", "--input.crop", "2"], "crop is 2, and this network takes 4 frames at least"),
+        (["--input.min_frames", "0"], "min_frames is 0"),
+        (["--augmentation.copypaste", "neutral"], "augmentation.neutral: 'neu neutral' names no class that is here"),
     ],
 )
 def test_wrong_options_end_in_one_line(emotional, system, tmp_path, type_in, words, message):
@@ -278,6 +292,73 @@ def test_finished_runs_that_were_made_from_something_else_are_set_aside_and_made
     assert "all runs have been scored" in type_in(*words).stdout
 
 
+def test_what_is_named_twice_is_trained_once(emotional, system, tmp_path, type_in):
+    words = ["--systems-dir", tmp_path, "--systems", "base base", "--seeds", "3 03 3", "--runs", "r1 r1"]
+    done = type_in("steps/finetune.py", *words, emotional, tmp_path / "exp")
+    assert "run 1 of 1: base/r1_seed3" in done.stdout
+
+
+def test_speakers_that_the_folds_never_test_are_told_once_training_begins(emotional, system, tmp_path, type_in):
+    words = ["steps/finetune.py", "--config", system, "--runs", "r1", emotional, tmp_path / "sys"]
+    told = f"finetune.py: {emotional}/folds: never tested: 2 of 4 speakers (s0 s2)\n"
+    assert type_in(*words).stderr.count(told) == 1
+    assert not type_in(*words).stderr
+
+
+def test_the_oracle_is_added_where_it_is_missing_and_sets_nothing_aside(emotional, system, tmp_path, type_in):
+    words = ["steps/finetune.py", "--config", system, "--runs", "r1", emotional, tmp_path / "sys"]
+    place, asked = tmp_path / "sys/r1_seed0", ["--training.oracle", "true"]
+    type_in(*words)
+    first = (place / "scores").read_text()
+    record = (place / ".made_from").read_text()
+    (place / ".made_from").write_text(record.replace('"training.oracle": null', '"training.oracle": false'))
+    assert type_in(*words, *asked, "--check", "true").stdout == f"{place}: has no scores.oracle\n"
+    assert "run 1 of 1" in type_in(*words, *asked).stdout
+    assert (place / "scores.oracle").exists() and (place / "scores").read_text() == first
+    for more in (asked, []):
+        assert not type_in(*words, *more, "--check", "true").stdout
+        assert "all runs have been scored" in type_in(*words, *more).stdout
+    assert not (place / ".backup").exists()
+
+
+def test_a_network_pretrained_on_speakers_of_the_data_is_refused(emotional, system, tmp_path, type_in):
+    folder, _ = pretrained_model(tmp_path / "speakers")
+    words = ["steps/finetune.py", "--config", system, "--pretrained", folder, "--runs", "r1"]
+    (folder / "speakers").write_text("id1\ns3\ns0\n")
+    done = type_in(*words, "--training.pretrained", "true", emotional, tmp_path / "sys", code=1)
+    assert f"{folder}/speakers: 's0' (2 such) is in the data dir, too" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "sys").exists()
+    type_in(*words, emotional, tmp_path / "other")  # which does not use it
+    (folder / "speakers").write_text("id1\n")
+    type_in(*words, "--training.pretrained", "true", emotional, tmp_path / "sys")
+
+
+@pytest.mark.parametrize("kind", ["linear", "svm"])
+def test_training_speakers_of_one_class_teach_no_classifier_of_vectors(emotional, system, tmp_path, type_in, kind):
+    lines = (emotional / "utt2emo").read_text().splitlines()
+    lines = [line.replace("hap", "ang") if line[:2] in ("s0", "s1") else line for line in lines]
+    (emotional / "utt2emo").write_text("\n".join(lines) + "\n")
+    words = ["--config", system, "--backend.kind", kind, "--backend.sees", "functionals"]
+    done = type_in("steps/finetune.py", *words, emotional, tmp_path / "sys", code=1)
+    assert f"{kind}: the training speakers of r1 show one class only (ang)" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "sys").exists()
+    type_in("steps/finetune.py", *words, "--runs", "r2", emotional, tmp_path / "sys")
+
+
+@pytest.mark.parametrize("AD", ["false", "true"])
+def test_an_utterance_of_two_frames_is_scored(emotional, system, tmp_path, type_in, AD):
+    feats, vad = (data_dir.read_table(emotional / name) for name in ("feats.scp", "vad.scp"))
+    with ArkWriter(tmp_path / "f2.ark", tmp_path / "f2.scp", 3) as out:
+        out.write("s3-0", read_array(feats["s3-0"])[:2])
+    with ArkWriter(tmp_path / "v2.ark", tmp_path / "v2.scp") as out:
+        out.write("s3-0", read_array(vad["s3-0"])[:2])
+    data_dir.write_table(emotional / "feats.scp", feats | data_dir.read_table(tmp_path / "f2.scp"))
+    data_dir.write_table(emotional / "vad.scp", vad | data_dir.read_table(tmp_path / "v2.scp"))
+    words = ["--config", system, "--network.extractor", "vgg5", "--network.AD", AD, "--runs", "r1"]
+    type_in("steps/finetune.py", *words, emotional, tmp_path / "sys")
+    assert np.isfinite(read_scores(tmp_path / "sys/r1_seed0/scores").posteriors).all()
+
+
 def test_an_unknown_key_is_named_with_the_nearest(emotional, system, tmp_path, type_in):
     system.write_text("training: {epoch: 3}\n")
     done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
@@ -286,7 +367,12 @@ def test_an_unknown_key_is_named_with_the_nearest(emotional, system, tmp_path, t
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("r1 train s3", "s3"), ("r1 train s9", "s9"), ("r1 nothing s3", "expected")],
+    [
+        ("r1 train s3", "s3"),
+        ("r1 train s9", "s9"),
+        ("r1 nothing s3", "expected"),
+        ("r3 train s0\nr3 valid s2\nr3 test s3", "'s3' is tested in two runs"),
+    ],
 )
 def test_leaking_or_broken_folds_are_refused(emotional, system, tmp_path, type_in, line, message):
     with open(emotional / "folds", "a") as out:

@@ -8,6 +8,7 @@ import pytest
 
 from steps.evaluation.scores import write_scores
 
+SYSTEMS = ["good", "poor"]
 CLASSES = ["ang", "hap", "neu"]
 ENVIRONMENT = "date: '2026-01-01'\ntorch: 2.13.0\nseconds: 90\ncommand: steps/finetune.py {}\n"
 TABLE2 = ("resnet18_pretrain_ad", "resnet18_pretrain")
@@ -75,6 +76,29 @@ def test_published_results_are_kept_and_the_tables_written(corpus, tmp_path, typ
         readme = (tmp_path / "README.md").read_text()
         assert readme.startswith("before\n") and readme.endswith("after\n") and "stale" not in readme
         assert rows(readme)["poor"][2] == "50.00" and rows(readme)["good"][2] == "90.00"
+
+
+def test_without_epochs_there_is_no_figure_of_the_last_one(corpus, tmp_path, type_in):
+    words = ["steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md"]
+    type_in(*words)
+    for place in (corpus / "exp/poor").glob("*"):
+        (place / "scores.last").unlink()
+    type_in(*words)
+    assert not list((corpus / "results/poor").glob("*/scores.last"))
+    lines = (tmp_path / "RESULTS.md").read_text().splitlines()
+    last = {name: next(line for line in lines if line.startswith(f"| {name} |")).split(" | ")[-2] for name in SYSTEMS}
+    assert last["poor"] == "–" and last["good"] != "–"
+
+
+def test_seeds_that_differ_in_the_oracle_alone_make_one_table(corpus, type_in):
+    for place in (corpus / "exp/good").glob("*"):
+        shutil.copytree(place, place.with_name(place.name.replace("seed0", "seed1")))
+    for name, line in (("r1_seed1", "training: {oracle: true}"), ("r1_seed0", "training: {oracle: false}")):
+        with open(corpus / f"exp/good/{name}/config.yaml", "a") as out:
+            out.write(f"{line}\n")
+    assert rows(type_in("steps/score.py", "--systems", "good good", corpus / "exp").stdout)["good"]
+    (corpus / "exp/good/r1_seed1/config.yaml").write_text("network: {width: 5}\n")
+    assert "another configuration" in type_in("steps/score.py", "--systems", "good", corpus / "exp", code=1).stderr
 
 
 def test_what_is_not_finished_is_named_and_what_leaks_is_kept_apart(corpus, tmp_path, type_in):

@@ -116,7 +116,9 @@ def test_masks_are_bands_of_the_mean(axis, widest):
     assert max(widths) <= widest and len(set(widths)) > widest / 2
 
 
-@pytest.mark.parametrize("wrong", [{"speed": 1.0}, {"noise": 2.0}, {"time_mask": -1}, {"noise_snr": [5.0]}])
+@pytest.mark.parametrize(
+    "wrong", [{"speed": 1.0}, {"noise": 2.0}, {"time_mask": -1}, {"noise_snr": [5.0]}, {"noise_snr": [20.0, 5.0]}]
+)
 def test_impossible_augmentation_is_refused(wrong):
     with pytest.raises(ValueError, match="augmentation"):
         Augmentation(**wrong)
