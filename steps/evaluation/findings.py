@@ -111,12 +111,9 @@ def of_leaks(evidence: Evidence) -> list[str]:
 
 
 def of_selection(evidence: Evidence) -> list[str]:
-    """What choosing the epoch on the validation speakers was worth, of the systems that choose one."""
-    chosen = [
-        one
-        for one in evidence.summaries
-        if one.settings.get("backend.kind", "network") == "network" and one.settings.get("training.selection") != "last"
-    ]
+    """What choosing the epoch on the validation speakers was worth, of the systems whose network decides."""
+    deciding = [one for one in evidence.summaries if one.settings.get("backend.kind", "network") == "network"]
+    chosen = [one for one in deciding if one.settings.get("training.selection") != "last"]
     if not chosen:
         return []
     later = [one.last.wf1 - one.pooled.wf1 for one in chosen]
@@ -124,7 +121,7 @@ def of_selection(evidence: Evidence) -> list[str]:
     speakers = len(set(read_scores(place / "scores.valid").speakers))
     return [
         f"The last epoch has a higher wF1 than the selected one for {sum(gained > 0 for gained in later)} of "
-        f"{len(chosen)} systems, by {signed(float(np.mean(later)))} points in the mean over all of them: the "
+        f"{len(chosen)} networks, by {signed(float(np.mean(later)))} points in the mean over all of them: the "
         f"validation speakers that select it are few ({speakers} in a run)."
     ]
 

@@ -148,11 +148,12 @@ def test_what_depends_on_no_seed_shows_no_spread_over_seeds(corpus, type_in):
         (place / "config.yaml").write_text(
             "training: {pretrained: true, epochs: 0}\nbackend: {kind: linear, C: [1], latent: 32}\n"
         )
+        (place / "scores.last").unlink()
     said = type_in("steps/score.py", "--conf", corpus / "conf", corpus / "exp").stdout
     found = rows(said)
     assert found["good"][0] == "deterministic" and "±" not in found["good"][1] and found["poor"][0] == "2"
     assert "with 2 seeds; deterministic rows depend on none" in said
-    assert "for 0 of 1 systems" in said  # the other one chooses no epoch
+    assert "for 0 of 1 networks" in said  # the other one chooses no epoch
     assert "2 speakers, deterministic ]" in (corpus / "exp/good/result").read_text()
     text = (corpus / "exp/RESULTS.md").read_text()
     assert "- good: training (pretrained True, epochs 0), backend (kind linear, C [1])" in text
@@ -230,6 +231,6 @@ def test_the_findings_say_what_selecting_was_worth_and_what_the_highest_is_worth
         lines = last.read_text().splitlines(keepends=True)
         last.write_text("".join(lines[:-1]))  # without the one utterance that is wrong
     said = type_in("steps/score.py", corpus / "exp").stdout
-    assert "The last epoch has a higher wF1 than the selected one for 1 of 3 systems, by +" in said
+    assert "The last epoch has a higher wF1 than the selected one for 1 of 3 networks, by +" in said
     assert "are few (1 in a run)" in said
     assert "no difference is shown between it and" in said and "the highest of several is so in part by chance" in said
