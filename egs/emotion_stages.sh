@@ -29,7 +29,7 @@ cd "$here"
 for place in pretrained conf data exp; do # short, as one would type it: these paths come to stand beside results
   printf -v "$place" %s "${!place#"$here"/}"
 done
-[[ $seeds =~ ^\ *[0-9]+(\ +[0-9]+)*\ *$ ]] || die "--seeds '$seeds': expected whole numbers separated by spaces"
+[[ $seeds =~ ^\ *(0|[1-9][0-9]*)(\ +(0|[1-9][0-9]*))*\ *$ ]] || die "--seeds '$seeds': expected whole numbers separated by spaces"
 hold "$exp"
 
 if [[ -n $speakers ]]; then # goes on from where it was; when it is finished, it only says so
