@@ -66,6 +66,15 @@ def test_systems_with_other_runs_are_not_compared(corpus, type_in):
     assert rows(type_in("steps/score.py", "--runs", "r1", corpus / "exp").stdout).keys() >= {"good", "poor"}
 
 
+def test_published_pictures_stand_in_the_tables_file(corpus, tmp_path, type_in):
+    (corpus / "exp/figures").mkdir()
+    (corpus / "exp/figures/masks.png").write_bytes(b"a picture")
+    (corpus / "exp/figures/learning.png").write_bytes(b"another")
+    type_in("steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md")
+    assert "![masks](egs/toy/results/figures/masks.png)" in (tmp_path / "RESULTS.md").read_text()
+    assert [path.name for path in (corpus / "results/figures").iterdir()] == ["masks.png"]
+
+
 def test_published_results_are_kept_and_the_tables_written(corpus, tmp_path, type_in):
     (tmp_path / "README.md").write_text("before\n<!-- results -->\nstale\n<!-- /results -->\nafter\n")
     for _ in range(2):  # a second time changes nothing
