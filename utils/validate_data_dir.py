@@ -32,7 +32,7 @@ def _positive(value: str) -> bool:
 
 
 def _segment(value: str) -> bool:
-    _, *times = value.split()
+    times = value.split()[1:]
     return len(times) == 2 and 0 <= _number(times[0]) < _number(times[1]) < inf
 
 

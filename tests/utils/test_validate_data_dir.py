@@ -164,6 +164,7 @@ def test_a_text_may_be_without_words(data):
         (lines("segments", to(3, "rec-spk0 2.0 1.0")), "segments:3: expected"),
         (lines("segments", to(3, "rec-spk0 2.0")), "segments:3: expected"),
         (lines("segments", to(3, "rec-spk0 now then")), "segments:3: expected"),
+        (lines("segments", to(3, "")), "segments:3: expected"),
     ],
 )
 def test_segments(segmented, spoil, said):
