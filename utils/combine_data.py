@@ -12,7 +12,7 @@ from utils import folds, leak
 from utils.cli import UserError, run, warn
 from utils.data_dir import check_prefixes, keyed_on, replaceable, spk2utt, tables
 from utils.files import whole
-from utils.table import columns, key_of, read_lines, read_table, write_lines, write_table
+from utils.table import columns, content_of, key_of, read_lines, read_table, write_lines, write_table
 
 
 def combine(dest: Path | str, sources: Sequence[Path | str]) -> int:
@@ -64,7 +64,7 @@ def _merged(paths: Sequence[Path]) -> list[str]:
     lines = sorted(dict.fromkeys(listed))
     if len(lines) < len(listed) and paths[0].name == "utt2spk":
         warn(f"{len(listed) - len(lines)} utterances stand in more than one data dir, and are taken once")
-    keys, _ = columns(lines)
+    keys, _ = columns(content_of(lines))
     if len(set(keys)) < len(keys):
         first: dict[str, str] = {}
         for path in paths:

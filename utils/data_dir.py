@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -85,7 +85,12 @@ def check_prefixes(utt2spk: Mapping[str, str], where: Path | str) -> None:
     """Raises UserError, beginning with `where`, unless each utterance-id begins with its speaker-id and sorting by
     utterance sorts by speaker too: what lets a program read a data dir speaker by speaker."""
     names = sorted(utt2spk)
-    owners = [utt2spk[name] for name in names]
+    members(names, [utt2spk[name] for name in names], where)
+
+
+def members(names: Sequence[str], owners: Sequence[str], where: Path | str) -> dict[str, Sequence[str]]:
+    """speaker → its utterances, both sorted, from the two columns of a sorted utt2spk. Raises UserError as
+    `check_prefixes` does."""
     if not all(map(str.startswith, names, owners)):
         name, owner = next((name, owner) for name, owner in zip(names, owners) if not name.startswith(owner))
         raise UserError(f"{where}: utterance '{name}' does not begin with its speaker-id '{owner}'")
@@ -95,6 +100,7 @@ def check_prefixes(utt2spk: Mapping[str, str], where: Path | str) -> None:
             f"{where}: sorted by utterance, '{names[at]}' of speaker '{owners[at]}' comes after the utterances of "
             f"speaker '{owners[at - 1]}': rename one of the speakers, or end speaker-ids with '-' in the utterance-ids"
         )
+    return {owner: names[bisect_left(owners, owner) : bisect_right(owners, owner)] for owner in dict.fromkeys(owners)}
 
 
 def replaceable(dest: Path | str, *sources: Path | str) -> Path:

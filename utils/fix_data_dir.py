@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from io import BytesIO
+from itertools import compress
 from pathlib import Path
 
 from utils.cli import UserError, run
-from utils.data_dir import COMPLETE, check_prefixes, keyed_on, spk2utt, tables
+from utils.data_dir import COMPLETE, keyed_on, members, tables
 from utils.files import whole
-from utils.table import aligned, columns, key_of, lines_of, read_lines, read_text, write_lines
+from utils.table import columns, content_of, follows, key_of, lines_of, read_lines
 from utils.validate_data_dir import VALUES
 
 
@@ -22,98 +24,102 @@ def fix(data: Path | str) -> None:
     if not (data / "utt2spk").is_file():
         raise UserError(f"{data}: not a data dir (no utt2spk)")
     utt2spk = _first_values(data / "utt2spk")
-    segments = _first_values(data / "segments") if (data / "segments").is_file() else {}
+    has_segments = (data / "segments").is_file()
+    segments = _first_values(data / "segments") if has_segments else {}
     recordings = {utterance: segment.split(None, 1)[0] for utterance, segment in segments.items()}
-    owners: dict[str, dict[str, str]] = {"utterance": {}, "speaker": utt2spk, "recording": recordings}
+    # A row for each utterance: its key in the tables of each kind.
+    rows = everything = {
+        "utterance": list(utt2spk),
+        "speaker": list(utt2spk.values()),
+        "recording": [recordings.get(utterance, utterance) for utterance in utt2spk],
+    }
     # What each table is keyed on; recordings last, so that whoever lacks a segment is said to lack that.
-    kinds = {path: kind for path in tables(data) if (kind := keyed_on(path.name, (data / "segments").is_file()))}
+    kinds = {path: kind for path in tables(data) if (kind := keyed_on(path.name, has_segments))}
     kinds = dict(sorted(kinds.items(), key=lambda item: item[1] == "recording"))
 
-    keep = dict(utt2spk)
-    starts = [f"{utterance} " for utterance in sorted(keep)]
+    utterances = sorted(utt2spk)
+    good: dict[Path, tuple[bytes, bool]] = {}  # tables without a bad line, sorted, and whether they were not
     for path, kind in kinds.items():
-        if path.name in COMPLETE:
-            lines = read_lines(path)
-            if kind == "utterance" and _all_good(sorted(lines), starts, path.name):
-                continue
-            has = set(_keys(lines, path.name))
-            if lost := [utterance for utterance in keep if owners[kind].get(utterance, utterance) not in has]:
+        if kind == "utterance" and (ordered := _ordered(path, utterances)):
+            good[path] = ordered
+        elif path.name in COMPLETE:
+            has = set(_keys(path.read_bytes(), path.name))
+            stays = [key in has for key in rows[kind]]
+            if lost := [utterance for utterance, stay in zip(rows["utterance"], stays) if not stay]:
                 _say(f"{len(lost)} utterances dropped, as {path.name} has no good line for them: {_some(lost)}")
-                for utterance in lost:
-                    del keep[utterance]
+                rows = {what: list(compress(keys, stays)) for what, keys in rows.items()}
+    keep = sorted(rows["utterance"])
     if not keep:
         raise UserError(f"{data}: no utterance is in all tables, so nothing is changed")
-    check_prefixes(keep, data / "utt2spk")
+    spk2utt = members(keep, [utt2spk[utterance] for utterance in keep], data / "utt2spk")
 
-    starts = [f"{utterance} " for utterance in sorted(keep)]
-    kept = {kind: {owner.get(utterance, utterance) for utterance in keep} for kind, owner in owners.items()}
-    gone = utt2spk.keys() - keep
-    named = {kind: {owner.get(utterance, utterance) for utterance in gone} for kind, owner in owners.items()}
+    kept = list(map(set(keep).__contains__, utterances))
     changed = False
     for path in {**kinds, data / "spk2utt": "speaker"}:
-        text = read_text(path) if path.is_file() else ""
+        old = path.read_bytes() if path.is_file() else b""
         if path.name == "spk2utt":
-            lines = [f"{speaker} {utterances}" for speaker, utterances in spk2utt(keep).items()]
+            content = content_of(f"{speaker} {' '.join(names)}" for speaker, names in spk2utt.items())
+        elif path in good:
+            content, moved = good[path]
+            if moved:
+                _say(f"{path.name}: sorted")
+            if not all(kept):
+                content = content_of(compress(lines_of(content), kept))
         else:
-            lines = _mended(lines_of(text), path.name, kept[kinds[path]], named[kinds[path]], starts)
-        if text != "\n".join([*lines, ""]):
+            content = _mended(old, path.name, set(rows[kinds[path]]), set(everything[kinds[path]]))
+        if content != old:
             changed = changed or _back_up(data)
-            write_lines(path, lines)
+            with whole(path) as temporary:
+                temporary.write_bytes(content)
     count = f"all {len(keep)} utterances" if len(keep) == len(utt2spk) else f"{len(keep)} utterances of {len(utt2spk)}"
     _say(f"kept {count}" + (f"; the old files are in {data / '.backup'}" if changed else ""))
 
 
-def _keys(lines: Sequence[str], name: str) -> list[str]:
-    """Of each line of the table `name` its key, or "" where it is not worth keeping: a line has a value; for durations
-    and frames, one above 0."""
+def _ordered(path: Path, utterances: Sequence[str]) -> tuple[bytes, bool] | None:
+    """A table with its lines sorted, and whether they were not: where they are good, and of exactly the `utterances`,
+    as those of most tables; else None."""
+    lines = list(map(str.strip, read_lines(path)))
+    ordered = sorted(lines)
+    content = content_of(ordered)
+    good = _good(path.name)
+    if follows(BytesIO(content), utterances, lambda values: all(map(good, values))):
+        return content, ordered != lines
+    return None
+
+
+def _good(name: str) -> Callable[[str], bool]:
+    """Whether a value of the table `name` is worth keeping: there must be one; of durations and frames, one above 0."""
+    return VALUES[name][0] if name in ("text", "utt2dur", "utt2num_frames") else bool
+
+
+def _keys(content: bytes, name: str) -> list[str]:
+    """Of each line of the table `name` its key, or "" where the line is not worth keeping."""
     if name == "folds":
-        return [key_of(line, name) for line in lines]
-    keys, values = columns(lines)
-    if name == "text":
-        return keys
-    good = VALUES[name][0] if name in ("utt2dur", "utt2num_frames") else bool
-    fine = {value for value in set(values) if good(value)}
-    return [key if value in fine else "" for key, value in zip(keys, values)]
-
-
-def _all_good(lines: Sequence[str], starts: Sequence[str], name: str) -> bool:
-    """Whether the lines are good, and those of exactly the utterances whose keys are `starts`: the usual case, fast."""
-    if not aligned(lines, starts):
-        return False
-    values = map(str.removeprefix, lines, starts)
-    if name not in ("utt2dur", "utt2num_frames"):
-        return all(map(str.strip, values))
-    return all(VALUES[name][0](value.strip()) for value in set(values))
+        return [key_of(line, name) for line in lines_of(content)]
+    good = _good(name)
+    return [key if good(value) else "" for key, value in zip(*columns(content))]
 
 
 def _first_values(path: Path) -> dict[str, str]:
     """Key → value of the good lines of a table; of a key that stands twice, the first."""
-    lines = read_lines(path)
     table: dict[str, str] = {}
-    for key, value in zip(_keys(lines, path.name), columns(lines)[1]):
-        if key:
+    for key, value in zip(*columns(path.read_bytes())):
+        if value:
             table.setdefault(key, value)
     return table
 
 
-def _mended(
-    lines: Sequence[str], name: str, keys: Collection[str], named: Collection[str], starts: Sequence[str]
-) -> list[str]:
+def _mended(content: bytes, name: str, keys: Collection[str], known: Collection[str]) -> bytes:
     """The good lines of the table `name` whose key is in `keys`; sorted and unique, but `folds` in its own order. What
-    is dropped is counted and named, unless its key is in `named`: that was done."""
-    ordered = sorted(lines)
-    if name != "folds" and _all_good(ordered, starts, name):
-        if ordered != lines:
-            _say(f"{name}: sorted")
-        return list(map(str.rstrip, ordered))
+    is dropped is counted and named, unless its key is `known`: that was done."""
     found: dict[str, str] = {}
     bad, twice, others = [], [], []
-    for line, key in zip(map(str.strip, lines), _keys(lines, name)):
+    for line, key in zip(map(str.strip, lines_of(content)), _keys(content, name)):
         unique = line if name == "folds" else key
         if not key:
             bad.append(line)
         elif key not in keys:
-            if key not in named:
+            if key not in known:
                 others.append(key)
         elif unique in found:
             twice.append(key)
@@ -125,7 +131,7 @@ def _mended(
     order = list(found) if name == "folds" else sorted(found)
     if order != list(found):
         _say(f"{name}: sorted")
-    return [found[key] for key in order]
+    return content_of(found[key] for key in order)
 
 
 def _back_up(data: Path) -> bool:

@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 import argparse
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from functools import cache
 from math import inf, nan
 from operator import lt
 from pathlib import Path
 
 from utils import folds
 from utils.cli import UserError, run, warn
-from utils.data_dir import COMPLETE, check_prefixes, keyed_on, tables
-from utils.table import aligned, columns, lines_of, read_text
+from utils.data_dir import COMPLETE, keyed_on, members, tables
+from utils.table import columns, follows, lines_of
 
 
+@cache
 def _word(value: str) -> bool:
     return len(value.split()) == 1
 
@@ -27,8 +28,14 @@ def _number(value: str) -> float:
         return nan  # which is neither above nor below anything
 
 
+@cache
 def _positive(value: str) -> bool:
     return 0 < _number(value) < inf
+
+
+@cache
+def _count(value: str) -> bool:
+    return value.isdecimal() and int(value) > 0
 
 
 def _segment(value: str) -> bool:
@@ -43,12 +50,13 @@ def _path(value: str) -> bool:
 # What the value of a line must be, by the table's name, or by how it ends.
 VALUES: dict[str, tuple[Callable[[str], bool], str]] = {
     ".scp": (_path, "a path, not a command ('|') and without '~'"),
+    "text": (lambda _: True, "a value"),  # or none: an utterance without words
     "utt2spk": (_word, "one speaker"),
     "utt2emo": (_word, "one word"),
     "utt2session": (_word, "one word"),
     "utt2dur": (_positive, "a duration in seconds above 0"),
     "reco2dur": (_positive, "a duration in seconds above 0"),
-    "utt2num_frames": (lambda value: value.isdecimal() and int(value) > 0, "a whole number of frames above 0"),
+    "utt2num_frames": (_count, "a whole number of frames above 0"),
     "spk2gender": (lambda value: value in ("m", "f"), "m or f"),
     "segments": (_segment, "<recording> <start> <end>, in seconds, with start below end"),
     "reco2file_and_channel": (lambda value: value.split()[1:] in (["A"], ["B"], ["1"]), "<file> and A or B"),
@@ -68,27 +76,25 @@ def validate(data: Path | str, feats: bool = True, wav: bool = True) -> int:
     segments = (data / "segments").is_file()
     if segments and not (data / "wav.scp").is_file():
         raise UserError(f"{data / 'segments'}: the recordings it speaks of need a wav.scp")
-    utterances, owners = _read(data / "utt2spk", [], [])
+    utterances, owners = _read(data / "utt2spk")
     if not utterances:
         raise UserError(f"{data / 'utt2spk'}: empty file")
-    utt2spk = dict(zip(utterances, owners))
-    check_prefixes(utt2spk, data / "utt2spk")
-    expected = {"utterance": utterances, "speaker": list(dict.fromkeys(owners)), "recording": utterances}
-    starts = [f"{utterance} " for utterance in utterances]
+    spk2utt = members(utterances, owners, data / "utt2spk")
+    expected = {"utterance": utterances, "speaker": list(spk2utt), "recording": utterances}
     if segments:
-        _, values = _read(data / "segments", utterances, starts)
+        _, values = _read(data / "segments")
         expected["recording"] = sorted({value.split(None, 1)[0] for value in values})
     for path in tables(data):
         kind = keyed_on(path.name, segments)
-        if kind and path.name not in ("utt2spk", "folds"):
-            keys, values = _read(path, utterances, starts)
-            if keys != expected[kind]:
-                _compare(path, keys, expected[kind], kind)
-            if path.name == "spk2utt":
-                for speaker, names in zip(keys, values):
-                    first, last = bisect_left(owners, speaker), bisect_right(owners, speaker)
-                    if names.split() != utterances[first:last]:
-                        raise UserError(f"{path}: speaker '{speaker}' does not have the utterances that utt2spk says")
+        if not kind or path.name in ("utt2spk", "folds") or (kind == "utterance" and _usual(path, utterances)):
+            continue
+        keys, values = _read(path)
+        if keys != expected[kind]:
+            _compare(path, keys, expected[kind], kind)
+        if path.name == "spk2utt":
+            for speaker, names in zip(keys, values):
+                if names.split() != spk2utt[speaker]:
+                    raise UserError(f"{path}: speaker '{speaker}' does not have the utterances that utt2spk says")
     if (data / "folds").is_file():
         lists = folds.of_data_dir(data, complete=False)
         if lacking := [f"{run} no {part}" for run, parts in lists.items() for part in folds.PARTS if not parts[part]]:
@@ -98,32 +104,34 @@ def validate(data: Path | str, feats: bool = True, wav: bool = True) -> int:
     return len(utterances)
 
 
-def _read(path: Path, utterances: list[str], starts: list[str]) -> tuple[list[str], list[str]]:
-    """Keys and values of a table whose lines are well formed, sorted and unique; of a *.scp maybe no values. `starts`
-    are those of the `utterances`, as `aligned` takes them."""
-    text = read_text(path)
-    lines = lines_of(text)
-    if "\r" in text or (text and text[-1] != "\n"):
+def _usual(path: Path, utterances: list[str]) -> bool:
+    """Whether a table has the keys `utterances` and is valid: seen fast, where it is so."""
+    good, _ = VALUES.get(path.suffix or path.name, (bool, ""))
+
+    def fine(values: list[str]) -> bool:
+        together = "".join(values) if good is _path else "|"
+        if "|" not in together and "~" not in together:
+            return all(values)  # paths without these signs need not be looked at one by one
+        return all(map(good, values))
+
+    with open(path, "rb") as file:
+        return follows(file, utterances, fine)
+
+
+def _read(path: Path) -> tuple[list[str], list[str]]:
+    """Keys and values of a table whose lines are well formed, sorted and unique."""
+    content = path.read_bytes()
+    if b"\r" in content or content[-1:] not in (b"\n", b""):
+        lines = lines_of(content)
         at = next((at for at, line in enumerate(lines, 1) if "\r" in line), len(lines))
         raise UserError(f"{path}:{at}: does not end in a plain newline (Windows line ends, or a cut-off file?)")
-    if aligned(lines, starts):
-        if (
-            path.suffix == ".scp"
-            and "|" not in text
-            and "~" not in text
-            and all(map(lt, starts, map(str.rstrip, lines)))
-        ):
-            return utterances, []  # the usual case of the largest tables; their values are nobody's business here
-        keys, values = utterances, list(map(str.strip, map(str.removeprefix, lines, starts)))
-    else:
-        keys, values = columns(lines)
+    keys, values = columns(content)
     good, wanted = VALUES.get(path.suffix or path.name, (bool, "a value"))
     bad = {value for value in set(values) if not good(value)}
-    if path.name == "text":
-        bad = set()  # an utterance without words
     if bad or "" in keys:
         at = next(at for at in range(len(keys)) if values[at] in bad or not keys[at])
-        raise UserError(f"{path}:{at + 1}: expected '<key> <value>' with {wanted}, found '{lines[at]}'")
+        found = lines_of(content)[at]
+        raise UserError(f"{path}:{at + 1}: expected '<key> <value>' with {wanted}, found '{found}'")
     if not all(map(lt, keys, keys[1:])):
         at = next(at for at in range(1, len(keys)) if not keys[at - 1] < keys[at])
         wrong = "stands twice" if keys[at] == keys[at - 1] else f"stands after '{keys[at - 1]}': not sorted as LC_ALL=C"

@@ -44,6 +44,6 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path, text, said):
 
 
 def test_key_and_value():
-    assert key_of("a b c") == "a" and columns(["a b c ", "d e"]) == (["a", "d"], ["b c", "e"])
+    assert key_of("a b c") == "a" and columns(b"a b c \nd e\n") == (["a", "d"], ["b c", "e"])
     assert (key_of("run01 train spk1", "folds"), key_of("run01 train", "folds")) == ("spk1", "")
-    assert key_of(" ") == "" and columns(["a ", " "]) == (["a", ""], ["", ""])
+    assert key_of(" ") == "" and columns(b"a \n \n") == (["a", ""], ["", ""])
