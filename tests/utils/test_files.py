@@ -127,11 +127,11 @@ def test_set_aside_keeps_one_generation(tmp_path):
     assert names(tmp_path) == [".backup", "log"] and (tmp_path / ".backup/scores").read_text() == "two"
 
 
-@pytest.mark.parametrize("script", ["steps/finetune.py", "steps/pretrain.py"])
+@pytest.mark.parametrize("script", ["steps/embed.py", "steps/pretrain.py"])
 def test_ctrl_c_while_a_program_is_loading_is_one_line(script):
     """The interrupt comes as the first heavy package begins to load."""
     code = "import builtins, os, runpy, signal, sys\nreal = builtins.__import__\n"
-    code += "def load(name, *rest):\n    if name == 'numpy':\n        os.kill(os.getpid(), signal.SIGINT)\n"
+    code += "def load(name, *rest):\n    if name in ('numpy', 'torch'):\n        os.kill(os.getpid(), signal.SIGINT)\n"
     code += "    return real(name, *rest)\nbuiltins.__import__ = load\n"
     code += "runpy.run_path(sys.argv[0], run_name='__main__')\n"
     code = code.replace("sys.argv[0]", repr(script))
