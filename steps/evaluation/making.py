@@ -11,33 +11,8 @@ from steps.evaluation.evidence import Evidence
 from steps.evaluation.summary import Summary
 from utils import config
 
-# What a value switches on: without it, these keys say nothing.
-AUGMENTATION = {
-    "copypaste": ["copypaste_share", "copypaste_same_speaker", "neutral"],
-    "speed": [],
-    "noise": ["noise_snr"],
-    "time_mask": ["masks"],
-    "frequency_mask": ["masks"],
-}
-BACKEND = {
-    "network": [],
-    "linear": ["sees", "C"],
-    "svm": ["sees", "C"],
-    "autoencoders": ["sees", "latent", "epochs", "batch", "lr"],
-}
 # The options of steps/finetune.py that a recipe's run.sh gives it, or its jobs.
 RECIPE = {"config", "systems-dir", "systems", "pretrained", "runs", "seeds", "redo", "nj", "cmd", "list"}
-
-
-def switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the keys of augmentations that are off and of other back-ends."""
-    on = [name for name in AUGMENTATION if settings.get(f"augmentation.{name}") not in (None, 0, "none")]
-    kind = settings.get("backend.kind", "network")
-    known = {f"augmentation.{key}" for name, own in AUGMENTATION.items() for key in (name, *own)}
-    known |= {f"backend.{key}" for own in BACKEND.values() for key in own}
-    used = {f"augmentation.{key}" for name in on for key in (name, *AUGMENTATION[name])}
-    used |= {f"backend.{key}" for key in BACKEND.get(kind, [])}
-    return {key: value for key, value in settings.items() if key in used or key not in known}
 
 
 def in_sections(settings: Mapping[str, Any]) -> str:
@@ -51,7 +26,7 @@ def in_sections(settings: Mapping[str, Any]) -> str:
 
 def settings(summaries: Sequence[Summary]) -> list[str]:
     """What the systems have in common, and what each has for itself."""
-    flat = {one.name: switched_on(one.settings) for one in summaries}
+    flat = {one.name: one.settings for one in summaries}
     first = next(iter(flat.values()))
     shared = {
         key: value for key, value in first.items() if all(key in own and own[key] == value for own in flat.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,20 @@ from utils.cli import UserError
 
 ORACLE = "training.oracle"  # the one setting that trains nothing differently
 PLACE = re.compile(r"(?P<run>.+)_seed(?P<seed>\d+)")
+# What a value switches on: without it, these keys say nothing.
+AUGMENTATION = {
+    "copypaste": ["copypaste_share", "copypaste_same_speaker", "neutral"],
+    "speed": [],
+    "noise": ["noise_snr"],
+    "time_mask": ["masks"],
+    "frequency_mask": ["masks"],
+}
+BACKEND = {
+    "network": [],
+    "linear": ["sees", "C"],
+    "svm": ["sees", "C"],
+    "autoencoders": ["sees", "latent", "epochs", "batch", "lr"],
+}
 
 
 @dataclass
@@ -28,7 +42,7 @@ class Summary:
     runs: list[str]
     seeds: list[int]
     places: dict[tuple[str, int], Path]  # (run, seed) → its folder, in the order of seeds and runs
-    settings: dict[str, Any]  # its configuration, with dotted keys
+    settings: dict[str, Any]  # what its configuration switches on, with dotted keys
     scores: dict[tuple[str, int], Scores]  # of the test speakers
     together: list[Scores]  # of each seed, all runs' scores pooled
     pooled: Metrics  # all test utterances of a seed together, mean over seeds
@@ -90,6 +104,17 @@ def confusion_of(scores: Scores, speaker: str) -> np.ndarray:
     return confusion(scores.labels[mine], scores.decisions[mine], len(scores.classes))
 
 
+def switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the keys of augmentations that are off and of other back-ends."""
+    on = [name for name in AUGMENTATION if settings.get(f"augmentation.{name}") not in (None, 0, "none")]
+    kind = settings.get("backend.kind", "network")
+    known = {f"augmentation.{key}" for name, own in AUGMENTATION.items() for key in (name, *own)}
+    known |= {f"backend.{key}" for own in BACKEND.values() for key in own}
+    used = {f"augmentation.{key}" for name in on for key in (name, *AUGMENTATION[name])}
+    used |= {f"backend.{key}" for key in BACKEND.get(kind, [])}
+    return {key: value for key, value in settings.items() if key in used or key not in known}
+
+
 def find_runs(system: Path, runs: Collection[str] = (), seeds: Collection[int] = ()) -> dict[tuple[str, int], Path]:
     """(run, seed) → folder of every finished run of a system, or of those named. Raises UserError where one that is
     asked for, or that another seed has, is missing."""
@@ -147,7 +172,9 @@ def summarise(
     if not leaking:
         leak.check_results(system)
     places = find_runs(system, runs, seeds)
-    settings = {place: config.flatten(config.read_yaml(place / "config.yaml")) for place in places.values()}
+    settings = {
+        place: switched_on(config.flatten(config.read_yaml(place / "config.yaml"))) for place in places.values()
+    }
     first = next(iter(settings))
     for place, own in settings.items():  # by the keys of both: what a later version added had one value before
         shared = (own.keys() & settings[first].keys()) - {ORACLE}

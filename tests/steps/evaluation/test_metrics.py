@@ -133,6 +133,11 @@ def test_pooled_figures_and_figures_over_folds_differ_as_they_must(system):
 def test_runs_of_different_configurations_are_not_pooled(system):
     (system / "r2_seed1/config.yaml").write_text("epochs: 50\nadded: later\n")
     assert summarise(system).seeds == [0, 1]
+    for place, neutral in (("r1_seed0", "neu"), ("r2_seed1", "calm")):  # of an augmentation that is off
+        (system / place / "config.yaml").write_text(
+            f"epochs: 50\naugmentation: {{copypaste: none, neutral: {neutral}}}\n"
+        )
+    assert summarise(system).seeds == [0, 1]
     (system / "r2_seed1/config.yaml").write_text("epochs: 3\n")
     with pytest.raises(UserError, match="r2_seed1: was made with another configuration"):
         summarise(system)
