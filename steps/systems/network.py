@@ -42,7 +42,7 @@ def train_network(
     both = torch.nn.ModuleDict({"model": model, "objective": objective})
     extractor, rest = [], []  # lists: a resumed optimiser knows its parameters by their order
     for name, parameter in both.named_parameters():
-        (extractor if name.startswith("model.extractor.") else rest).append(parameter)
+        (extractor if name.startswith(("model.extractor.", "model.adapters.")) else rest).append(parameter)
     optimiser = torch.optim.Adam([{"params": extractor}, {"params": rest}])
     emotions, speakers = ([table[name] for name in corpus.utterances] for table in (corpus.emotions, corpus.speakers))
     batch = Augmented(corpus.crops, settings.augmentation, speakers, emotions, run.index["train"]).batch

@@ -12,7 +12,7 @@ from utils import config
 
 @dataclass
 class Training:
-    """Adam; what is newly initialised learns at `classifier_lr`, the extractor at `extractor_lr`."""
+    """Adam; what is newly initialised learns at `classifier_lr`, the extractor and its adapters at `extractor_lr`."""
 
     pretrained: bool = False  # start the extractor from the model in --pretrained
     epochs: int = 50
