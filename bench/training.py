@@ -53,7 +53,7 @@ def make_data_dir(folder: Path, speakers: int, each: int) -> Path:
     """Random features of 150 to 600 frames an utterance; a run that trains on two thirds of the speakers."""
     rng, data = np.random.default_rng(0), folder / "data"
     names = [f"s{s:03}-u{u:03}" for s in range(speakers) for u in range(each)]
-    rows = [Utterance(u, folder / "none.wav", u[:4], u[:4], emotion=CLASSES[i % 4]) for i, u in enumerate(names)]
+    rows = [Utterance(u, folder / f"{u}.wav", u[:4], u[:4], emotion=CLASSES[i % 4]) for i, u in enumerate(names)]
     sixth = max(1, speakers // 6)
     part = ["test" if s < sixth else "valid" if s < 2 * sixth else "train" for s in range(speakers)]
     write_data_dir(data, rows, [("run01", part[s], f"s{s:03}") for s in sorted(range(speakers), key=lambda s: part[s])])
