@@ -57,9 +57,10 @@ def without_row(conf: Path, rows: Collection[str]) -> list[str]:
 
 
 def oracle(one: Summary, folder: Path) -> Summary | None:
-    """The same with each run's test-best epoch, where training kept those scores."""
-    kept = all((place / ORACLE).is_file() for place in one.places.values())
-    return summarise(folder / one.name, one.runs, one.seeds, ORACLE) if kept else None
+    """The same with each run's test-best epoch, of the seeds for all of whose runs training kept those scores."""
+    without = {seed for (_, seed), place in one.places.items() if not (place / ORACLE).is_file()}
+    kept = [seed for seed in one.seeds if seed not in without]
+    return summarise(folder / one.name, one.runs, kept, ORACLE) if kept else None
 
 
 def complete(folder: Path, systems: Sequence[str], leaking: bool = False) -> tuple[list[Summary], list[str]]:

@@ -110,6 +110,15 @@ def test_seeds_that_differ_in_the_oracle_alone_make_one_table(corpus, type_in):
     assert "another configuration" in type_in("steps/score.py", "--systems", "good", corpus / "exp", code=1).stderr
 
 
+def test_one_seed_with_test_best_epochs_is_enough_for_the_leak_table(corpus, type_in):
+    for run in ("r1", "r2"):
+        place = corpus / f"exp/good/{run}_seed0"
+        shutil.copytree(place, place.with_name(f"{run}_seed1"))
+        shutil.copyfile(place / "scores", place / "scores.oracle")
+    type_in("steps/score.py", "--systems", "good", corpus / "exp")
+    assert rows((corpus / "exp/RESULTS.md").read_text())["good, epoch chosen on the test speakers"][-1] == "+0.00"
+
+
 def test_what_is_not_finished_is_named_and_what_leaks_is_kept_apart(corpus, tmp_path, type_in):
     (corpus / "exp/poor/r2_seed0/scores").unlink()
     for run in ("r1", "r2"):
