@@ -36,8 +36,9 @@ def work_done(folder: Path) -> set[tuple[str, int, int]]:
     that are not its head. Locks, lists and records are the scripts' own."""
     found = set()
     for path in folder.rglob("*"):
-        scripts_own = path.name == ".lock" or path.name.startswith(".made_from") or "/split" in str(path)
-        if not path.is_file() or scripts_own or path.suffix in (".list", ".yaml"):
+        # By parts of names, since a file has another one until it is whole.
+        own = any(part in path.name for part in (".lock", ".list", ".made_from", ".yaml")) or "/split" in str(path)
+        if own or not path.is_file():
             continue
         if path.suffix == ".log":
             lines = sum(not line.startswith(b"#") for line in path.read_bytes().splitlines())
