@@ -8,8 +8,8 @@ Copies each finished run's score files, probes, learning curve, configuration an
 <results-dir>/<system>/<run>_seed<k>/, beside what is there, and the pictures that steps/report.py has drawn to
 <results-dir>/figures; and writes <RESULTS.md> anew from this folder and its like of other corpora (egs/*/results).
 Systems under leaking folds (<exp-dir>/leak_*) are kept apart, for the leak table. The rows of Table 2, with what they
-rest on and the planned comparison, also go between the marks `<!-- results -->` and `<!-- /results -->` of the
-README.md beside it.
+rest on, the planned comparison, what leaks are worth and the best system, also go between the marks `<!-- results -->`
+and `<!-- /results -->` of the README.md beside it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from steps.evaluation import tables, truth
 from steps.evaluation.evidence import PRETRAINED, gather, scored
 from steps.evaluation.families import TABLE2
-from steps.evaluation.findings import of_planned
+from steps.evaluation.findings import of_best, of_leaks, of_planned
 from steps.evaluation.markdown import lay_out, report, section
 from utils import cli, leak
 from utils.files import whole
@@ -102,7 +102,8 @@ def main() -> None:
         few = [one for one in evidence.summaries if one.name in TABLE2] or evidence.summaries
         main = tables.results(few, evidence.published)
         short += [f"{corpus}:", "", *lay_out(main), "", main.note, ""]
-        short += [line for one in evidence.comparisons if one.family == "planned" for line in (of_planned(one), "")]
+        planned = [of_planned(one) for one in evidence.comparisons if one.family == "planned"]
+        short += [f"- {line}" for line in (*planned, *of_leaks(evidence), *of_best(evidence))] + [""]
         if untested := evidence.summaries[0].untested:
             print(f"{folder}: {', '.join(untested)} never tested: is a run missing?")
     reports += truths
