@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from bench.harness import Row, interleave, save, spawn
@@ -40,11 +41,12 @@ def work_done(folder: Path) -> set[tuple[str, int, int]]:
         own = any(part in path.name for part in (".lock", ".list", ".made_from", ".yaml")) or "/split" in str(path)
         if own or not path.is_file():
             continue
-        if path.suffix == ".log":
-            lines = sum(not line.startswith(b"#") for line in path.read_bytes().splitlines())
-            found |= {(str(path), lines, 0)} if lines else set()
-        elif (status := path.stat()).st_size:
-            found.add((str(path), status.st_size, status.st_mtime_ns))
+        with suppress(FileNotFoundError):  # renamed meanwhile
+            if path.suffix == ".log":
+                lines = sum(not line.startswith(b"#") for line in path.read_bytes().splitlines())
+                found |= {(str(path), lines, 0)} if lines else set()
+            elif (status := path.stat()).st_size:
+                found.add((str(path), status.st_size, status.st_mtime_ns))
     return found
 
 
