@@ -94,7 +94,7 @@ def of_leaks(evidence: Evidence) -> list[str]:
     """What each mistake adds: paired by speaker where the speakers are true, else beside its own interval."""
     honest, lines = {one.name: one for one in evidence.summaries}, []
     for name, found in evidence.oracle.items():
-        worth = difference(found.counts, honest[name].counts)
+        worth = difference(*shared_counts(found, honest[name]))
         lines.append(
             f"{name}: choosing the epoch on the test speakers is worth {signed(worth.value)} points of wF1 "
             f"({between(worth.low, worth.high)})."
