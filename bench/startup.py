@@ -36,12 +36,12 @@ def work_done(folder: Path) -> set[tuple[str, int, int]]:
     """What the stages' programs have written under `folder`: (path, size, time) of every file; of a log, the lines
     that are not its head. Locks, lists and records are the scripts' own."""
     found = set()
-    for path in folder.rglob("*"):
-        # By parts of names, since a file has another one until it is whole.
-        own = any(part in path.name for part in (".lock", ".list", ".made_from", ".yaml")) or "/split" in str(path)
-        if own or not path.is_file():
-            continue
-        with suppress(FileNotFoundError):  # renamed meanwhile
+    with suppress(FileNotFoundError):  # what is renamed meanwhile is met at the next look
+        for path in folder.rglob("*"):
+            # By parts of names, since a file has another one until it is whole.
+            own = any(part in path.name for part in (".lock", ".list", ".made_from", ".yaml")) or "/split" in str(path)
+            if own or not path.is_file():
+                continue
             if path.suffix == ".log":
                 lines = sum(not line.startswith(b"#") for line in path.read_bytes().splitlines())
                 found |= {(str(path), lines, 0)} if lines else set()
