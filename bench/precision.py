@@ -91,9 +91,9 @@ def main() -> None:
             print(f"seed {seed} {precision}: {' '.join(f'{loss:.3f}' for loss in curves[precision][-1])}", flush=True)
     last = {precision: [one[-1] for one in found] for precision, found in curves.items()}
     differences = [b - a for a, b in zip(last["float32"], last["bfloat16"])]
-    # The interval of the mean difference, in units of what a seed changes.
+    # The interval of the mean difference; and what a seed changes, in either precision.
     half = stats.t.ppf(0.975, options.seeds - 1) * statistics.stdev(differences) / options.seeds**0.5
-    noise = statistics.stdev(last["float32"])
+    noise = statistics.fmean(statistics.variance(losses) for losses in last.values()) ** 0.5
     save(
         "precision",
         f"bfloat16 against float32: loss of {len(speakers)} speakers after {options.epochs} epochs",
