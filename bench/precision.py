@@ -101,7 +101,7 @@ def main() -> None:
             Row("last epoch's loss, float32", last["float32"], ""),
             Row("last epoch's loss, bfloat16", last["bfloat16"], ""),
             Row(
-                "|mean difference|, in standard deviations over seeds",
+                "mean difference, up or down, in standard deviations over seeds",
                 [abs(statistics.mean(differences)) / noise],
                 "",
                 1,
