@@ -28,8 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NEEDS_TORCH = ("embed.py", "pretrain.py", "report.py")  # their configuration is a network's
 
 
-PRETRAIN = "network: {width: 4}\ntraining: {epochs: 1, batch: 64}\n"
-FINETUNE = "network: {width: 4}\ntraining: {epochs: 1, batch: 64}\n"
+SMALL = "network: {width: 4}\ntraining: {epochs: 1, batch: 64}\n"
 
 
 def work_done(folder: Path) -> set[tuple[str, int, int]]:
@@ -70,12 +69,12 @@ def first_useful_second(finished: Path, folder: Path, words: list[str | Path]) -
 def stages(folder: Path) -> dict[str, Callable[[], float]]:
     """Each stage of egs/voxceleb1 and egs/iemocap, whose earlier stages are run here first, in `folder`."""
     work: dict[str, Callable[[], float]] = {}
-    for corpus, file, text in (("voxceleb1", "pretrain", PRETRAIN), ("iemocap", "finetune", FINETUNE)):
+    for corpus, file in (("voxceleb1", "pretrain"), ("iemocap", "finetune")):
         spawn([sys.executable, ROOT / "local/mini.py", corpus, folder / "corpora" / corpus], cwd=ROOT)
         conf, own = folder / "conf" / corpus, folder / corpus
         (conf / "systems").mkdir(parents=True)
         (conf / "fbank.yaml").write_bytes((ROOT / f"egs/mini/conf/{corpus}/fbank.yaml").read_bytes())
-        (conf / f"{file}.yaml").write_text(text)
+        (conf / f"{file}.yaml").write_text(SMALL)
         (conf / "systems/resnet18.yaml").write_text("")
         words = [ROOT / f"egs/{corpus}/run.sh", f"--{corpus}", folder / "corpora" / corpus, "--check-counts", "false"]
         words += ["--conf", conf, "--data", own / "data", "--exp", own / "exp"]

@@ -140,7 +140,7 @@ def train_in_jobs(tasks: list[Task], options: config.Namespace) -> None:
 
 def train_here(tasks: list[Task], systems: dict[str, Config], runs: folds.Folds, options: config.Namespace) -> None:
     """One after the other."""
-    # Here, since whoever only deals out jobs, or looks at what is out of date, has an answer in a fifth of the time.
+    # Here, since whoever only deals out jobs, or looks at what is out of date, has an answer in a tenth of the time.
     from steps.frontend.utterances import read_corpus
     from steps.systems.run import train_run
     from steps.training.device import pick_device
