@@ -2,7 +2,7 @@
 # path.sh: the environment. Source it in bash, from the root or through egs/<corpus>/path.sh:
 #   . ./path.sh
 # On the first call it makes .venv from requirements.txt, for which it needs Python 3.10 or newer and nothing else; a
-# changed requirements.txt brings .venv up to date; otherwise it takes no time. An environment of your own (venv, conda)
+# changed requirements.txt brings .venv up to date, a moved checkout has it mended; otherwise it takes no time. An environment of your own (venv, conda)
 # is used instead while it is activated, provided that what requirements.txt lists is installed in it.
 #
 # Where corpora lie may be said once and for all in variables (in ~/.bashrc, say), as defaults of the options of run.sh
@@ -32,9 +32,10 @@ _path() {
     "$prefix/bin/python" "$root/utils/environment.py" check "$prefix" || return 1
   else
     prefix=$root/.venv
-    # The copy of requirements.txt in .venv is written when all of it is installed.
-    if [[ ! -x $prefix/bin/python || ! -f $prefix/requirements.txt ||
-      "$(<"$prefix/requirements.txt")" != "$(<"$root/requirements.txt")" ]]; then
+    # The copy of requirements.txt in .venv is written when all of it is installed; its own place, since programs in it
+    # hold it too, and stop working when the checkout is moved.
+    if [[ ! -x $prefix/bin/python || ! -f $prefix/requirements.txt || ! -f $prefix/place ||
+      "$(<"$prefix/requirements.txt")" != "$(<"$root/requirements.txt")" || "$(<"$prefix/place")" != "$prefix" ]]; then
       python=
       for name in python3 python3.13 python3.12 python3.11 python3.10; do
         if "$name" -c "$recent" 2>/dev/null; then

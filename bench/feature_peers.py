@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steps.frontend.settings import FbankOptions
+from steps.frontend.options import FbankOptions
 
 RATE = 16000
 Fbank = Callable[[np.ndarray], np.ndarray]  # (samples,) on the scale of 16-bit integers → (frames, bins)

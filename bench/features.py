@@ -27,10 +27,10 @@ import webrtcvad
 
 from bench.feature_peers import RATE, fbank_peers
 from bench.harness import Row, available, interleave, ratios, save
+from steps.frontend.extraction import extract
 from steps.frontend.fbank import Fbank
-from steps.frontend.settings import FbankOptions
+from steps.frontend.options import FbankOptions
 from steps.frontend.vad import speech_frames
-from steps.make_fbank import Features, extract
 from utils.cli import UserError, boolean, run
 from utils.data_dir import Utterance, write_data_dir
 
@@ -135,7 +135,7 @@ def main() -> None:
 
         data = temporary / "data"
         write_data_dir(data, [Utterance(f"a-{n:06d}", path, "a", "a") for n, path in enumerate(paths)])
-        work["whole: ours"] = lambda: extract(data, temporary / "ours", "all", Features())
+        work["whole: ours"] = lambda: extract(data, temporary / "ours", "all", OPTIONS, 2)
         for peer, fbank in peers.items():
             work[f"whole: {peer}"] = lambda fbank=fbank: plain_loop(paths, fbank, temporary)
         work["whole: ours"]()

@@ -34,8 +34,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.harness import Row, save
 from bench.training import BINS, FRAMES, make_data_dir, speaker_epoch
 from steps.frontend.crops import Crops
+from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
-from steps.nnet.settings import Network
 from steps.training.device import pick_device
 from utils.cli import run
 

@@ -25,8 +25,8 @@ import torch
 from bench.harness import RESULTS, Row, Usage, interleave, ratios, save, spawn
 from steps.evaluation.scores import write_scores
 from steps.frontend.crops import Crops
+from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
-from steps.nnet.settings import Network
 from utils.cli import UserError, run
 from utils.data_dir import Utterance, write_data_dir
 
@@ -127,7 +127,7 @@ def main() -> None:
         for hours in HOURS:
             data = Path(name) / f"{hours}h"
             write_data_dir(data, listed(paths, round(hours * per_hour), 4))
-            job = ["steps/make_fbank.py", "--cmd", "utils/run.py", "--nj", "1", str(data)]
+            job = ["steps/make_fbank.py", "--redo", "true", "--cmd", "utils/run.py", "--nj", "1", str(data)]
             work[f"extraction, {hours} h"] = command(data, *job, used=used)
         extraction = interleave(work, chosen.rounds, "own", warm_up=0)
         memory = [used[Path(name) / f"{hours}h"].memory / 2**20 for hours in (HOURS[0], HOURS[-1])]

@@ -20,7 +20,7 @@ from bench.harness import Row, interleave, ratios, save, spawn
 from utils.cli import UserError, run
 from utils.data_dir import Utterance, write_data_dir
 
-PROGRAM = ["steps/make_fbank.py", "--cmd", "utils/run.py"]
+PROGRAM = ["steps/make_fbank.py", "--redo", "true", "--cmd", "utils/run.py"]
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ recipes, from the corpus to the table, on generated speech.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -25,13 +26,24 @@ from bench import harness
 ROOT = Path(__file__).resolve().parent.parent
 PRETRAIN = "network: {width: 2}\ninput: {crop: 60}\ntraining: {epochs: 2, batch: 8, bn_group: 4}\n"
 FINETUNE = "network: {width: 2}\ninput: {crop: 60}\ntraining: {epochs: 3, batch: 16}\n"
-KEPT = ["RESULTS.md", "result", "scores*", "model.safetensors", "embedding.ark", "history.tsv"]
+KEPT = ["results.json", "result", "scores*", "model.safetensors", "embedding.ark", "history.tsv"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     """What counts in the end, by path."""
     found = {path for pattern in KEPT for path in folder.rglob(pattern) if path.is_file()}
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(found)}
+    return {str(path.relative_to(folder)): content(path) for path in sorted(found)}
+
+
+def content(path: Path) -> bytes:
+    """A file's; of results.json without what says when and where, and how long it took."""
+    if path.name != "results.json":
+        return path.read_bytes()
+    results = json.loads(path.read_text(encoding="utf-8"))
+    for system in results["systems"].values():
+        for key in ("cost", "conditions", "commands"):
+            del system[key]
+    return json.dumps(results).encode()
 
 
 def until_finished(
@@ -116,22 +128,22 @@ def trainings(work: Path, kills: int, seed: int) -> list[harness.Row]:
     """Pre-training and fine-tuning in this process's forks."""
     import torch
 
-    from steps import pretrain
     from steps.frontend.utterances import read_corpus
-    from steps.systems.run import train_run
-    from steps.systems.settings import Config
-    from steps.training import loop
+    from steps.systems.system import Config
+    from steps.systems.train_run import train_run
+    from steps.training import extractor, loop
+    from steps.training import speakers as speakers_training
     from utils import config, folds
 
     torch.set_num_threads(1)
     loop.SAVE_EVERY = 0.0
     data, speakers = work / "data/iemocap/iemocap", work / "data/voxceleb1"
-    learning = config.load(pretrain.Config, work / "conf/voxceleb1/pretrain.yaml")
+    learning = config.load(extractor.Config, work / "conf/voxceleb1/pretrain.yaml")
     system = config.load(Config, work / "conf/iemocap/finetune.yaml")
     run = folds.read(data / "folds")["Ses01F"]
 
     def pre_train() -> None:
-        pretrain.pretrain(speakers / "train", speakers / "heldout", work / "alone/pretrain", learning)
+        speakers_training.pretrain(speakers / "train", speakers / "heldout", work / "alone/pretrain", learning)
 
     def fine_tune() -> None:
         corpus = read_corpus(data, system.input, torch.device("cpu"))

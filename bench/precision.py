@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,12 +23,12 @@ from torch.nn.functional import cross_entropy
 
 from bench.harness import Row, save
 from steps.frontend.crops import Crops
-from steps.frontend.settings import Input
+from steps.frontend.options import Input
 from steps.frontend.utterances import read_utterances
+from steps.nnet.architecture import Network, Precision
 from steps.nnet.networks import Classifier
-from steps.nnet.settings import Network, Precision
 from steps.training.device import pick_device
-from steps.training.loop import fit
+from steps.training.loop import Progress, Schedule, fit
 from utils.cli import run
 from utils.data_dir import read_table
 
@@ -37,7 +36,7 @@ from utils.data_dir import read_table
 def curve(crops: Crops, labels: torch.Tensor, seed: int, precision: Precision, epochs: int) -> list[float]:
     """The training loss of each epoch."""
     torch.manual_seed(seed)
-    device, losses = crops.device, []
+    device, losses, means = crops.device, [], []
     model = Classifier(Network(width=8), int(labels.max()) + 1).to(device, memory_format=torch.channels_last)
 
     def terms(x: torch.Tensor, index: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -45,27 +44,27 @@ def curve(crops: Crops, labels: torch.Tensor, seed: int, precision: Precision, e
         losses.append(loss.detach())
         return {"L": loss}
 
-    def after_epoch(epoch: int, memory: dict[str, Any]) -> str:
-        memory.setdefault("curve", []).append(torch.stack(losses).mean().item())
+    def after_epoch(epoch: int) -> str:
+        means.append(torch.stack(losses).mean().item())
         losses.clear()
         return ""
 
+    schedule = Schedule(epochs, 32, lambda epoch, share: [0.1 * 0.01**share], seed, precision)
+
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        return fit(
+        fit(
             model,
             torch.optim.SGD(model.parameters(), momentum=0.9, weight_decay=1e-4),
             terms,
             crops.batch,
             torch.arange(len(crops)),
-            epochs=epochs,
-            batch_size=32,
-            rates=lambda epoch, progress: [0.1 * 0.01**progress],
-            seed=seed,
-            precision=precision,
+            schedule,
+            Progress(),
+            after_epoch=after_epoch,
             checkpoint=Path(folder) / "checkpoint.pt",
             config={},
-            after_epoch=after_epoch,
-        )["curve"]
+        )
+    return means
 
 
 def main() -> None:

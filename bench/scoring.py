@@ -17,9 +17,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench import plain
 from bench.harness import Row, interleave, ratios, save
 from bench.training import matrix_product
+from steps.nnet.architecture import Network
 from steps.nnet.inference import infer
 from steps.nnet.networks import Classifier
-from steps.nnet.settings import Network
 from steps.training.device import pick_device
 from utils.cli import run
 

@@ -25,12 +25,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench import plain
 from bench.harness import Row, interleave, ratios, save, spawn
 from steps.frontend.crops import Crops
-from steps.frontend.settings import Input
+from steps.frontend.options import Input
 from steps.frontend.utterances import read_utterances
+from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
-from steps.nnet.settings import Network
 from steps.training.device import has_bfloat16, pick_device
-from steps.training.loop import fit
+from steps.training.loop import Progress, Schedule, fit
 from utils.archive import TWO_BYTES, ArkWriter
 from utils.cli import run
 from utils.data_dir import Utterance, read_table, write_data_dir
@@ -119,14 +119,11 @@ def speaker_epoch(
             lambda x, i: {"L": cross_entropy(model(x).logits, target[i.to(crops.device)])},
             crops.batch,
             utterances,
-            epochs=1,
-            batch_size=batch,
-            rates=lambda epoch, progress: [0.01],
-            seed=0,
-            precision="auto",
+            Schedule(1, batch, lambda epoch, share: [0.01], seed=0),
+            Progress(),
+            after_epoch=lambda epoch: "",
             checkpoint=Path(folder) / "checkpoint.pt",
             config={},
-            after_epoch=lambda epoch, memory: "",
         )
 
 

@@ -63,7 +63,8 @@ def select(
     SPEAKERS counts."""
     labels = read_labels(corpus, doubts)
     wavs = {path.stem: path for path in visible(corpus.glob("Session[1-5]/sentences/wav/*/*.wav"))}
-    selected, counts, by_speaker = [], Counter(), Counter()
+    selected: list[Utterance] = []
+    counts, by_speaker = Counter[str](), Counter[str]()
     for name in sorted(labels.keys() | wavs.keys()):
         if not (match := NAME.fullmatch(name)):
             doubts["utterances with a name of another form"].append(name)

@@ -17,8 +17,9 @@ import numpy as np
 import soundfile
 
 from local.synthesis import RATE, Turn, speak_all, stream
-from utils.cli import UserError, run
+from utils.cli import UserError, boolean, run
 from utils.files import whole
+from utils.record import Origin, outdated
 
 # Said in every emotion alike.
 SENTENCES = """
@@ -181,9 +182,16 @@ def generate(
     speakers: int = 48,
     utterances: int = 0,
     strength: float = 1.5,
+    redo: bool = False,
 ) -> None:
-    """Make `folder`, whole or not at all. `utterances` (of each speaker) 0: 12 for voxceleb1, 48 for iemocap."""
+    """Make `folder`, whole or not at all. `utterances` (of each speaker) 0: 12 for voxceleb1, 48 for iemocap. What was
+    made from the same numbers stays as it is, unless `redo`."""
     folder = folder.resolve()
+    numbers = {"corpus": corpus, "seed": seed, "speakers": speakers, "utterances": utterances, "strength": strength}
+    origin = Origin("mini", 1, numbers)
+    if not redo and not outdated(folder, origin, folder / NOTE):
+        print(f"mini.py: {folder}: is there, made from the same numbers")
+        return
     ours = (folder / NOTE).is_file() or folder.is_dir() and not any(folder.iterdir())
     if folder.exists() and not ours:
         raise UserError(f"{folder}: is there, and local/mini.py did not make it: name a new folder")
@@ -201,6 +209,7 @@ def generate(
                 print(f"mini.py: {corpus}: {done} of {len(plan)} speakers", flush=True)
         write_labels(root, seed, spoken)
         (root / NOTE).write_text(f"Synthetic speech by local/mini.py: {corpus}, seed {seed}, strength {strength:g}\n")
+        origin.write(root)
     count = sum(len(turns) for _, turns in plan.values())
     print(f"mini.py: {corpus}: {count} utterances of {len(plan)} speakers in {folder}")
 
@@ -224,6 +233,7 @@ def main() -> None:
     parser.add_argument("--speakers", type=number(int, 2, 269), default=48, help="of VoxCeleb1's dev [48]")
     parser.add_argument("--utterances", type=number(int, 4, 999), default=0, help="a speaker [12; IEMOCAP: 48]")
     parser.add_argument("--strength", type=number(float, 0, 5), default=1.5, help="of the emotions; 0: none [1.5]")
+    parser.add_argument("--redo", type=boolean, default=False, metavar="true|false", help="make again what is there")
     parser.add_argument("corpus", choices=("voxceleb1", "iemocap"))
     parser.add_argument("folder", type=Path, help="where; for IEMOCAP, it will hold Session1 to Session5")
     generate(**vars(parser.parse_args()))

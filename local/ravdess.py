@@ -36,7 +36,7 @@ def main() -> None:
         raise UserError(f"--classes: '{unknown[0]}' is none of: {' '.join(EMOTIONS)}")
 
     utterances, others = [], []
-    found = Counter()  # utterances by emotion
+    found = Counter[str]()  # utterances by emotion
     for path in sorted(args.corpus.glob("Actor_*/[!.]*")):
         if not (match := NAME.fullmatch(path.name)):
             others.append(path)

@@ -115,7 +115,7 @@ class Room:
         return np.clip((heard + noise) * 10 ** (self.gain / 20), -1, 1 - 2**-15)
 
 
-def filtered(sound: np.ndarray, slope: float, response: Sequence[float] = (1.0,)) -> np.ndarray:
+def filtered(sound: np.ndarray, slope: float, response: Sequence[float] | np.ndarray = (1.0,)) -> np.ndarray:
     """`sound` (n,) with its spectrum tilted by `slope` dB an octave above 100 Hz, in a room with this response."""
     size = 1 << (len(sound) + len(response) - 1).bit_length()  # a power of two: a prime is slow
     octaves = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / RATE), 100) / 100)
@@ -221,7 +221,8 @@ def speak_all(
         raise UserError(f"{tempfile.gettempdir()}: too long a path for temporary files: set TMPDIR to a shorter one")
     context = multiprocessing.get_context("forkserver")  # each child begins from a server that never spoke
     context.set_forkserver_preload([__name__])
-    waiting, running = dict(speakers), {}
+    waiting = dict(speakers)
+    running: dict[Any, multiprocessing.context.ForkServerProcess] = {}  # by sentinel
     with tempfile.TemporaryDirectory() as folder:
         data = private_data(Path(folder))
         try:

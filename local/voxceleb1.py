@@ -17,27 +17,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from utils.cli import UserError, boolean, run, warn
-from utils.data_dir import Utterance, read_table, replaceable, write_data_dir
-from utils.files import whole
+from utils.data_dir import Utterance, write_data_dir
+from utils.table import read_lines, read_table
 
 COUNTS = {"dev": (1211, 148642), "test": (40, 4874)}  # speakers, utterances
 # What libsndfile reads and recognises by itself.
-AUDIO = {
-    ".wav",
-    ".flac",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".mp3",
-    ".aiff",
-    ".aif",
-    ".aifc",
-    ".au",
-    ".snd",
-    ".caf",
-    ".sph",
-    ".w64",
-}
+AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph",
+         ".w64"}  # fmt: skip
 Trial = tuple[str, str, str]  # target|nontarget, and two utterances as `place` names them
 
 
@@ -72,7 +58,8 @@ def scan(root: Path, genders: dict[str, str]) -> list[Utterance]:
     def stop(error: OSError) -> None:  # or os.walk would pass over a folder that it may not read
         raise error
 
-    found, skipped = [], {}
+    found: list[Utterance] = []
+    skipped: dict[str, list[Path]] = {}
     for folder, folders, files in os.walk(root, onerror=stop, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         where = os.path.relpath(folder, root).split(os.sep)
@@ -123,13 +110,12 @@ def read_meta(corpus: Path) -> tuple[dict[str, str], set[str]]:
 def read_trials(path: Path) -> list[Trial]:
     """The lines `1 id10270/x/00001.wav id10270/y/00008.wav` of a list of trials."""
     trials = []
-    with open(path, encoding="utf-8", errors="surrogateescape") as lines:
-        for number, line in enumerate(lines, 1):
-            label, *names = line.split() or [""]
-            if label not in ("0", "1") or len(names) != 2:
-                raise UserError(f"{path}:{number}: expected '<0|1> <file> <file>', found '{line.strip()}'")
-            first, second = (os.path.splitext(name)[0] if suffix(name) in AUDIO else name for name in names)
-            trials.append(("target" if label == "1" else "nontarget", first, second))
+    for number, line in enumerate(read_lines(path), 1):
+        label, *names = line.split() or [""]
+        if label not in ("0", "1") or len(names) != 2:
+            raise UserError(f"{path}:{number}: expected '<0|1> <file> <file>', found '{line.strip()}'")
+        first, second = (os.path.splitext(name)[0] if suffix(name) in AUDIO else name for name in names)
+        trials.append(("target" if label == "1" else "nontarget", first, second))
     return trials
 
 
@@ -153,18 +139,19 @@ def find_parts(corpus: Path, genders: dict[str, str], testers: set[str]) -> tupl
         raise UserError(f"{corpus}: expected VoxCeleb1's folders dev/wav and test/wav here, or one merged wav")
     if not testers:
         warn(f"{corpus}: neither trials nor vox1_meta.csv say who is test, so all speakers are taken as dev")
-    dev, test = [], []
+    dev: list[Utterance] = []
+    test: list[Utterance] = []
     for row in scan(corpus / "wav", genders):
         (test if row.wav.parts[-3] in testers else dev).append(row)
     return dev, test
 
 
 def check_counts(corpus: Path, part: str, utterances: list[Utterance]) -> None:
-    found, expected = (len(speakers(utterances)), len(utterances)), COUNTS[part]
-    if found != expected:
+    people, (speaker_count, count) = len(speakers(utterances)), COUNTS[part]
+    if (people, len(utterances)) != COUNTS[part]:
         raise UserError(
-            f"{corpus}: {part} has {found[0]} speakers and {found[1]} utterances, VoxCeleb1's has {expected[0]} and "
-            f"{expected[1]}: is it whole? (--check-counts false for anything else)"
+            f"{corpus}: {part} has {people} speakers and {len(utterances)} utterances, VoxCeleb1's has {speaker_count} "
+            f"and {count}: is it whole? (--check-counts false for anything else)"
         )
 
 
@@ -193,10 +180,7 @@ def write_test(path: Path, test: list[Utterance], trials: list[Trial]) -> None:
         if (path / "utt2spk").is_file():
             shutil.rmtree(path)
         return
-    with whole(replaceable(path)) as temporary:
-        write_data_dir(temporary, test)
-        if trials:
-            (temporary / "trials").write_text("".join(f"{a} {b} {kind}\n" for kind, a, b in trials), "utf-8")
+    write_data_dir(path, test, others={"trials": [f"{a} {b} {kind}" for kind, a, b in trials]})
     print(f"{path}: {len(speakers(test))} speakers, {len(test)} utterances, {len(trials)} trials")
 
 

@@ -6,6 +6,9 @@
 
 One pass over the audio makes both, so that they are of equal length. What can be used after resampling or mixing down
 is used; recordings that cannot be used leave the data dir, counted and named in <data-dir>/lost.
+
+Features that are there, made with the same options from the same recordings (by names, sizes and times), are kept;
+those whose archives were moved together with the data dir are given their new place. --redo true makes them again.
 """
 
 from __future__ import annotations
@@ -16,12 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from steps.frontend.settings import FbankOptions
+from steps.frontend.options import FbankOptions
 from utils import cli, config, data_dir, jobs
-from utils.archive import TWO_BYTES, ArkWriter
+from utils.archive import archives, read_scp, scp_content
 from utils.files import whole
 from utils.fix_data_dir import fix
+from utils.hold import hold
+from utils.record import Origin, listing, of_settings, outdated
 
+VERSION = 1  # raised when other features come of the same recordings and options
 MADE = ["feats.scp", "vad.scp", "utt2num_frames", "utt2dur", "lost"]  # what a job leaves in its piece of the data dir
 
 
@@ -30,58 +36,11 @@ class Features:
     """What is computed from the audio."""
 
     fbank: FbankOptions = field(default_factory=FbankOptions)
-    vad_mode: Literal[0, 1, 2, 3] = 2  # WebRTC's aggressiveness: 0 keeps most frames, 3 drops most
-    max_lost: float = 0.05  # share of the recordings that may be unusable
-
-
-def extract(data: Path, archives: Path, name: str, features: Features) -> None:
-    """Make the features of `data` in this process, into `archives`/{raw_fbank,vad}_`name`.{ark,scp}."""
-    import torch
-    from tqdm import tqdm
-
-    from steps.frontend.audio import Unusable, read_in_batches
-    from steps.frontend.fbank import Fbank
-    from steps.frontend.vad import speech_frames
-
-    torch.set_num_threads(1)  # a job is one core's work
-    options, fbank = features.fbank, Fbank(features.fbank)
-    changed: Counter[str] = Counter()
-    lost: dict[str, str] = {}
-    frames: dict[str, str] = {}
-    seconds: dict[str, str] = {}
-    scps = [archives / f"raw_fbank_{name}.scp", archives / f"vad_{name}.scp"]
-    recordings = data_dir.read_table(data / "wav.scp")
-    with (
-        ArkWriter(scps[0].with_suffix(".ark"), scps[0], TWO_BYTES) as feats,
-        ArkWriter(scps[1].with_suffix(".ark"), scps[1]) as vad,
-    ):
-        progress = tqdm(total=len(recordings), desc=name, unit="utt", disable=None)
-        for batch in read_in_batches(recordings, options.sample_frequency, options.length):
-            signals = {}
-            for utterance, outcome in batch.items():
-                if isinstance(outcome, Unusable):
-                    lost[utterance] = f"{outcome} [{recordings[utterance]}]"
-                    cli.warn(f"{utterance} left out: {recordings[utterance]}: {outcome}")
-                else:
-                    signals[utterance], changes = outcome
-                    changed.update(changes)
-            matrices = [fbank(torch.from_numpy(signal)).numpy() for signal in signals.values()]
-            decisions = [
-                speech_frames(signal, len(matrix), options, features.vad_mode)
-                for signal, matrix in zip(signals.values(), matrices)
-            ]
-            for utterance, matrix, speech in zip(signals, matrices, decisions):
-                feats.write(utterance, matrix)
-                vad.write(utterance, speech)
-                frames[utterance] = str(len(matrix))
-                seconds[utterance] = f"{len(signals[utterance]) / options.sample_frequency:.3f}"
-            progress.update(len(batch))
-        progress.close()
-    tables = [*map(data_dir.read_table, scps), frames, seconds, lost]
-    for table, content in zip(MADE, tables, strict=True):
-        data_dir.write_table(data / table, content)
-    for change, count in changed.items():
-        print(f"{name}: {count} recordings {change}")
+    """The filter-bank."""
+    vad_mode: Literal[0, 1, 2, 3] = 2
+    """Aggressiveness of WebRTC's voice activity detection: 0 keeps most frames, 3 drops most."""
+    max_lost: float = 0.05
+    """Greatest share of the recordings, 0 to 1, that may be unusable: with more, no features are left."""
 
 
 def extract_in_jobs(options: config.Namespace, pieces: list[Path], features: Features) -> None:
@@ -122,6 +81,28 @@ def settle(data: Path, max_lost: float, frame_shift: float) -> None:
     print(f"{data}: features of {total - len(lost)} utterances")
 
 
+def origin(data: Path, features: Features) -> Origin:
+    """What the features of `data` are made from, and what they are."""
+    features_of = {name: scp_content(data / name) for name in ("feats.scp", "vad.scp") if (data / name).is_file()}
+    recordings = listing(data_dir.read_table(data / "wav.scp").values())
+    return Origin("make_fbank", VERSION, of_settings(features, ["max_lost"]), {"recordings": recordings, **features_of})
+
+
+def why(data: Path, features: Features) -> str:
+    """Why features are to be made: "" where they are there and true. An scp whose archives were moved with it is
+    written anew, with their new place."""
+    for scp in (data / "feats.scp", data / "vad.scp"):
+        if not scp.is_file():
+            return f"there is no {scp.name}"
+        entries = read_scp(scp)
+        if missing := [ark for ark in archives(entries) if not Path(ark).is_file()]:
+            return f"{missing[0]} is not there"
+        if entries != data_dir.read_table(scp):
+            cli.warn(f"{scp}: its archives were moved, and it now says where to")
+            data_dir.write_table(scp, entries)
+    return outdated(data, origin(data, features), *(data / name for name in (*MADE[:-1], "frame_shift")))
+
+
 def main() -> None:
     parser = config.arguments(Features, __doc__)
     parser.add_argument("data", type=Path, help="data dir")
@@ -129,10 +110,9 @@ def main() -> None:
     parser.add_argument("archives", type=Path, nargs="?", help="folder for archives [<data-dir>/fbank]")
     parser.add_argument("--nj", type=int, default=4, help="number of jobs")
     parser.add_argument("--cmd", default="utils/run.py", help="job runner")
+    parser.add_argument("--redo", type=bool, default=False, help="true: make again what is there")
     parser.add_argument("--name", help="what archives are called [the data dir's name]")
-    parser.add_argument(
-        "--job", type=int, default=0, help="be job number so and so of the --nj (the program's own use)"
-    )
+    parser.add_argument("--job", type=int, default=0, help="for the jobs: which of the --nj to be")
     options, features = config.parse(parser, Features)
     data = options.data
     options.name = options.name or data.name
@@ -141,15 +121,25 @@ def main() -> None:
     if options.nj < 1:
         raise cli.UserError(f"--nj {options.nj}: at least 1 is needed")
     if options.job:
-        extract(
-            data / f"split{options.nj}" / str(options.job), options.archives, f"{options.name}.{options.job}", features
-        )
-    else:
+        from steps.frontend.extraction import extract  # here, as whoever deals out jobs does without torch
+
+        piece = data / f"split{options.nj}" / str(options.job)
+        extract(piece, options.archives, f"{options.name}.{options.job}", features.fbank, features.vad_mode)
+        return
+    if not (data / "wav.scp").is_file():
+        raise cli.UserError(f"{data}/wav.scp: no such file; is {data} a data dir?")
+    with hold(data, wait=True):
+        reason = why(data, features)
+        if not reason and not options.redo:
+            print(f"{data}: features are there and up to date")
+            return
         for table in [*MADE, "frame_shift"]:  # the archives that an old table points into are about to be replaced
             (data / table).unlink(missing_ok=True)
+        print(f"{data}: making features{f' ({reason})' if reason else ''}", flush=True)
         extract_in_jobs(options, data_dir.split(data, options.nj), features)
-        config.save(features, data / "fbank.yaml")  # how they are made: what is trained on them asks for it
+        config.save(features, data / "fbank.yaml")  # how they are made, for people and for prediction
         settle(data, features.max_lost, features.fbank.frame_shift)
+        origin(data, features).write(data)
 
 
 if __name__ == "__main__":

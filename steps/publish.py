@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Keep what a results table rests on, and write the table: from exp/ into the repository.
+"""Keep what a results table rests on, and write the tables: from exp/ into the repository.
 
-  steps/publish.py [--systems "..."] <exp-dir> <results-dir> <RESULTS.md>
-  steps/publish.py exp results ../../RESULTS.md
+  steps/publish.py [--systems "..."] [--labels true|false] <exp-dir>
+  steps/publish.py exp
+  steps/publish.py results     write the tables anew, from what is kept
 
-Copies each finished run's score files, probes, learning curve, configuration and environment to
-<results-dir>/<system>/<run>_seed<k>/, beside what is there, and the pictures that steps/report.py has drawn to
-<results-dir>/figures; and writes <RESULTS.md> anew from this folder and its like of other corpora (egs/*/results).
-Systems under leaking folds (<exp-dir>/leak_*) are kept apart, for the leak table. The rows of Table 2, with what they
-rest on, the planned comparison, what leaks are worth and the best system, also go between the marks `<!-- results -->`
-and `<!-- /results -->` of the README.md beside it.
+In egs/<recipe>/results, with exp in egs/<recipe>: each system's finished runs as <system>.tar.xz (score files, probes,
+learning curve, configuration, environment), those under leaking folds in leak_<kind>/; results.json, README.md and
+figures/. Runs and systems kept before stay. Then the root's RESULTS.md, and what stands between `<!-- results -->`
+and `<!-- /results -->` in its README.md, from the results.json of every recipe. What to know of the recipe's data,
+written by hand, may stand in results/about.md; the README takes its first paragraph.
 """
 
 from __future__ import annotations
@@ -17,106 +17,107 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from steps.evaluation import tables, truth
-from steps.evaluation.evidence import PRETRAINED, gather, scored
-from steps.evaluation.families import TABLE2
-from steps.evaluation.findings import of_best, of_leaks, of_planned
-from steps.evaluation.markdown import lay_out, report, section
-from utils import cli, leak
-from utils.files import whole
+from steps.evaluation import results
+from steps.evaluation.evidence import choose
+from steps.reporting import documents, page, tables
+from steps.reporting.documents import Recipe
+from utils import cli, runs
 
-KEPT = ["scores.valid", "config.yaml", "environment.yaml", "scores"]  # scores last: it says "finished"
-TRUTH = "truth.tsv"
-OPTIONAL = ["scores.oracle", "scores.last", "history.tsv", "probes", leak.MARK]
-FIGURES = {  # whose pictures are kept, in the order of RESULTS.md
-    "results": "Pooled wF1 of every system, with its 95 % interval over speakers.",
-    "comparisons": "What each change is worth: an interval that holds 0 shows no difference.",
-    "embeddings": "Fig. 1: t-SNE of the embeddings of one run. Colour is emotion, digit is speaker; the speakers that "
-    "the run never trained on are bold and ringed.",
-    "masks": "What AD keeps and what it throws away, of a test utterance of each class.",
-}
+ABOUT, README = "about.md", "README.md"
 MARKS = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- /results -->)", re.DOTALL)
 
 
-def keep(system: Path, results: Path, mark: str = "scores") -> None:
-    """Copy a system's finished runs: those that have the file `mark`."""
-    for place in sorted(path.parent for path in system.glob(f"*_seed*/{mark}")):
-        target = results / system.name / place.name
-        target.mkdir(parents=True, exist_ok=True)
-        for name in [name for name in OPTIONAL if (place / name).is_file()] + (KEPT if mark == "scores" else []):
-            with whole(target / name) as temporary:
-                shutil.copyfile(place / name, temporary)
-        if mark == "scores":  # what an earlier training left, and this one has not
-            for path in target.glob("scores.*"):
-                if not (place / path.name).is_file():
-                    path.unlink()
+def keep(system: Path, folder: Path, labels: bool, last: str = runs.SCORES) -> None:
+    """Put a system's finished runs, those that have the file `last`, into its archive in `folder`, beside those that
+    are there already."""
+    archive = folder / f"{system.name}{runs.ARCHIVE}"
+    before = runs.unpack(archive, folder / system.name) if archive.is_file() else {}
+    with TemporaryDirectory() as temporary:
+        place = Path(temporary) / system.name
+        for (run, seed), texts in {**before, **runs.finished(system, last)}.items():
+            (place / f"{run}_seed{seed}").mkdir(parents=True)
+            for name in runs.KEPT:
+                if (text := texts.read(name)) is not None:
+                    (place / f"{run}_seed{seed}" / name).write_text(text, encoding="utf-8")
+        runs.pack(place, archive, last, labels)
 
 
-def pictures(folder: Path, root: Path) -> str:
-    """Markdown for the pictures in `folder`, as seen from `root`; "" where there are none."""
-    there = {name: path for name in FIGURES if (path := folder / f"{name}.png").is_file()}
-    lines = [f"![{name}]({path.relative_to(root)})\n\n{FIGURES[name]}\n" for name, path in there.items()]
-    return "\n".join(["## Pictures\n", *lines]) if lines else ""
+def keep_all(exp: Path, folder: Path, systems: Sequence[str], labels: bool) -> None:
+    """The systems' archives, that of the extractor, and those under leaking folds."""
+    for system in systems:  # before anything is kept
+        runs.check_honest(exp / system, runs.finished(exp / system).values())
+    for system in systems:
+        keep(exp / system, folder, labels)
+    if runs.finished(exp / runs.PRETRAINED, runs.PROBES):
+        keep(exp / runs.PRETRAINED, folder, labels, runs.PROBES)
+    for place in sorted(exp.glob(f"{runs.LEAKING}*")):
+        for system in runs.systems(place):
+            keep(place / system, folder / place.name, labels)
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """What egs/<recipe>/results says of its corpus."""
+    text = (folder / ABOUT).read_text(encoding="utf-8") if (folder / ABOUT).is_file() else ""
+    return Recipe(folder.parent.name, results.read(folder), text.strip())
+
+
+def write_folder(folder: Path, exp: Path) -> None:
+    """README.md and figures/ of egs/<recipe>/results, from its results.json; pictures of networks from exp/figures."""
+    recipe, networks = read_recipe(folder), []
+    for name, caption in {"embeddings": documents.EMBEDDINGS, "masks": documents.MASKS}.items():
+        drawn, kept = (place.absolute() / f"figures/{name}.png" for place in (exp, folder))
+        if drawn.is_file() and drawn != kept:  # by steps/report.py
+            kept.parent.mkdir(exist_ok=True)
+            shutil.copyfile(drawn, kept)
+        if kept.is_file():
+            networks.append(page.picture(f"figures/{name}", caption))
+    sections = documents.everything(recipe.results, folder, networks, ["png"])
+    sections = {"": [recipe.about]} | sections | {"The files": [documents.FILES]}
+    page.write(folder / README, page.document(f"All results on {recipe.name}", "steps/publish.py", sections))
+
+
+def write_root(root: Path) -> None:
+    """RESULTS.md and the README's results, from egs/*/results."""
+    folders = sorted(path.parent for path in (root / "egs").glob(f"*/results/{README}"))
+    recipes = [read_recipe(folder) for folder in folders if (folder / results.NAME).is_file()]
+    others = [str(folder.relative_to(root)) for folder in folders if not (folder / results.NAME).is_file()]
+    page.write(root / "RESULTS.md", documents.root(recipes, others))
+    if (readme := root / README).is_file():
+        text = documents.readme(recipes)
+        page.write(readme, MARKS.sub(lambda _: text, readme.read_text(encoding="utf-8")))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("exp", type=Path, help="folder that holds the systems' folders")
-    parser.add_argument("results", type=Path, help="egs/<corpus>/results")
-    parser.add_argument("table", type=Path, help="the RESULTS.md to write")
-    parser.add_argument("--systems", default="", help="systems to keep [all]")
+    parser.add_argument("--systems", default="", help="systems to keep, and groups of <conf>/groups.yaml [all]")
+    parser.add_argument(
+        "--labels", choices=["true", "false"], default="true", help="false: of a licensed corpus [true]"
+    )
+    parser.add_argument("--data", type=Path, help="the data dir that says the labels, with --labels false")
+    parser.add_argument("--results", type=Path, help="egs/<recipe>/results [the folder results beside <exp-dir>]")
+    parser.add_argument("--conf", type=Path, help="folder of the configuration [conf beside <results>]")
     options = parser.parse_args()
-    if not options.exp.is_dir():
-        raise cli.UserError(f"{options.exp}: no such folder")
-    wanted = options.systems.split()
-    if lost := [name for name in wanted if name not in scored(options.exp)]:
-        raise cli.UserError(f"{options.exp}/{lost[0]}: no run of this system is finished")
-    systems = wanted or scored(options.exp)
-    for system in systems:  # before anything is kept
-        leak.check_results(options.exp / system)
-    for system in systems:
-        keep(options.exp / system, options.results)
-    keep(options.exp / PRETRAINED, options.results, mark="probes")
-    for place in sorted(options.exp.glob(f"{leak.FOLDER}*")):
-        for system in scored(place):
-            keep(place / system, options.results / place.name)
-    for picture in (options.exp / "figures" / f"{name}.png" for name in FIGURES):
-        if picture.is_file():
-            with whole(options.results / "figures" / picture.name) as temporary:
-                shutil.copyfile(picture, temporary)
-    reports, short, truths = ["Generated by steps/publish.py from the files under egs/*/results.\n"], [""], []
-    for folder in sorted(options.results.resolve().parent.parent.glob("*/results")):
-        if (folder / TRUTH).is_file():
-            rows = truth.read_rows(folder / TRUTH)
-            lines = [f"- {line}" for line in truth.verdict(rows)]
-            truths += ["\n".join([*section(truth.table(rows), level=1), *lines]), "\n```\negs/mini/truth.sh\n```\n"]
-        if not scored(folder):
-            continue
-        corpus, conf = folder.parent.name, folder.parent / "conf"
-        evidence = gather(folder, conf, f"Emotion on {corpus}", growing=True)
-        reports.append(report(evidence))
-        if shown := pictures(folder / "figures", options.table.resolve().parent):
-            reports.append(shown)
-        few = [one for one in evidence.summaries if one.name in TABLE2] or evidence.summaries
-        main = tables.results(few, evidence.published)
-        short += [f"{corpus}:", "", *lay_out(main), "", main.note, ""]
-        planned = [of_planned(one) for one in evidence.comparisons if one.family == "planned"]
-        short += [f"- {line}" for line in (*planned, *of_leaks(evidence), *of_best(evidence))] + [""]
-        if untested := evidence.summaries[0].untested:
-            print(f"{folder}: {', '.join(untested)} never tested: is a run missing?")
-    reports += truths
-    if len(reports) == 1:
-        raise cli.UserError(f"{options.exp}: there are no scored systems here, and none in egs/*/results")
-    with whole(options.table) as temporary:
-        temporary.write_text("\n".join(reports))
-    readme = options.table.with_name("README.md")
-    if readme.exists():
-        text = MARKS.sub(lambda _: "\n".join(short) + "\n", readme.read_text())
-        with whole(readme) as temporary:
-            temporary.write_text(text)
-    print(f"{options.table}: written from egs/*/results")
+    exp, labels = options.exp, options.labels == "true"
+    folder = (options.results or exp.absolute().parent / "results").absolute()
+    conf = options.conf or folder.parent / "conf"
+    systems = choose(exp, conf, options.systems)
+    if folder.parent.parent.name != "egs":
+        raise cli.UserError(f"{folder}: name the folder to keep them in, --results egs/<recipe>/results")
+    if not labels and not options.data:
+        raise cli.UserError("--labels false: name the data dir that says the labels (--data)")
+    keep_all(exp, folder, systems, labels)
+    made = results.make(folder, conf, data=options.data)
+    results.write(folder, made)
+    for note in tables.warnings(made):
+        print(note)
+    write_folder(folder, exp)
+    write_root(folder.parent.parent.parent)
+    print(f"{folder}: {len(systems)} systems kept; {folder.parent.parent.parent / 'RESULTS.md'} written")
 
 
 if __name__ == "__main__":

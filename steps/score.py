@@ -1,54 +1,60 @@
 #!/usr/bin/env python3
-"""Results of emotion systems, from their score files: exp/<system>/result and a table of all.
+"""Results of emotion systems, from their score files: a table, and every figure in <exp-dir>/results.json.
 
   steps/score.py [options] <exp-dir>
-  steps/score.py --systems "resnet18 vgg5" --conf conf exp
+  steps/score.py --systems "main vgg5_ad" --conf conf exp
 
-Tables, intervals, comparisons and findings go to <exp-dir>/RESULTS.md, the main table to the terminal as well. Which
-systems are compared with which stands in <conf>/systems.
+Systems that are still in training are left out by name. <exp-dir>/<system>/result holds a line to grep for; what
+results.json holds is said in steps/evaluation/results.py. Which systems are compared with which stands in
+<conf>/systems and <conf>/groups.yaml. steps/report.py makes the pages.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from steps.evaluation import tables
+from steps.evaluation import results
+from steps.evaluation.differences import add_tests
 from steps.evaluation.evidence import gather
-from steps.evaluation.findings import findings
-from steps.evaluation.markdown import lay_out, report
-from steps.evaluation.summary import Summary
-from utils import cli
-from utils.files import whole
+from steps.reporting import answers, tables
+from steps.reporting.page import write
+from utils import cli, runs
 
 
-def result_line(summary: Summary, place: Path) -> str:
+def result_line(system: dict[str, Any], test: dict[str, Any], place: Path) -> str:
     """The line that a Kaldi user greps for."""
-    figures = " ".join(f"%{name.upper()} {getattr(summary.pooled, name):.2f}" for name in ("wf1", "ua", "wa"))
-    seeds = f"mean of {len(summary.seeds)} seeds" if len(summary.seeds) > 1 else "1 seed"
-    seeds = "deterministic" if summary.deterministic else seeds
-    return f"{figures} [ {len(summary.utterances)} utterances, {len(summary.speakers)} speakers, {seeds} ] {place}\n"
+    metrics = " ".join(f"%{name.upper()} {system[name]['value']:.2f}" for name in ("wf1", "ua", "wa"))
+    seeds = f"mean of {len(system['seeds'])} seeds" if len(system["seeds"]) > 1 else "1 seed"
+    seeds = "deterministic" if system["deterministic"] else seeds
+    return f"{metrics} [ {test['utterances']} utterances, {len(test['speakers'])} speakers, {seeds} ] {place}\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("exp", type=Path, help="folder that holds the systems' folders")
-    parser.add_argument("--systems", default="", help="systems, in the table's order, separated by spaces [all]")
-    parser.add_argument("--runs", default="", help="runs to score [all]")
-    parser.add_argument("--seeds", default="", help="seeds to score [all]")
-    parser.add_argument("--conf", type=Path, default=Path("conf"), help="folder of systems/ and published.yaml [conf]")
-    parser.add_argument("--title", default="Results", help="heading of the table")
+    parser.add_argument("exp", type=Path, help="folder that holds the systems' folders, or archives of them")
+    parser.add_argument("--systems", default="", help="systems and groups of <conf>/groups.yaml [all]")
+    parser.add_argument("--runs", default="", help="runs to score, which all systems must have [all]")
+    parser.add_argument("--seeds", default="", help="seeds to score, which all systems must have [all]")
+    parser.add_argument("--conf", type=Path, default=Path("conf"), help="folder of the configuration [conf]")
+    parser.add_argument("--title", default="", help="what the results are of [the folder that holds <exp-dir>]")
+    parser.add_argument("--data", type=Path, help="the data dir, for score files without labels")
     options = parser.parse_args()
-    runs, seeds = options.runs.split(), cli.numbers("--seeds", options.seeds)
-    evidence = gather(options.exp, options.conf, options.title, options.systems.split(), runs, seeds)
-    for one in evidence.summaries:
-        with whole(options.exp / one.name / "result") as temporary:
-            temporary.write_text(result_line(one, options.exp / one.name))
-    with whole(options.exp / "RESULTS.md") as temporary:
-        temporary.write_text(report(evidence))
-    table = tables.results(evidence.summaries, evidence.published)
-    print("\n".join([f"# {options.title}", "", *lay_out(table), "", table.note, "", *findings(evidence)]))
-    print(f"\nAll tables: {options.exp}/RESULTS.md")
+    exp, seeds = options.exp, cli.numbers("--seeds", options.seeds)
+    evidence = gather(exp, options.conf, options.systems, options.runs.split(), seeds, options.data)
+    content = results.plain(results.system_rows(evidence, options.title))
+    table = tables.systems(content, content["systems"], tables.SCORED)
+    print(f"{content['corpus']}\n\n{table.plain()}\n", flush=True)
+    add_tests(content, evidence)
+    for name, system in content["systems"].items():
+        if (exp / name).is_dir():
+            write(exp / name / runs.RESULT, result_line(system, content["test"], exp / name))
+    results.write(exp, content)
+    for answer in answers.answers(results.plain(content)):
+        if not answer.said.startswith(answers.NOT):
+            print(str(answer).replace("**", ""))
+    print(f"\nAll figures: {exp / results.NAME}")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that fol
 import numpy as np
 
 from steps.evaluation.verification import eer, min_dcf
-from utils import cli, data_dir
-from utils.archive import read_array
+from utils import cli
+from utils.archive import read_array, read_scp
 from utils.files import whole
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for scores and result")
     options = parser.parse_args()
     pairs, targets = read_trials(options.trials)
-    vectors = {name: read_array(entry) for name, entry in data_dir.read_table(options.embeddings).items()}
+    vectors = {name: read_array(entry) for name, entry in read_scp(options.embeddings).items()}
     if lost := sorted({name for pair in pairs for name in pair} - vectors.keys()):
         cli.warn(f"{len(lost)} utterances of the trials have no embedding ({lost[0]}, …); their trials are left out")
         usable = [first in vectors and second in vectors for first, second in pairs]

@@ -1,46 +1,122 @@
 #!/usr/bin/env python3
-"""How much of speaker and of emotion each space carries on generated corpora of several strengths: one small table.
+"""How much of speaker and of emotion each space carries on generated corpora of several strengths of emotion.
 
-  steps/truth.py <exp-dir> <out.tsv>
-  steps/truth.py exp/truth results/truth.tsv
+  steps/truth.py <exp-dir> <out-dir>
+  steps/truth.py exp/truth results
 
-<exp-dir>/<strength>/<system>/<run>_seed<k>/ hold the scores and probes of systems trained on the corpus of that
-strength (egs/mini/truth.sh trains them). At strength 0 there is nothing to learn, so that what beats chance there is a
-leak; it is said, and the exit status is 1 then.
+<exp-dir>/<strength>/results.json is what the recipe made of the corpus of that strength (egs/mini/truth.sh). Every
+figure goes to <out-dir>/truth.tsv, as a share of 1, with its 95 % interval; the table to <out-dir>/README.md. At
+strength 0 there is nothing to learn: where something beats chance there, something leaks, and the exit status is 1.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from steps.evaluation.evidence import scored
-from steps.evaluation.markdown import section
-from steps.evaluation.truth import measure, table, verdict, write_rows
+from steps.evaluation import results
+from steps.reporting import page
+from steps.reporting.tables import Table
+from steps.reporting.words import DASH, bounds, change, off_zero, percent
 from utils import cli
 
+CLASSIFIER, PLUS, MINUS, DIFFERENCE = "classifier", "embedding", "embedding_minus", "difference"
+ASKED = [("emotion", "unseen"), ("speaker", "train")]  # what F⁺ and F⁻ are to hold
+NOTES = [
+    "Generated corpora that differ in the strength of their emotions alone; one extractor, pre-trained on generated "
+    "speakers.",
+    "Mean recall in percent with its 95 % interval: of the classifier over speakers, of linear probes over runs (those "
+    "that leave out the same speakers count once).",
+    "=: does not beat chance. A classifier that is exactly at chance gives each speaker one class.",
+    "F⁻ − F⁺: in points; * excludes 0.",
+]
 
-def number(name: str) -> float | None:
-    try:
-        return float(name)
-    except ValueError:
-        return None
+
+class Row(NamedTuple):
+    """One figure at one strength, and its 95 % interval."""
+
+    strength: float
+    system: str
+    space: str  # classifier (its decisions), embedding (F⁺), embedding_minus (F⁻), difference (F⁻ − F⁺, within runs)
+    attribute: str  # emotion or speaker
+    of: str  # unseen or train
+    value: float | None
+    low: float | None
+    high: float | None
+    chance: float
+    runs: int
+
+    @property
+    def beats_chance(self) -> bool:
+        return self.low is not None and self.low > self.chance
+
+
+def rows_of(strength: float, made: results.Json) -> Iterator[Row]:
+    """The figures of all systems trained on the corpus of one strength; made: its results.json."""
+    counts: dict[tuple[str, ...], int] = {}
+    runs, chance = len(made["test"]["runs"]), 1 / len(made["test"]["classes"])
+    for system, figures in made["systems"].items():
+        row = partial(Row, strength, system)
+        yield row(CLASSIFIER, "emotion", "unseen", **percent(figures["ua"], 0.01), chance=chance, runs=runs)
+        for space, attributes in made["probes"].get(system, {}).items():
+            for attribute, groups in attributes.items():
+                for of, kinds in groups.items():
+                    if probe := kinds.get("probe"):
+                        counts[system, space, attribute, of] = count = len(probe["by_run"])
+                        yield row(space, attribute, of, **percent(probe, 1), chance=probe["chance"], runs=count)
+        for found in made["probe_differences"]:
+            if found["system"] == found["against"] == system:
+                key = found["attribute"], found["of"]
+                count = counts[(system, found["space"]) + key]
+                yield row(DIFFERENCE, *key, **percent(found["difference"], 1), chance=0.0, runs=count)
+
+
+def cell(row: Row | None) -> str:
+    """`39.1 (33.4 to 45.0)`."""
+    if row is None:
+        return DASH
+    interval = percent(row._asdict())
+    if row.space == DIFFERENCE:
+        return change(interval) + " *" * off_zero(interval)
+    return f"{interval['value']:.1f} ({bounds(interval)}){'' if row.beats_chance else ' ='}"
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Systems and strengths down; across, what the classifier decides and what each space tells."""
+    by_key = {row[:5]: row for row in rows}
+    head, columns = ["system", "strength", "UA"], [(CLASSIFIER, "emotion", "unseen")]
+    for attribute, of in ASKED:
+        head += [f"{attribute}, {of.replace('train', 'training')}: F⁺", "F⁻", "F⁻ − F⁺"]
+        columns += [(space, attribute, of) for space in (PLUS, MINUS, DIFFERENCE)]
+    cells = [
+        [system, f"{strength:g}", *(cell(by_key.get((strength, system, *column))) for column in columns)]
+        for system, strength in sorted({(row.system, row.strength) for row in rows})
+    ]
+    levels = {f"{100 * row.chance:.1f} for {row.attribute}s" for row in rows if row.space == PLUS and row.of == "train"}
+    return Table(head, cells, [*NOTES, *[f"Chance: {', '.join(sorted(levels))}."] * bool(levels)])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("exp", type=Path, help="folder with a folder for each strength")
-    parser.add_argument("out", type=Path, help="the table to write")
+    parser.add_argument("out", type=Path, help="folder for truth.tsv and README.md")
     options = parser.parse_args()
-    places = [(number(path.name), path) for path in options.exp.glob("*") if number(path.name) is not None]
-    rows = [row for strength, path in sorted(places) for name in scored(path) for row in measure(strength, path / name)]
-    if not rows:
-        raise cli.UserError(f"{options.exp}: expected <strength>/<system>/<run>_seed<k>/scores here")
-    write_rows(options.out, rows)
-    said = verdict(rows)
-    print("\n".join([*section(table(rows)), *said]))
-    if any("something leaks" in line for line in said):
-        raise cli.UserError(f"{options.out}: at strength 0 something beats chance")
+    folders = {path.name: path for path in options.exp.glob("*/") if path.name.replace(".", "", 1).isdigit()}
+    if not folders:
+        raise cli.UserError(f"{options.exp}: expected <strength>/results.json here")
+    rows = [row for name in sorted(folders, key=float) for row in rows_of(float(name), results.read(folders[name]))]
+    lines = ["\t".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row) for row in (Row._fields, *rows)]
+    page.write(options.out / "truth.tsv", "\n".join([*lines, ""]).replace("None", "nan"))
+    shown = table(rows)
+    text = page.document("Against the truth, on generated speech", "steps/truth.py", {"": [shown.markdown()]})
+    page.write(options.out / "README.md", text)
+    print(shown.plain())
+    leaking = [row for row in rows if row.strength == 0 and row[3:5] == ("emotion", "unseen") and row.beats_chance]
+    if said := ", ".join(f"{row.space} of {row.system} {cell(row)}" for row in leaking if row.space != DIFFERENCE):
+        raise cli.UserError(f"{options.out}: at strength 0 something beats chance, so something leaks: {said}")
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class Copy:
         (root / "bin").mkdir()
         self.program("uv", 'echo "$@" >> "$HOME/uv.said"')
         (root / "utils").mkdir()
-        for name in ("path.sh", "utils/cli.py", "utils/environment.py"):
+        for name in ("path.sh", "utils/cli.py", "utils/environment.py", "utils/hold.py"):
             shutil.copy(ROOT / name, root / name)
         (root / "egs/mini").mkdir(parents=True)
         for name in ("path.sh", "utils"):

@@ -9,9 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "sklearn", "scipy", "statsmodels", "soundfile", "matplotlib"}
-# Whose configuration is that of a network, and network modules are torch's.
-NEEDED = {name: {"torch"} for name in ("embed.py", "finetune.py", "pretrain.py")}
-NEEDED["report.py"] = {"torch", "matplotlib"}
+NEEDED = {"report.py": {"torch", "matplotlib"}}  # what draws masks and pictures
 PROGRAMS = sorted(ROOT.glob("steps/*.py")) + sorted(ROOT.glob("utils/*_data*.py"))
 ASK = "import runpy, sys; sys.argv[0] = sys.argv.pop(1)\ntry: runpy.run_path(sys.argv[0], run_name='__main__')\n"
 ASK += "finally: print('\\nloaded:', *sys.modules)"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 import kaldiio
 import numpy as np
@@ -12,22 +12,24 @@ from kaldiio.matio import read_kaldi
 
 from utils.cli import UserError
 from utils.files import whole
+from utils.record import content, total
+from utils.table import read_table
 
 TWO_BYTES = 3  # kaldiio's compression method 3, Kaldi's kTwoByteAuto: half of float32, error below 1e-3
 
 
-class ArkWriter:
+class ArkWriter(ExitStack):
     """`with ArkWriter(ark, scp) as out: out.write("utt", matrix)`: both files appear, whole, when the block ends."""
 
     def __init__(self, ark: Path, scp: Path, compression: int | None = None) -> None:
+        super().__init__()
         self.ark, self.scp, self.compression = ark.resolve(), scp, compression
 
     def __enter__(self) -> ArkWriter:
-        with ExitStack() as stack:  # closed from the end: the ark has its name before the scp that points into it
-            index, data = (stack.enter_context(whole(path)) for path in (self.scp, self.ark))
-            self.data = stack.enter_context(open(data, "wb"))
-            self.index = stack.enter_context(open(index, "w", encoding="utf-8", errors="surrogateescape"))
-            self.files = stack.pop_all()
+        # Closed from the end: the ark has its name before the scp that points into it.
+        index, data = (self.enter_context(whole(path)) for path in (self.scp, self.ark))
+        self.data = self.enter_context(open(data, "wb"))
+        self.index = self.enter_context(open(index, "w", encoding="utf-8", errors="surrogateescape"))
         return self
 
     def write(self, key: str, array: np.ndarray) -> None:
@@ -37,8 +39,43 @@ class ArkWriter:
         kaldiio.save_ark(self.data, {key: array.astype(np.float32, copy=False)}, compression_method=method)
         self.index.write(f"{key} {self.ark}:{offset}\n")
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.files.__exit__(kind, error, trace)
+
+def archives(entries: Mapping[str, str]) -> list[str]:
+    """The archives that the entries of an scp, `<ark>:<offset>`, lie in; sorted."""
+    return sorted({entry.rpartition(":")[0] for entry in entries.values()})
+
+
+def read_scp(scp: Path) -> dict[str, str]:
+    """Key → `<ark>:<offset>` of an scp. An archive that is not where the scp says, since both were moved together, is
+    found at the same place beside the scp. Raises UserError for a missing or malformed table."""
+    entries = read_table(scp)
+    moved = {ark: place for ark in archives(entries) if (place := _moved(scp, Path(ark))) != ark}
+    if not moved:
+        return entries
+    parts = {key: entry.rpartition(":") for key, entry in entries.items()}
+    return {key: f"{moved.get(ark, ark)}:{offset}" for key, (ark, _, offset) in parts.items()}
+
+
+def _moved(scp: Path, ark: Path) -> str:
+    """Where an archive lies now: where the scp says; else in, above or beside the scp's folder, as before."""
+    for above in () if ark.is_file() else scp.resolve().parents[:3]:
+        for length in (1, 2, 3):
+            place = above.joinpath(*ark.parts[-length:])
+            if place.is_file():
+                return str(place)
+    return str(ark)
+
+
+def scp_content(scp: Path) -> str:
+    """A sum of all that an scp leads to, wherever it lies: keys, offsets, and the archives' own sums. Raises UserError
+    where an archive is missing."""
+    entries = read_scp(scp)
+    for ark in archives(entries):
+        if not Path(ark).is_file():
+            raise UserError(f"{scp}: {ark} is not there: make the features again, or put it back")
+    sums = [f"{Path(ark).name} {content(Path(ark))}" for ark in archives(entries)]
+    keys = (f"{key} {entry.rpartition('/')[2]}" for key, entry in entries.items())
+    return total([*sums, *keys])
 
 
 def read_array(entry: str) -> np.ndarray:

@@ -49,14 +49,11 @@ def run(main: Callable[[], object]) -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         main()
-    except UserError as error:
-        warn(str(error))
-        sys.exit(1)
     except BrokenPipeError:  # `… | head` closed the other end: nobody is reading
         sys.stderr.close()
         sys.exit(141)
-    except OSError as error:
-        warn(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (UserError, OSError) as error:
+        warn(f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         warn("interrupted")

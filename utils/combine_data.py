@@ -8,33 +8,31 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils import folds, leak
+from utils import folds, runs
 from utils.cli import UserError, run, warn
 from utils.data_dir import check_prefixes, keyed_on, replaceable, spk2utt, tables
 from utils.files import whole
 from utils.table import columns, content_of, key_of, read_lines, read_table, write_lines, write_table
 
 
-def combine(dest: Path | str, sources: Sequence[Path | str]) -> int:
+def combine(dest: Path, sources: Sequence[Path]) -> int:
     """Make the data dir `dest` of `sources` and return its number of utterances. Replaces a data dir of that name.
     Raises UserError where they contradict each other: a key with two values, a frame_shift that differs, a speaker in
     two parts of a run; or where some have `segments` and some have not, or one's speakers are not true."""
-    sources = [Path(source) for source in sources]
     for source in sources:
         if not (source / "utt2spk").is_file():
             raise UserError(f"{source}: not a data dir (no utt2spk)")
-        if leak.kind(source):
-            raise UserError(f"{source}: its speakers are not true ({source / leak.MARK}), so it is not combined")
-    segments = _where("segments", sources)
+        if runs.leak(source):
+            raise UserError(f"{source} has falsified speaker labels ({source / runs.LEAK}), so it is not combined")
+    segments = [source for source in sources if (source / "segments").is_file()]
     if segments and len(segments) < len(sources):
-        raise UserError(f"{segments[0]}: not every data dir has segments, so wav.scp would mean two things")
+        raise UserError(f"{segments[0]}/segments: not every data dir has segments, so wav.scp would mean two things")
     with whole(replaceable(dest, *sources)) as temporary:
         temporary.mkdir()
         for name in sorted({path.name for source in sources for path in tables(source)} - {"spk2utt"}):
-            paths = _where(name, sources)
-            if len(paths) < len(sources):
-                without = next(source for source in sources if source / name not in paths)
-                warn(f"{name} is left out, as {without} has none")
+            paths = [source / name for source in sources]
+            if lacking := [path.parent for path in paths if not path.is_file()]:
+                warn(f"{name} is left out, as {lacking[0]} has none")
             elif name == "folds":
                 write_lines(temporary / name, _merged_folds(paths))
             elif keyed_on(name, bool(segments)):
@@ -54,14 +52,10 @@ def combine(dest: Path | str, sources: Sequence[Path | str]) -> int:
     return len(utt2spk)
 
 
-def _where(name: str, sources: Sequence[Path]) -> list[Path]:
-    return [source / name for source in sources if (source / name).is_file()]
-
-
 def _merged(paths: Sequence[Path]) -> list[str]:
     """The lines of all `paths`, each once, sorted. Raises UserError for a key whose lines differ."""
     listed = [line.strip() for path in paths for line in read_lines(path)]
-    lines = sorted(dict.fromkeys(listed))
+    lines = sorted(dict.fromkeys(listed))  # in the order of the data dirs: nearly sorted, so soon sorted
     if len(lines) < len(listed) and paths[0].name == "utt2spk":
         warn(f"{len(listed) - len(lines)} utterances stand in more than one data dir, and are taken once")
     keys, _ = columns(content_of(lines))

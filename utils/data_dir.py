@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import le
@@ -13,29 +13,14 @@ from pathlib import Path
 
 from utils.cli import UserError, warn
 from utils.files import whole
-from utils.table import aligned, key_of, read_lines, read_table, write_lines, write_table
+from utils.record import Origin, content, listing, outdated, total
+from utils.table import aligned, content_of, key_of, read_lines, read_table, write_lines, write_table
 
 # Tables that, where they are, have a line for every utterance, speaker or recording. Others may cover only some.
-COMPLETE = frozenset(
-    [
-        "utt2spk",
-        "wav.scp",
-        "segments",
-        "text",
-        "feats.scp",
-        "vad.scp",
-        "utt2dur",
-        "utt2num_frames",
-        "utt2lang",
-        "utt2uniq",
-        "utt2emo",
-        "utt2session",
-        "spk2gender",
-        "cmvn.scp",
-        "reco2dur",
-        "reco2file_and_channel",
-    ]
-)
+COMPLETE = {
+    "utt2spk", "wav.scp", "segments", "text", "feats.scp", "vad.scp", "utt2dur", "utt2num_frames", "utt2lang",
+    "utt2uniq", "utt2emo", "utt2session", "spk2gender", "cmvn.scp", "reco2dur", "reco2file_and_channel",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,24 +41,23 @@ def tables(data: Path | str) -> list[Path]:
 
 
 def keyed_on(name: str, segments: bool = False) -> str:
-    """What the lines of the table `name` belong to: "utterance", "speaker" or "recording"; "" where the file belongs to
-    the data dir as a whole (`frame_shift`, and whatever is not known). `segments` says whether the data dir has that
-    table: without it a recording is an utterance."""
+    """What a line of the table `name` is about: an "utterance", a "speaker" or, in a data dir with `segments`, a
+    "recording"; "" where the file is about the data dir as a whole (`frame_shift`, and whatever is not known)."""
     if name.startswith("spk2") or name in ("cmvn.scp", "folds"):
         return "speaker"
-    if name.startswith("reco2") or (name == "wav.scp" and segments):
+    if segments and (name.startswith("reco2") or name == "wav.scp"):
         return "recording"
-    if name.startswith("utt2") or name.endswith(".scp") or name in ("text", "segments"):
+    if name.startswith(("utt2", "reco2")) or name.endswith(".scp") or name in ("text", "segments"):
         return "utterance"
     return ""
 
 
 def speakers(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
     """speaker → its utterances; both sorted."""
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {speaker: [] for speaker in sorted(set(utt2spk.values()))}
     for utterance in sorted(utt2spk):
-        found.setdefault(utt2spk[utterance], []).append(utterance)
-    return {speaker: found[speaker] for speaker in sorted(found)}
+        names[utt2spk[utterance]].append(utterance)
+    return names
 
 
 def spk2utt(utt2spk: Mapping[str, str]) -> dict[str, str]:
@@ -115,70 +99,80 @@ def replaceable(dest: Path | str, *sources: Path | str) -> Path:
 
 
 def write_data_dir(
-    path: Path | str, utterances: Iterable[Utterance], folds: Iterable[tuple[str, str, str]] = ()
+    path: Path | str,
+    utterances: Iterable[Utterance],
+    folds: Iterable[tuple[str, str, str]] = (),
+    others: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Make the data dir `path` from what a corpus holds: wav.scp, utt2spk, spk2utt, utt2session and, where known,
-    spk2gender, utt2emo and `folds` (lines of run, train|valid|test, speaker). Replaces a data dir of that name.
+    spk2gender, utt2emo, `folds` (lines of run, train|valid|test, speaker) and `others` (file → lines). A data dir of
+    that name is replaced, unless it was made of the same, from recordings of the same sizes and times: then it stays.
     Raises UserError for names that make no valid data dir, and where only some utterances have an emotion."""
-    listed = list(utterances)
-    named = {row.name: row for row in listed}
-    for row in listed:
-        if named[row.name] is not row:
-            raise UserError(f"{path}: utterance '{row.name}' stands for both {row.wav} and {named[row.name].wav}")
-        if any(word.split() != [word] for word in (row.name, row.speaker, row.session)):
-            raise UserError(f"{path}: {row.wav}: an id is empty or holds white space: {row}")
+    rows = sorted(utterances, key=lambda row: row.name)
+    if not rows:
+        raise UserError(f"{path}: no utterances to write")
+    _check_rows(path, rows)
+    genders = {row.speaker: row.gender for row in rows}
+    unknown = [speaker for speaker, gender in genders.items() if not gender]
+    if 0 < len(unknown) < len(genders):
+        warn(f"{path}: no gender for speaker '{unknown[0]}': spk2gender is not written")
+    utt2spk = {row.name: row.speaker for row in rows}
+    check_prefixes(utt2spk, path)
+    recordings = {row.name: os.path.abspath(row.wav) for row in rows}
+    lines: dict[str, Sequence[str]] = {
+        name: [f"{key} {value}" for key, value in sorted(table.items())]
+        for name, table in {
+            "wav.scp": recordings,
+            "utt2spk": utt2spk,
+            "spk2utt": spk2utt(utt2spk),
+            "utt2session": {row.name: row.session for row in rows},
+            "spk2gender": {} if unknown else genders,
+            "utt2emo": {row.name: row.emotion for row in rows if row.emotion},
+        }.items()
+    }
+    lines |= {"folds": [" ".join(line) for line in folds], **(others or {})}
+    contents = {name: content_of(listed) for name, listed in lines.items() if listed}
+    sums = {name: total([*lines[name], ""]) for name in contents} | {"recordings": listing(recordings.values())}
+    origin = Origin("data", 1, content=sums)
+    if outdated(Path(path), origin, Path(path) / "utt2spk"):
+        with whole(replaceable(path)) as temporary:
+            temporary.mkdir()
+            for name, table in contents.items():
+                (temporary / name).write_bytes(table)
+            origin.write(temporary)
+
+
+def _check_rows(path: Path | str, rows: Sequence[Utterance]) -> None:
+    """Raises UserError for rows, sorted by name, that make no valid data dir."""
+    for row, after in zip(rows, [*rows[1:], None]):
+        if after and row.name == after.name:
+            raise UserError(f"{path}: utterance '{row.name}' stands for both {row.wav} and {after.wav}")
+        if any(word.split() != [word] for word in (row.name, row.speaker, row.session, row.emotion or "none")):
+            raise UserError(f"{path}: {row.wav}: an id is empty, or it or a class holds white space: {row}")
         if not row.name.startswith(f"{row.speaker}-"):
             raise UserError(f"{path}: utterance '{row.name}' does not begin with '{row.speaker}-', its speaker")
-        if bool(row.emotion) != bool(listed[0].emotion):
-            raise UserError(f"{path}: of '{row.name}' and '{listed[0].name}' only one has an emotion")
-    if not named:
-        raise UserError(f"{path}: no utterances to write")
-    genders = {row.speaker: row.gender for row in listed}
-    if any(genders.values()) and not all(genders.values()):
-        warn(f"{path}: no gender for speaker '{next(s for s in genders if not genders[s])}': spk2gender is not written")
-        genders = {}
-    utt2spk = {name: row.speaker for name, row in named.items()}
-    check_prefixes(utt2spk, path)
-    contents = {
-        "wav.scp": {name: os.path.abspath(row.wav) for name, row in named.items()},
-        "utt2spk": utt2spk,
-        "spk2utt": spk2utt(utt2spk),
-        "utt2session": {name: row.session for name, row in named.items()},
-        "spk2gender": genders,
-        "utt2emo": {name: row.emotion for name, row in named.items()},
-    }
-    with whole(replaceable(path)) as temporary:
-        temporary.mkdir()
-        for name, table in contents.items():
-            if any(table.values()):
-                write_table(temporary / name, table)
-        if lines := [" ".join(line) for line in folds]:
-            write_lines(temporary / "folds", lines)
+        if bool(row.emotion) != bool(rows[0].emotion):
+            raise UserError(f"{path}: of '{row.name}' and '{rows[0].name}' only one has an emotion")
 
 
-def subset(data: Path | str, dest: Path | str, utterances: Iterable[str]) -> None:
-    """Make the data dir `dest` of the given utterances of `data`, with all that `data` says of them: every table by
-    what it is keyed on, every other file as it stands. Replaces a data dir of that name. Raises UserError for an
-    utterance that `data` does not have, or none at all."""
-    data = Path(data)
+def subset(data: Path, dest: Path | str, utterances: Iterable[str]) -> None:
+    """Make the data dir `dest`, in the place of an older one, of some utterances of `data` and all that is said of
+    them. Raises UserError for an utterance that `data` does not have, or none at all."""
     utt2spk = read_table(data / "utt2spk")
     home = dict.fromkeys(utterances, 0)
     if not home:
         raise UserError(f"{data}: no utterance is left for {dest}, so it is not written")
-    for utterance in home:
-        if utterance not in utt2spk:
-            raise UserError(f"{data}/utt2spk: no utterance '{utterance}'")
+    if strangers := home.keys() - utt2spk.keys():
+        raise UserError(f"{data}/utt2spk: no utterance '{min(strangers)}'")
     with whole(replaceable(dest, data)) as temporary:
-        temporary.mkdir()
         _deal(data, utt2spk, home, [temporary])
 
 
-def split(data: Path | str, nj: int, per_utt: bool = False) -> list[Path]:
-    """Split `data` into `nj` data dirs DATA/split<nj>/1, 2, … of about equally many utterances, and return their paths.
-    Sorted speakers stay together and follow each other; with `per_utt` utterances do, in DATA/split<nj>utt. `nj` is
-    lowered, with a notice, to the number of speakers (utterances). A split made from the same files is kept."""
-    data = Path(data)
-    state = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in tables(data)]
+def split(data: Path, nj: int, per_utt: bool = False) -> list[Path]:
+    """Split `data` into data dirs DATA/split<nj>/1, 2, … of about equally many utterances; returns their paths. Sorted
+    speakers stay together and follow each other; with `per_utt` utterances do, in DATA/split<nj>utt. `nj` is lowered,
+    with a notice, to the number of speakers (utterances). A split made from the same files is kept."""
+    origin = Origin("split", 1, content={path.name: content(path) for path in tables(data)})
     utt2spk = read_table(data / "utt2spk")
     if nj < 1 or not utt2spk:
         raise UserError(f"{data}: cannot split {len(utt2spk)} utterances into {nj} parts")
@@ -187,16 +181,13 @@ def split(data: Path | str, nj: int, per_utt: bool = False) -> list[Path]:
         warn(f"{data}: {nj} parts lowered to {len(units)}, one for each {'utterance' if per_utt else 'speaker'}")
         nj = len(units)
     root = data / f"split{nj}{'utt' if per_utt else ''}"
-    parts = [root / str(number) for number in range(1, nj + 1)]
-    made_from = root / ".made_from"  # jobs of another step may be reading the parts: leave them where nothing changed
-    if not (made_from.is_file() and read_lines(made_from) == state and all(part.is_dir() for part in parts)):
+    parts = [root / str(number + 1) for number in range(nj)]
+    if outdated(root, origin, *parts):  # jobs of another step may be reading the parts: they stay where nothing changed
         cuts = _cuts([len(unit) for unit in units], nj)
         home = {utt: part for part in range(nj) for unit in units[cuts[part] : cuts[part + 1]] for utt in unit}
         with whole(root) as temporary:
-            for part in parts:
-                (temporary / part.name).mkdir(parents=True)
             _deal(data, utt2spk, home, [temporary / part.name for part in parts])
-            write_lines(temporary / made_from.name, state)
+            origin.write(temporary)
     return parts
 
 
@@ -214,35 +205,34 @@ def _cuts(sizes: Sequence[int], parts: int) -> list[int]:
 
 
 def _deal(data: Path, utt2spk: Mapping[str, str], home: Mapping[str, int], parts: Sequence[Path]) -> None:
-    """Fill the folders `parts`: number i with what `data` says of the utterances whose `home` is i. Each table is read
+    """Make the folders `parts`: number i with what `data` says of the utterances whose `home` is i. Each table is read
     once, and its lines keep their order. A table that does not cover its utterances is named on standard error."""
-    segments = (data / "segments").is_file()
+    segments = read_table(data / "segments") if (data / "segments").is_file() else {}
     starts = [f"{utterance} " for utterance in utt2spk]
+    for folder in parts:
+        folder.mkdir(parents=True)
     places: list[list[int]] = [[] for _ in parts]  # of each part: where its utterances stand in utt2spk
-    homes: dict[str, dict[str, Collection[int]]] = {"speaker": {}}  # what a table is keyed on → key → parts
+    homes: dict[str, dict[str, set[int]]] = {"speaker": {}, "recording": {}}  # what a table is keyed on → key → parts
     for place, (utterance, speaker) in enumerate(utt2spk.items()):
         if (part := home.get(utterance)) is not None:
             places[part].append(place)
             homes["speaker"].setdefault(speaker, set()).add(part)
-    if segments:
-        homes["recording"] = {}
-        for utterance, segment in read_table(data / "segments").items():
-            if utterance in home:
-                homes["recording"].setdefault(segment.split(None, 1)[0], set()).add(home[utterance])
+            if utterance in segments:
+                homes["recording"].setdefault(segments[utterance].split(None, 1)[0], set()).add(part)
     for path in tables(data):
-        kind = keyed_on(path.name, segments)
+        kind = keyed_on(path.name, bool(segments))
         if path.name == "spk2utt":
             continue
         if not kind:
-            for part in parts:
-                shutil.copy(path, part)
+            for folder in parts:
+                shutil.copy(path, folder)
             continue
         lines = read_lines(path)
         if kind == "utterance" and aligned(lines, starts):
             dealt = [[lines[place] for place in mine] for mine in places]
         else:
             if kind not in homes:
-                homes[kind] = {utterance: (part,) for utterance, part in home.items()}
+                homes[kind] = {utterance: {part} for utterance, part in home.items()}
             dealt = [[] for _ in parts]
             for line in lines:
                 for part in homes[kind].get(key_of(line, path.name), ()):
@@ -252,8 +242,8 @@ def _deal(data: Path, utt2spk: Mapping[str, str], home: Mapping[str, int], parts
                 warn(f"{path}: {count} lines for {expected} {kind}s: utils/fix_data_dir.py {data} mends that")
             elif not count:
                 warn(f"{path}: none of its lines is about a {kind} that is kept")
-        for part, mine in zip(parts, dealt):
+        for folder, mine in zip(parts, dealt):
             if mine or path.name != "folds":  # an empty fold list would be none
-                write_lines(part / path.name, mine)
-    for part in parts:
-        write_table(part / "spk2utt", spk2utt(read_table(part / "utt2spk")))
+                write_lines(folder / path.name, mine)
+    for folder in parts:
+        write_table(folder / "spk2utt", spk2utt(read_table(folder / "utt2spk")))

@@ -72,20 +72,13 @@ def remove_strays(path: Path) -> None:
     has, and old ones of other hosts."""
     for stray in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
         host, _, process = stray.name.removesuffix(".before").rpartition(".tmp-")[2].rpartition("-")
-        if host == platform.node():
-            left = not process.isdigit() or int(process) == os.getpid() or not alive(int(process))
-        else:
-            left = time.time() - modified(stray) > STRAY
-        if left:
-            remove(stray)
-
-
-def modified(path: Path) -> float:
-    """When a file was last written to; now, where it has gone meanwhile."""
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return time.time()
+        with suppress(FileNotFoundError):  # its writer has just renamed it
+            if host == platform.node():
+                left = not process.isdigit() or int(process) == os.getpid() or not alive(int(process))
+            else:
+                left = time.time() - stray.stat().st_mtime > STRAY
+            if left:
+                remove(stray)
 
 
 def alive(process: int) -> bool:

@@ -31,7 +31,7 @@ def fix(data: Path | str) -> None:
     rows = everything = {
         "utterance": list(utt2spk),
         "speaker": list(utt2spk.values()),
-        "recording": [recordings.get(utterance, utterance) for utterance in utt2spk],
+        "recording": [recordings.get(utterance, utterance) for utterance in utt2spk] if has_segments else [],
     }
     # What each table is keyed on; recordings last, so that whoever lacks a segment is said to lack that.
     kinds = {path: kind for path in tables(data) if (kind := keyed_on(path.name, has_segments))}
@@ -47,7 +47,7 @@ def fix(data: Path | str) -> None:
             stays = [key in has for key in rows[kind]]
             if lost := [utterance for utterance, stay in zip(rows["utterance"], stays) if not stay]:
                 _say(f"{len(lost)} utterances dropped, as {path.name} has no good line for them: {_some(lost)}")
-                rows = {what: list(compress(keys, stays)) for what, keys in rows.items()}
+                rows = {kind: list(compress(keys, stays)) for kind, keys in rows.items()}
     keep = sorted(rows["utterance"])
     if not keep:
         raise UserError(f"{data}: no utterance is in all tables, so nothing is changed")
@@ -87,7 +87,7 @@ def _ordered(path: Path, utterances: Sequence[str]) -> tuple[bytes, bool] | None
     return None
 
 
-def _good(name: str) -> Callable[[str], bool]:
+def _good(name: str) -> Callable[[str], object]:
     """Whether a value of the table `name` is worth keeping: there must be one; of durations and frames, one above 0."""
     return VALUES[name][0] if name in ("text", "utt2dur", "utt2num_frames") else bool
 
@@ -112,26 +112,25 @@ def _first_values(path: Path) -> dict[str, str]:
 def _mended(content: bytes, name: str, keys: Collection[str], known: Collection[str]) -> bytes:
     """The good lines of the table `name` whose key is in `keys`; sorted and unique, but `folds` in its own order. What
     is dropped is counted and named, unless its key is `known`: that was done."""
-    found: dict[str, str] = {}
-    bad, twice, others = [], [], []
+    lines: dict[str, str] = {}
+    dropped: dict[str, list[str]] = {}
     for line, key in zip(map(str.strip, lines_of(content)), _keys(content, name)):
         unique = line if name == "folds" else key
         if not key:
-            bad.append(line)
+            dropped.setdefault("no good value", []).append(line)
         elif key not in keys:
             if key not in known:
-                others.append(key)
-        elif unique in found:
-            twice.append(key)
+                dropped.setdefault("an unknown key", []).append(key)
+        elif unique in lines:
+            dropped.setdefault("a key that stood before", []).append(key)
         else:
-            found[unique] = line
-    for dropped, reason in ((bad, "no good value"), (twice, "a key that stood before"), (others, "an unknown key")):
-        if dropped:
-            _say(f"{name}: {len(dropped)} lines dropped that had {reason}: {_some(dropped)}")
-    order = list(found) if name == "folds" else sorted(found)
-    if order != list(found):
+            lines[unique] = line
+    for reason, names in dropped.items():
+        _say(f"{name}: {len(names)} lines dropped that had {reason}: {_some(names)}")
+    order = list(lines) if name == "folds" else sorted(lines)
+    if order != list(lines):
         _say(f"{name}: sorted")
-    return content_of(found[key] for key in order)
+    return content_of(lines[key] for key in order)
 
 
 def _back_up(data: Path) -> bool:

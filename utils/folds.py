@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from utils.cli import UserError
-from utils.table import read_table
+from utils.table import read_lines, read_table
 
 PARTS = ("train", "valid", "test")
 Folds = dict[str, dict[str, list[str]]]  # run → part → speakers
@@ -16,22 +16,16 @@ Folds = dict[str, dict[str, list[str]]]  # run → part → speakers
 def read(path: Path | str) -> Folds:
     """The fold list `path`: run → part → speakers, in the file's order; each run has all three parts, though one may be
     empty. Raises UserError for a missing or empty file, a line of another form, or a line that stands twice."""
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file")
     folds: Folds = {}
-    seen = set()
-    with open(path, encoding="utf-8", errors="surrogateescape") as lines:
-        for number, line in enumerate(lines, 1):
-            fields = tuple(line.split())
-            if len(fields) != 3 or fields[1] not in PARTS:
-                raise UserError(
-                    f"{path}:{number}: expected '<run> <train|valid|test> <speaker>', found '{line.strip()}'"
-                )
-            if fields in seen:
-                raise UserError(f"{path}:{number}: '{line.strip()}' stands twice")
-            seen.add(fields)
-            run, part, speaker = fields
-            folds.setdefault(run, {part: [] for part in PARTS})[part].append(speaker)
+    for number, line in enumerate(read_lines(path), 1):
+        fields = line.split()
+        if len(fields) != 3 or fields[1] not in PARTS:
+            raise UserError(f"{path}:{number}: expected '<run> <train|valid|test> <speaker>', found '{line.strip()}'")
+        run, part, speaker = fields
+        speakers = folds.setdefault(run, {part: [] for part in PARTS})[part]
+        if speaker in speakers:
+            raise UserError(f"{path}:{number}: '{line.strip()}' stands twice")
+        speakers.append(speaker)
     if not folds:
         raise UserError(f"{path}: empty fold list")
     return folds
@@ -95,34 +89,36 @@ def recordings(data: Path) -> Iterator[dict[str, str]]:
     """Tables of utterance → what is heard: a file (with `segments`, the stretch of one), and where its features are.
     A command ('… |') says neither, and is left out."""
     if (data / "wav.scp").is_file():
-        heard = read_table(data / "wav.scp")
+        files = sounds = read_table(data / "wav.scp")
         if (data / "segments").is_file():
-            stretches = {name: value.split() for name, value in read_table(data / "segments").items()}
-            heard = {name: " ".join([heard.get(of, of), *times]) for name, (of, *times) in stretches.items()}
-        yield {name: file for name, file in heard.items() if "|" not in file}
+            segments = {name: value.split() for name, value in read_table(data / "segments").items()}
+            sounds = {
+                name: " ".join([files.get(source, source), *times]) for name, (source, *times) in segments.items()
+            }
+        yield {name: sound for name, sound in sounds.items() if "|" not in sound}
     if (data / "feats.scp").is_file():
         yield {name: place for name, place in read_table(data / "feats.scp").items() if "|" not in place}
 
 
 def check_recordings(
-    folds: Mapping[str, Mapping[str, Sequence[str]]], utt2spk: Mapping[str, str], heard: Mapping[str, str]
+    folds: Mapping[str, Mapping[str, Sequence[str]]], utt2spk: Mapping[str, str], sounds: Mapping[str, str]
 ) -> None:
-    """Raises UserError where two utterances of `heard`, a table of `recordings`, are one recording, under the names of
+    """Raises UserError where two utterances of `sounds`, a table of `recordings`, are one recording, under the names of
     speakers who play different parts in a run."""
-    if len(set(heard.values())) == len(heard):
+    if len(set(sounds.values())) == len(sounds):
         return
-    sharing: dict[str, list[str]] = {}
-    for utterance, what in heard.items():
+    utterances: dict[str, list[str]] = {}
+    for utterance, sound in sounds.items():
         if utterance in utt2spk:
-            sharing.setdefault(what, []).append(utterance)
-    twins = {what: names for what, names in sharing.items() if len({utt2spk[name] for name in names}) > 1}
-    for run, parts in folds.items() if twins else ():
+            utterances.setdefault(sound, []).append(utterance)
+    shared = {sound: names for sound, names in utterances.items() if len({utt2spk[name] for name in names}) > 1}
+    for run, parts in folds.items() if shared else ():
         part_of = {speaker: part for part, speakers in parts.items() for speaker in speakers}
-        for what, names in twins.items():
+        for sound, names in shared.items():
             places = {part_of[utt2spk[name]]: name for name in names if utt2spk[name] in part_of}
             if len(places) > 1:
                 who = " and ".join(f"'{name}' ({part})" for part, name in places.items())
-                raise UserError(f"folds: {run}: {who} are one recording under two speakers' names: {what}")
+                raise UserError(f"folds: {run}: {who} are one recording under two speakers' names: {sound}")
 
 
 def left_out(folds: Mapping[str, Mapping[str, Sequence[str]]], speakers: Collection[str]) -> Iterator[str]:
@@ -134,13 +130,15 @@ def left_out(folds: Mapping[str, Mapping[str, Sequence[str]]], speakers: Collect
         return f"{len(some)} of {len(speakers)} speakers ({' '.join(first)}{' …' if len(some) > 5 else ''})"
 
     of_run = {run: {speaker for part in PARTS for speaker in parts[part]} for run, parts in folds.items()}
-    everywhere, tested = set().union(*of_run.values()), {speaker for one in folds.values() for speaker in one["test"]}
+    everywhere = set().union(*of_run.values())
+    tested = {speaker for parts in folds.values() for speaker in parts["test"]}
     if absent := set(speakers) - everywhere:
         yield f"in no run: {names(absent)}"
     if untested := (set(speakers) & everywhere) - tested:
         yield f"never tested: {names(untested)}"
-    partly = {run: lacking for run, here in of_run.items() if (lacking := everywhere & set(speakers) - here)}
-    for run, lacking in list(partly.items())[:1]:
+    partly = [(run, lacking) for run, here in of_run.items() if (lacking := everywhere & set(speakers) - here)]
+    if partly:
+        run, lacking = partly[0]
         others = f" (and of {len(partly) - 1} more runs, others)" if len(partly) > 1 else ""
         yield f"in no part of {run}: {names(lacking)}{others}"
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 TAIL = 20  # lines of a failed job's log that come to the terminal
 SUCCESS = b"# Ended (code 0) at "
@@ -24,8 +26,9 @@ def revision() -> str:
     if not (root / ".git").exists():  # a copy inside somebody else's repository has none of its own
         return "unknown"
     try:
-        found = subprocess.run(git, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
-        return found.stdout.strip()
+        return subprocess.check_output(
+            git, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, timeout=30
+        ).strip()
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 
@@ -41,6 +44,28 @@ def header(command: Sequence[str], where: str = "", devices: Sequence[str] = (),
     lines = [f"Host: {host}", f"Started at {now()}", f"Git revision: {code or revision()}"]
     text = "".join(f"# {line}\n" for line in [*lines, f"Command: {shlex.join(command)}"])
     return text.encode(errors="surrogateescape")
+
+
+def start(
+    command: Sequence[str], log: BinaryIO, environment: Mapping[str, str], session: bool = False
+) -> subprocess.Popen[bytes] | int:
+    """Start `command`, with its output into `log`, perhaps in a `session` of its own. Where it cannot be started,
+    returns the code that a shell would end with."""
+    try:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=session
+        )
+    except OSError as error:
+        log.write(f"{command[0]}: {error.strerror}\n".encode(errors="surrogateescape"))
+        return 127 if isinstance(error, FileNotFoundError) else 126
+
+
+def ending(status: int) -> tuple[int, str]:
+    """The exit code that a shell makes of a process's `status`, and a note where a signal ended it."""
+    if status >= 0:
+        return status, ""
+    why = " (out of memory?)" if status == -signal.SIGKILL else ""
+    return 128 - status, f"Ended by signal {-status}, {signal.strsignal(-status)}{why}"
 
 
 def footer(code: int, duration: float, threads: int, note: str = "") -> bytes:

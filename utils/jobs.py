@@ -32,9 +32,9 @@ EPILOG = """\
 Options stand before LOG, and each takes a value; what stands after LOG belongs to the command, which is started as it
 stands, without a shell. With JOB=1:n the command runs n times, and the word JOB in it and in LOG is the job's number
 ('feats.JOB.ark', not 'JOBS' or 'my_JOB'); NAME=one,two,three likewise runs it once for each of these words. LOG holds
-host, start, git revision and command, then the output, then
-'# Accounting: time=T threads=N' and '# Ended (code N) at ...'. Exit status: 0 when every job ended with code 0; 1 when
-one did not, with the end of the first failing log; 130 or 143 when interrupted, after ending every job."""
+host, start, git revision and command, then the output, then '# Accounting: time=T threads=N' and
+'# Ended (code N) at ...'. Exit status: 0 when every job ended with code 0; 1 when one did not, with the end of the
+first failing log; 130 or 143 when interrupted, after ending every job."""
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -109,16 +109,15 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> Request:
         """Take a command line apart. Raises UserError for whatever is wrong with it."""
-        rest, options, others, variable, values = list(words), [], [], "", ["1"]
+        rest, variable, values = list(words), "", ["1"]
+        options: list[str] = []
+        others: list[str] = []
         while rest:
             if rest[0].startswith("-"):
-                option = rest.pop(0)
-                known = option.partition("=")[0] in self._option_string_actions
-                kind = others if self.queue and not known else options
-                kind.append(option)
-                if "=" not in option and option not in ("-h", "--help", *self.flags):
-                    kind.extend(rest[:1])
-                    del rest[:1]
+                known = rest[0].partition("=")[0] in self._option_string_actions
+                takes_value = "=" not in rest[0] and rest[0] not in ("-h", "--help", *self.flags)
+                (options if known or not self.queue else others).extend(rest[: 1 + takes_value])
+                del rest[: 1 + takes_value]
             elif match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", rest[0], re.ASCII):
                 variable, values = match[1], job_values(rest.pop(0))
             else:
@@ -144,40 +143,38 @@ def positive(text: str) -> int:
     return number
 
 
-def memory(text: str) -> str:
-    if not re.fullmatch(r"\d+[KMGT]?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"expected a size such as 4G or 500M, found '{text}'")
-    return text
+def matching(pattern: str, expected: str) -> Callable[[str], str]:
+    """An argparse `type=`: text of one form."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise argparse.ArgumentTypeError(f"expected {expected}, found '{text}'")
+        return text
+
+    return check
 
 
-def duration(text: str) -> str:
-    """One of Slurm's ways to write a duration: M, M:S, H:M:S, D-H, D-H:M, D-H:M:S; 0 is no limit."""
-    if not re.fullmatch(r"\d+-\d+(:\d+){0,2}|\d+(:\d+){0,2}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"expected minutes, H:M:S or D-H:M:S, found '{text}'")
-    return text
+memory = matching(r"\d+[KMGT]?", "a size such as 4G or 500M")
+# Slurm's ways to write a duration: M, M:S, H:M:S, D-H, D-H:M, D-H:M:S; 0 is no limit.
+duration = matching(r"(\d+-)?\d+(:\d+){0,2}", "minutes, H:M:S or D-H:M:S")
 
 
 def seconds(text: str) -> int:
-    """The same in seconds."""
+    """A duration in seconds."""
     days, _, clock = text.rpartition("-")
     fields = [int(field) for field in clock.split(":")]
-    if days or len(fields) == 3:
-        hours, minutes, rest = (*fields, 0, 0)[:3]
-    else:
-        hours, minutes, rest = (0, *fields, 0)[:3]
+    hours, minutes, rest = ([*fields, 0, 0] if days or len(fields) == 3 else [0, *fields, 0])[:3]
     return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + rest
 
 
 def job_values(text: str) -> list[str]:
     """`JOB=1:4` as the words 1 to 4, `JOB=3` as 3 alone, `NAME=one,two` as one and two."""
-    values = text.partition("=")[2]
-    if match := re.fullmatch(r"(\d+):(\d+)", values, re.ASCII):
-        found = [str(number) for number in range(int(match[1]), int(match[2]) + 1)]
-    else:
-        found = values.split(",")
-    if not found or len(set(found)) < len(found) or not all(re.fullmatch(r"[^:]+", word) for word in found):
+    value = text.partition("=")[2]
+    match = re.fullmatch(r"(\d+):(\d+)", value, re.ASCII)
+    words = list(map(str, range(int(match[1]), int(match[2]) + 1))) if match else value.split(",")
+    if not words or len(set(words)) < len(words) or not all(re.fullmatch(r"[^:]+", word) for word in words):
         raise UserError(f"{text}: expected JOB=first:last, such as JOB=1:4, or NAME=one,two,...")
-    return found
+    return words
 
 
 def run_all(parser: Parser, run_jobs: Callable[[Request, list[str], list[int]], dict[str, str]]) -> None:
@@ -200,20 +197,17 @@ def run_all(parser: Parser, run_jobs: Callable[[Request, list[str], list[int]], 
     if failed:
         raise UserError(request.failure(failed, len(values)))
     if request.variable or not values:
-        before = len(request.values) - len(values)
-        note = f" ({before} before)" if before else ""
-        print(
-            f"{name}: {len(request.values)} / {len(request.values)} done{note} in {time.monotonic() - began:.0f} s, "
-            f"log is in {request.logs}"
-        )
+        total, before = len(request.values), len(request.values) - len(values)
+        note = f" ({before} before) in" if before else " in"
+        print(f"{name}: {total} / {total} done{note} {time.monotonic() - began:.0f} s, log is in {request.logs}")
 
 
 def launch_environment(request: argparse.Namespace, rank: int, address: str, port: int) -> dict[str, str]:
     """What torchrun is told (see above): this is machine `rank` of those that the options `request` ask for, and the
     first of them is reached at `address`, `port`."""
-    found = {"NNODES": request.nodes, "NODE_RANK": rank, "NPROC_PER_NODE": max(1, request.gpu)}
-    found |= {"MASTER_ADDR": address, "MASTER_PORT": port}
-    return {f"PET_{name}": str(value) for name, value in found.items()}
+    values = {"NNODES": request.nodes, "NODE_RANK": rank, "NPROC_PER_NODE": max(1, request.gpu)}
+    values |= {"MASTER_ADDR": address, "MASTER_PORT": port}
+    return {f"PET_{name}": str(value) for name, value in values.items()}
 
 
 def free_port() -> int:

@@ -6,11 +6,13 @@
 #   check_counts=true    # whether the corpus must be whole
 #   . utils/parse_options.sh
 #
-# Then `--nj 4`, `--nj=4` and `--check-counts false` set it, an option that begins as true or false takes nothing else,
-# and --help shows the script's first comment and its options. What follows the options stays in "$@". Where a script
-# sources another that sources this file, the options of both count.
-# Gives the script two functions as well, die and abspath, and $last_stage, the default of its option --stop-stage.
+# Then `--nj 4`, `--nj=4` and `--check-counts false` set it; an option that begins as true or false takes nothing else, one
+# that begins as a number takes whole numbers alone. --help shows the script's first comment and its options. What follows
+# the options stays in "$@". Gives the script functions as well: die, abspath and enter; and, for utils/stages.sh,
+# $last_stage, the default of its option --stop-stage, $_caller and $_arguments, where and with what it was called.
 
+_caller=$PWD
+_arguments=("$@")
 unset CDPATH # with it, a script's `cd` to its own folder might go elsewhere
 
 # die MESSAGE: one line on stderr under the script's name, and the end of the script.
@@ -31,17 +33,24 @@ abspath() {
   done
 }
 
-# _options: the lines that declare options, those of the script that was called first.
+# enter FOLDER NAME…: go to FOLDER, the script's own. Relative paths in these variables stay those of the caller's folder;
+# what lies in FOLDER is named from there, short, as one would type it, since such paths stand beside results.
+enter() {
+  local _name _folder=$1
+  shift
+  abspath "$@"
+  cd "$_folder" || die "$_folder: cannot be entered"
+  for _name in "$@"; do printf -v "$_name" %s "${!_name#"$_folder"/}"; done
+}
+
+# _options: the lines that declare options.
 _options() {
-  local _i
-  for ((_i = ${#_scripts[@]} - 1; _i >= 0; _i--)); do
-    head -n "${_last_lines[_i]}" -- "${_scripts[_i]}" | grep -E '^[a-z][a-z0-9_]*=.*[[:space:]]# ' || true
-  done
+  head -n "$_last_line" -- "$_script" | grep -E '^[a-z][a-z0-9_]*=.*[[:space:]]# ' || true
 }
 
 _help() {
   local _name _line _text
-  awk 'NR == 1 && /^#!/ || /^# shellcheck / { next } /^#/ { sub(/^# ?/, ""); print; seen = 1; next } seen { exit }' "${_scripts[-1]}"
+  awk 'NR == 1 && /^#!/ || /^# shellcheck / { next } /^#/ { sub(/^# ?/, ""); print; seen = 1; next } seen { exit }' "$_script"
   printf '\nOptions:\n'
   _options | while IFS= read -r _line; do
     _name=${_line%%=*}
@@ -63,11 +72,14 @@ _set_option() {
   if [[ ${!_name} =~ ^(true|false)$ && ! $2 =~ ^(true|false)$ ]]; then
     die "$1 is true or false, not '$2'"
   fi
+  if [[ ${!_name} =~ ^[0-9]+$ && ! $2 =~ ^\ *[0-9]+(\ +[0-9]+)*\ *$ ]]; then
+    die "$1 '$2': expected whole numbers"
+  fi
   printf -v "$_name" %s "$2"
 }
 
-_scripts=("${BASH_SOURCE[@]:1}") # from the one that sources this file to the one that was called
-_last_lines=("${BASH_LINENO[@]}")
+_script=${BASH_SOURCE[1]} # the one that sources this file, in this line
+_last_line=${BASH_LINENO[0]}
 # shellcheck disable=SC2034 # for utils/stages.sh
 last_stage=${stop_stage:-}
 
@@ -93,5 +105,5 @@ while [[ ${1:-} == -?* ]]; do
     *) die "unknown option $1; options begin with -- (see --help)" ;;
   esac
 done
-unset _scripts _last_lines
+unset _script _last_line
 unset -f _options _help _set_option

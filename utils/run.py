@@ -16,28 +16,16 @@ import signal
 import subprocess
 import time
 from collections import deque
-from contextlib import suppress
-from pathlib import Path
+from math import inf
 
 from utils import job_log, jobs
 from utils.cli import UserError, run, warn
+from utils.hold import send
 
 GRACE = 30.0  # seconds between asking a job to end and killing it: time to save a checkpoint, as by default in Slurm
 
 
 MARK = "RUN_PY_JOBS"  # the variable by which the processes of a job are known, whatever session they are in
-
-
-def processes(mark: str) -> list[int]:
-    """Those that bear `mark` (none where there is no /proc)."""
-    found = []
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark.encode() in environment.read_bytes():
-                found.append(int(environment.parent.name))
-        except OSError:  # another user's, or just gone
-            continue
-    return found
 
 
 def guard(mark: str) -> int:
@@ -56,10 +44,8 @@ def guard(mark: str) -> int:
     os.closerange(1, 1024)  # whoever reads this program's output shall not have to wait for the guard
     while os.read(0, 1):
         pass
-    while left := processes(mark):
-        for process in left:
-            with suppress(OSError):
-                os.kill(process, signal.SIGKILL)
+    while send(mark, signal.SIGKILL):
+        pass
     os._exit(0)
 
 
@@ -69,12 +55,10 @@ class Job:
     def __init__(self, request: jobs.Request, value: str, mark: str, threads: int, devices: list[str] | None) -> None:
         """Start it. `threads` 0: as many as it likes; `devices` None: it did not ask for any; []: it did, and there
         are none."""
-        self.value, self.devices, self.options = value, devices or [], request.options
-        self.mark, self.threads = mark, threads
-        self.code, self.note, self.kill_at = 0, "", None
-        self.limit = jobs.seconds(self.options.time or "0")
-        self.process: subprocess.Popen[bytes] | None = None
-        environment = os.environ | jobs.launch_environment(self.options, 0, "127.0.0.1", jobs.free_port())
+        self.value, self.devices, self.mark, self.threads = value, devices or [], mark, threads
+        self.code, self.note, self.kill_at = 0, "", inf  # when what is left of it is to be killed
+        self.limit = jobs.seconds(request.options.time or "0")
+        environment = os.environ | jobs.launch_environment(request.options, 0, "127.0.0.1", jobs.free_port())
         environment[MARK] = os.environ.get(MARK, "") + mark  # that of a run.py around this one stays legible
         if threads:
             environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
@@ -86,56 +70,26 @@ class Job:
         self.log.write(job_log.header(command, devices=self.devices))
         self.output = open(path, "rb")  # noqa: SIM115
         self.output.seek(0, os.SEEK_END)
-        try:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=self.log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
-        except OSError as error:  # a shell's exit codes for it
-            self.code = 127 if isinstance(error, FileNotFoundError) else 126
-            self.log.write(f"{command[0]}: {error.strerror}\n".encode(errors="surrogateescape"))
-
-    def signal(self, number: int) -> bool:
-        """Send a signal (0: none) to all processes of the job; whether there were any."""
-        found = False
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, number)
-            found = True
-        for process in processes(self.mark):
-            with suppress(ProcessLookupError, PermissionError):
-                if os.getpgid(process) != self.process.pid:  # it was not reached just now
-                    os.kill(process, number)
-                found = True
-        return found
+        self.process = job_log.start(command, self.log, environment, session=True)
 
     def end(self, code: int, note: str) -> None:
         """Ask all processes of the job to end; `code` and `note` go into the log."""
-        if self.kill_at is None:
+        if self.kill_at == inf:
             self.kill_at, self.code, self.note = time.monotonic() + GRACE, code, note
-            self.signal(signal.SIGTERM)
+            send(self.mark, signal.SIGTERM)
 
     def gone(self) -> bool:
         """Whether all processes of the job have ended; to be asked again and again, as it sees to time limits too."""
-        if self.process is None:
-            return True
-        status = self.process.poll()
-        if status is not None and status >= 0:
-            self.end(status, "")
-        elif status is not None:
-            why = " (out of memory?)" if status == -signal.SIGKILL else ""
-            self.end(128 - status, f"Ended by signal {-status}, {signal.strsignal(-status)}{why}")
+        status = self.process if isinstance(self.process, int) else self.process.poll()
+        if status is not None:
+            self.end(*job_log.ending(status))
         elif self.limit and time.monotonic() > self.started + self.limit:
             self.end(124, f"Time limit of {self.limit} s reached")
-        if self.kill_at is None:
+        if self.kill_at == inf:
             return False
-        if time.monotonic() > self.kill_at:
-            self.signal(signal.SIGKILL)
-            return self.process.poll() is not None
-        return not self.signal(0)
+        late = time.monotonic() > self.kill_at
+        left = send(self.mark, signal.SIGKILL if late else 0)
+        return status is not None and (late or not left)
 
     def show(self) -> None:
         """Copy to stdout what the job has written since the last call."""
@@ -161,16 +115,12 @@ def visible_devices() -> list[str]:
     return re.findall(r"UUID: (MIG-[^)]+)\)", listing) or re.findall(r"^GPU (\d+):", listing, re.MULTILINE)
 
 
-def cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def plan(request: jobs.Request) -> tuple[int, int, list[str]]:
     """How many jobs may run at once, the threads of each (0: as many as it likes), and the GPUs they share."""
     options, threads = request.options, request.options.num_threads or 0
     if options.nodes > 1:
         raise UserError(f"--nodes {options.nodes}: there is one machine here; name a cluster in cmd.sh")
-    slots = options.max_jobs_run or max(1, cpus() // (threads or 1))
+    slots = options.max_jobs_run or max(1, len(os.sched_getaffinity(0)) // (threads or 1))
     if not options.gpu:
         return slots, threads, []
     devices = visible_devices()
@@ -190,7 +140,9 @@ def run_jobs(request: jobs.Request, values: list[str], interrupts: list[int]) ->
     """Run the jobs `values`, and return those that failed (see jobs.run_all)."""
     slots, threads, free = plan(request)
     request.make_room(values)
-    waiting, running, failed, pause = deque(enumerate(values)), [], {}, 0.001
+    waiting, pause = deque(enumerate(values)), 0.001
+    running: list[Job] = []
+    failed: dict[str, str] = {}
     mark = f"<{secrets.token_hex(8)}-"
     end_of_guard = guard(mark)
     try:
@@ -216,7 +168,7 @@ def run_jobs(request: jobs.Request, values: list[str], interrupts: list[int]) ->
             pause = min(2 * pause, 0.05)
     finally:  # nothing is left here, unless this program itself could not go on (a full disk)
         for job in running:
-            job.signal(signal.SIGKILL)
+            send(job.mark, signal.SIGKILL)
         os.close(end_of_guard)
     return failed
 

@@ -96,8 +96,7 @@ class Array:
         while self.open and not interrupts:
             time.sleep(LOOK)
             codes = self.codes()
-            for number in [number for number in self.open if codes.get(number) == 0]:
-                self.open.remove(number)
+            self.open -= {number for number, code in codes.items() if code == 0}
             if show:
                 show.show()
             # One that failed may yet be requeued: the controller knows.
@@ -129,57 +128,50 @@ class Array:
 
     def close(self, number: int, state: str, code: int | None, interrupts: list[int]) -> None:
         """Task `number` is over, and did not leave the exit code 0: find out why, and write it down."""
-        found = scheduler.Verdict("FAILED", code or 1)
+        verdict = scheduler.Verdict("FAILED", code or 1)
         if state != "FAILED" or code is None:
             task = f"{self.job}_{number}"
-            told = self.patience.until(lambda: scheduler.verdict(task), lambda: bool(interrupts))
-            found = told if told and (told != scheduler.FORGOTTEN or code is None) else found
+            answer = self.patience.until(lambda: scheduler.verdict(task), lambda: bool(interrupts))
+            verdict = answer if answer and (answer != scheduler.FORGOTTEN or code is None) else verdict
         self.open.remove(number)
         self.suspects.discard(number)
-        if not (code or found.exit_code):
+        if not (code or verdict.exit_code):
             return  # it ended well; only its word of that did not arrive
-        said, value = self.folder / f"{number}.out", self.tasks[number]
-        notes = said.read_text(errors="replace").splitlines() if said.exists() else []
-        reason = found.reason
-        if found.signal == signal.SIGKILL and "memory" in " ".join(notes).lower():
+        output, value, reason = self.folder / f"{number}.out", self.tasks[number], verdict.reason
+        notes = output.read_text(errors="replace").splitlines() if output.exists() else []
+        if verdict.signal == signal.SIGKILL and "memory" in " ".join(notes).lower():
             reason = f"out of memory: {reason}"  # a Slurm without cgroups says so nowhere else
         notes += [reason] if reason else []
         if notes or code is None:
-            job_log.add_ending(self.request.log_of(value), notes, code or found.exit_code)
+            job_log.add_ending(self.request.log_of(value), notes, code or verdict.exit_code)
         self.failed[value] = reason
 
     def codes(self) -> dict[int, int]:
         """The exit codes that tasks have left."""
-        found = {}
-        for name in os.listdir(self.folder):
-            number = name.removesuffix(".code")
-            if name != number and number.isdigit():
-                with open(self.folder / name) as file:
-                    found[int(number)] = int(file.read())
-        return found
+        return {int(path.stem): int(path.read_text()) for path in self.folder.glob("[0-9]*.code")}
 
     def cancel(self, note: str, code: int) -> None:
         """Take what is open out of the queue, and wait until it has ended."""
         deadline = time.monotonic() + CANCELLING
         clear_queue(str(self.script), self.patience, lambda: time.monotonic() > deadline)
-        for number in self.open - {number for number, found in self.codes().items() if found == 0}:
+        for number in self.open - {number for number, exit_code in self.codes().items() if exit_code == 0}:
             if (log := self.request.log_of(self.tasks[number])).exists():
                 job_log.add_ending(log, [note], code)
 
 
 def clear_queue(script: str, patience: Patience, given_up: Callable[[], bool]) -> list[str]:
     """Cancel this user's jobs that `script` was submitted for, and wait until they have ended. Returns them."""
-    found = patience.until(lambda: scheduler.of_script(script), given_up)
-    if found:
-        patience.until(lambda: scheduler.cancel(found), given_up)
-    left = found
+    cancelled = patience.until(lambda: scheduler.of_script(script), given_up)
+    if cancelled:
+        patience.until(lambda: scheduler.cancel(cancelled), given_up)
+    left = cancelled
     while left and not given_up():  # these, and not what somebody may have submitted since
         time.sleep(QUESTIONS[0])
         there = patience.until(lambda: scheduler.of_script(script), given_up)
-        left = None if there is None else [job for job in there if job in found]
+        left = None if there is None else [job for job in there if job in (cancelled or [])]
     if left is None or left:
         warn(f"not sure that its jobs have ended: see 'squeue --me', and end {' '.join(left or ['them'])} by scancel")
-    return found or []
+    return cancelled or []
 
 
 def outside_any_job() -> dict[str, str]:
@@ -201,15 +193,14 @@ def sbatch_options(request: jobs.Request, patience: Patience, interrupts: list[i
     for word in others:
         if word.partition("=")[0] in OURS:
             raise UserError(f"{word}: this option of sbatch is slurm.py's own; leave it out (see --help)")
-    found = {"--mem": wanted.mem, "--time": wanted.time, "--cpus-per-task": wanted.num_threads}
+    options = {"--mem": wanted.mem, "--time": wanted.time, "--cpus-per-task": wanted.num_threads}
     if wanted.nodes > 1:
-        found |= {"--nodes": wanted.nodes, "--ntasks-per-node": 1}
-    if wanted.gpu:
-        if patience.until(scheduler.has_gpus, lambda: bool(interrupts)):
-            found["--gres"] = f"gpu:{wanted.gpu}"
-        else:
-            warn("no node of this cluster has a GPU (sinfo -o %G): running on CPUs")
-    return [f"{name}={value}" for name, value in found.items() if value] + others
+        options |= {"--nodes": wanted.nodes, "--ntasks-per-node": 1}
+    if wanted.gpu and patience.until(scheduler.has_gpus, lambda: bool(interrupts)):
+        options["--gres"] = f"gpu:{wanted.gpu}"
+    elif wanted.gpu:
+        warn("no node of this cluster has a GPU (sinfo -o %G): running on CPUs")
+    return [f"{name}={value}" for name, value in options.items() if value] + others
 
 
 def run_jobs(request: jobs.Request, values: list[str], interrupts: list[int]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -77,13 +78,13 @@ def ask(*command: str, environment: Mapping[str, str] | None = None, timeout: fl
         raise UserError(f"{command[0]}: not found; slurm.py needs a machine that belongs to a Slurm cluster") from None
     except subprocess.TimeoutExpired:
         raise Silence(f"{command[0]} has said nothing for {timeout:g} s") from None
-    said = " ".join(done.stderr.split())
-    if done.returncode and SILENCE.search(said):
-        raise Silence(said)
+    message = " ".join(done.stderr.split())
+    if done.returncode and SILENCE.search(message):
+        raise Silence(message)
     if done.returncode:
-        raise UserError(said or f"{command[0]} ended with code {done.returncode}")
-    if said:
-        warn(said)  # sites have their submission scripts tell users things
+        raise UserError(message or f"{command[0]} ended with code {done.returncode}")
+    if message:
+        warn(message)  # sites have their submission scripts tell users things
     return done.stdout
 
 
@@ -132,10 +133,10 @@ def of_script(script: str) -> list[str]:
     return sorted({line.partition("|")[0] for line in listing.splitlines() if line.partition("|")[2] == script})
 
 
-def cancel(found: list[str]) -> bool:
+def cancel(jobs: list[str]) -> bool:
     """Cancel jobs."""
     try:
-        ask("scancel", *found)
+        ask("scancel", *jobs)
     except UserError as error:
         warn(str(error))  # they have just ended, say
     return True
@@ -148,23 +149,17 @@ def has_gpus() -> bool:
 
 def max_array_size() -> int:
     """How many tasks an array may have, numbered from 1."""
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.MULTILINE)
-    return max(1, int(found[1]) - 1) if found else 1000
+    limit = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.MULTILINE)
+    return max(1, int(limit[1]) - 1) if limit else 1000
 
 
 def verdict(task: str) -> Verdict:
     """How the task `task`, such as 12_3, ended: from the accounting where there is one, else from the controller."""
-    for question in (
-        ("sacct", "-n", "-P", "-X", "-j", task, "-o", "State,ExitCode,NodeList"),
-        ("scontrol", "-o", "show", "job", task),
-    ):
-        try:
-            answer = ask(*question)
-        except UserError:  # there is no accounting; or the controller has forgotten the job
-            continue
-        found = read_sacct(answer) if question[0] == "sacct" else read_scontrol(answer)
-        if found and found.state not in ALIVE:
-            return found
+    accounting = ["sacct", "-n", "-P", "-X", "-j", task, "-o", "State,ExitCode,NodeList"]
+    for read, question in ((read_sacct, accounting), (read_scontrol, ["scontrol", "-o", "show", "job", task])):
+        with suppress(UserError):  # there is no accounting; or the controller has forgotten the job
+            if (ending := read(ask(*question))) and ending.state not in ALIVE:
+                return ending
     return FORGOTTEN
 
 

@@ -26,8 +26,8 @@ def first_address(nodes: str) -> str:
     """Where the first of `nodes` (`node[3-4]`) is reached."""
     name = subprocess.run(["scontrol", "show", "hostnames", nodes], capture_output=True, text=True).stdout.split()[0]
     shown = subprocess.run(["scontrol", "show", "node", name], capture_output=True, text=True).stdout
-    found = re.search(r"NodeAddr=(\S+)", shown)
-    return found[1] if found else name
+    address = re.search(r"NodeAddr=(\S+)", shown)
+    return address[1] if address else name
 
 
 def environment(options: argparse.Namespace) -> dict[str, str]:
@@ -60,7 +60,7 @@ def run_task(folder: Path, number: str, spec: dict, options: argparse.Namespace)
     ):  # Slurm tells every process of a job; this one stays to write it down
         signal.signal(signum, lambda *_: None)
     variables = environment(options) | launch_environment(options)
-    began, note = time.monotonic(), ""
+    began = time.monotonic()
     restarts = int(os.environ.get("SLURM_RESTART_COUNT", 0))
     where = f", Slurm job {os.environ['SLURM_ARRAY_JOB_ID']}_{number} on {os.environ['SLURM_JOB_NODELIST']}"
     devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if options.gpu else []
@@ -68,17 +68,8 @@ def run_task(folder: Path, number: str, spec: dict, options: argparse.Namespace)
         if restarts:
             log.write(f"# Requeued by Slurm: start number {restarts + 1} of this job\n".encode())
         log.write(job_log.header(task["command"], where, devices, spec["revision"]))
-        try:
-            command = command_line(folder, number, task, options)
-            code = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=variables
-            ).returncode
-        except OSError as error:
-            code = 127 if isinstance(error, FileNotFoundError) else 126
-            log.write(f"{task['command'][0]}: {error.strerror}\n".encode(errors="surrogateescape"))
-        if code < 0:
-            why = " (out of memory?)" if code == -signal.SIGKILL else ""
-            code, note = 128 - code, f"Ended by signal {-code}, {signal.strsignal(-code)}{why}"
+        process = job_log.start(command_line(folder, number, task, options), log, variables)
+        code, note = job_log.ending(process if isinstance(process, int) else process.wait())
         log.write(job_log.footer(code, time.monotonic() - began, int(variables["OMP_NUM_THREADS"]), note))
     with whole(code_file) as temporary:
         temporary.write_text(f"{code}\n")

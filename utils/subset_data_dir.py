@@ -10,7 +10,7 @@ Without an option, N utterances evenly spread over SOURCE. The same command alwa
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from random import Random
 
@@ -25,7 +25,7 @@ def evenly(items: Sequence[str], number: int) -> list[str]:
     return [items[k * len(items) // number] for k in range(number)]
 
 
-def listed(path: Path, known: Sequence[str] | dict[str, list[str]]) -> list[str]:
+def listed(path: Path, known: Collection[str]) -> list[str]:
     """The ids that a list names (first field of each line) and `known` has. Those it lacks are counted and named."""
     ids = dict.fromkeys(line.split(None, 1)[0] for line in read_lines(path) if line.strip())
     if strangers := [name for name in ids if name not in known]:
@@ -54,7 +54,8 @@ def choose(data: Path, how: str, number: int) -> list[str]:
     if how == "per_spk":
         return [utterance for names in speakers(utt2spk).values() for utterance in evenly(names, number)]
     if how == "speakers":
-        members, chosen = speakers(utt2spk), []
+        chosen: list[str] = []
+        members = speakers(utt2spk)
         for speaker in Random(0).sample(list(members), len(members)):
             if len(chosen) < number:
                 chosen += members[speaker]

@@ -20,9 +20,16 @@ def lines_of(content: bytes) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def read_content(path: Path | str) -> bytes:
+    """What a table holds. Raises UserError where there is none."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such file")
+    return Path(path).read_bytes()
+
+
 def read_lines(path: Path | str) -> list[str]:
-    """The lines of a table, without their ends."""
-    return lines_of(Path(path).read_bytes())
+    """The lines of a table, without their ends. Raises UserError for a missing file."""
+    return lines_of(read_content(path))
 
 
 def content_of(lines: Iterable[str]) -> bytes:
@@ -59,13 +66,13 @@ def columns(content: bytes) -> tuple[list[str], list[str]]:
 def follows(file: BinaryIO, keys: Sequence[str], good: Callable[[list[str]], bool]) -> bool:
     """Whether a table has a line for each of `keys`, in this order, with a plain line end, and `good` says yes to the
     values. It is read a few lines at a time: in the processor's cache they take a third of what all at once do."""
-    at = 0
+    count = 0
     while piece := file.read(1 << 16) + file.readline():
-        found, values = columns(piece)
-        if found != keys[at : at + len(found)] or b"\r" in piece or piece[-1:] != b"\n" or not good(values):
+        names, values = columns(piece)
+        if names != keys[count : count + len(names)] or b"\r" in piece or piece[-1:] != b"\n" or not good(values):
             return False
-        at += len(found)
-    return at == len(keys)
+        count += len(names)
+    return count == len(keys)
 
 
 def aligned(lines: Sequence[str], starts: Sequence[str]) -> bool:
@@ -77,17 +84,15 @@ def aligned(lines: Sequence[str], starts: Sequence[str]) -> bool:
 def read_table(path: Path | str) -> dict[str, str]:
     """`<key> <rest of line>` lines as a dict, in the file's order. Raises UserError for a missing file, a line without
     a value, or a key that stands twice, naming file and line."""
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file")
-    content = Path(path).read_bytes()
+    content = read_content(path)
     keys, values = columns(content)
     table = dict(zip(keys, values))
     if not all(values) or len(table) < len(keys):
         seen = set()
         for number, (key, value) in enumerate(zip(keys, values), 1):
             if not value:
-                found = lines_of(content)[number - 1].strip()
-                raise UserError(f"{path}:{number}: expected '<key> <value>', found '{found}'")
+                line = lines_of(content)[number - 1].strip()
+                raise UserError(f"{path}:{number}: expected '<key> <value>', found '{line}'")
             if key in seen:
                 raise UserError(f"{path}:{number}: '{key}' stands twice")
             seen.add(key)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from functools import cache
 from math import inf, nan
@@ -14,11 +15,6 @@ from utils import folds
 from utils.cli import UserError, run, warn
 from utils.data_dir import COMPLETE, keyed_on, members, tables
 from utils.table import columns, follows, lines_of
-
-
-@cache
-def _word(value: str) -> bool:
-    return len(value.split()) == 1
 
 
 def _number(value: str) -> float:
@@ -33,11 +29,6 @@ def _positive(value: str) -> bool:
     return 0 < _number(value) < inf
 
 
-@cache
-def _count(value: str) -> bool:
-    return value.isdecimal() and int(value) > 0
-
-
 def _segment(value: str) -> bool:
     times = value.split()[1:]
     return len(times) == 2 and 0 <= _number(times[0]) < _number(times[1]) < inf
@@ -47,8 +38,11 @@ def _path(value: str) -> bool:
     return value[-1:] != "|" and value[:1] not in ("", "|", "~")
 
 
+_word = cache(re.compile(r"\S+").fullmatch)
+_count = cache(re.compile(r"0*[1-9][0-9]*").fullmatch)
+
 # What the value of a line must be, by the table's name, or by how it ends.
-VALUES: dict[str, tuple[Callable[[str], bool], str]] = {
+VALUES: dict[str, tuple[Callable[[str], object], str]] = {
     ".scp": (_path, "a path, not a command ('|') and without '~'"),
     "text": (lambda _: True, "a value"),  # or none: an utterance without words
     "utt2spk": (_word, "one speaker"),
@@ -80,7 +74,7 @@ def validate(data: Path | str, feats: bool = True, wav: bool = True) -> int:
     if not utterances:
         raise UserError(f"{data / 'utt2spk'}: empty file")
     spk2utt = members(utterances, owners, data / "utt2spk")
-    expected = {"utterance": utterances, "speaker": list(spk2utt), "recording": utterances}
+    expected = {"utterance": utterances, "speaker": list(spk2utt)}
     if segments:
         _, values = _read(data / "segments")
         expected["recording"] = sorted({value.split(None, 1)[0] for value in values})
@@ -121,22 +115,21 @@ def _usual(path: Path, utterances: list[str]) -> bool:
 def _read(path: Path) -> tuple[list[str], list[str]]:
     """Keys and values of a table whose lines are well formed, sorted and unique."""
     content = path.read_bytes()
-    if b"\r" in content or content[-1:] not in (b"\n", b""):
-        lines = lines_of(content)
-        at = next((at for at, line in enumerate(lines, 1) if "\r" in line), len(lines))
-        raise UserError(f"{path}:{at}: does not end in a plain newline (Windows line ends, or a cut-off file?)")
     keys, values = columns(content)
     good, wanted = VALUES.get(path.suffix or path.name, (bool, "a value"))
-    bad = {value for value in set(values) if not good(value)}
-    if bad or "" in keys:
-        at = next(at for at in range(len(keys)) if values[at] in bad or not keys[at])
-        found = lines_of(content)[at]
-        raise UserError(f"{path}:{at + 1}: expected '<key> <value>' with {wanted}, found '{found}'")
-    if not all(map(lt, keys, keys[1:])):
-        at = next(at for at in range(1, len(keys)) if not keys[at - 1] < keys[at])
-        wrong = "stands twice" if keys[at] == keys[at - 1] else f"stands after '{keys[at - 1]}': not sorted as LC_ALL=C"
-        raise UserError(f"{path}:{at + 1}: '{keys[at]}' {wrong}; utils/fix_data_dir.py {path.parent} mends it")
-    return keys, values
+    plain = b"\r" not in content and content[-1:] in (b"\n", b"")
+    if plain and all(keys) and all(map(good, values)) and all(map(lt, keys, keys[1:])):
+        return keys, values
+    lines = lines_of(content)
+    for number, (line, before, key, value) in enumerate(zip(lines, ["", *keys], keys, values), 1):
+        if "\r" in line or (not plain and number == len(lines)):
+            raise UserError(f"{path}:{number}: does not end in a plain newline (Windows line ends, or a cut-off file?)")
+        if not key or not good(value):
+            raise UserError(f"{path}:{number}: expected '<key> <value>' with {wanted}, found '{line}'")
+        if key <= before:
+            wrong = "stands twice" if key == before else f"stands after '{before}': not sorted as LC_ALL=C"
+            raise UserError(f"{path}:{number}: '{key}' {wrong}; utils/fix_data_dir.py {path.parent} mends it")
+    raise AssertionError(path)
 
 
 def _compare(path: Path, keys: list[str], expected: list[str], kind: str) -> None:

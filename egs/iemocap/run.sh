@@ -8,19 +8,61 @@
 # once. Stages:
 #   1  labels, speakers, sessions and folds of the improvised utterances   data/iemocap
 #   2  41-dim filter-banks (40 ms Hamming, 10 ms shift) and VAD            data/iemocap/{feats,vad}.scp
-#   3  five systems × ten runs × seeds: Adam, batch 128, 50 epochs         exp/<system>/<run>_seed<k>/scores
-#   4  weighted F1, UA, WA                                                 exp/<system>/result, exp/RESULTS.md
+#   3  plain systems, which take seconds: trained, scored, tabled          exp/<system>/<run>_seed<k>/scores
+#   4  the systems, each on every run with every seed                      exp/<system>/<run>_seed<k>/scores
+#   5  weighted F1, UA, WA; what the embeddings carry; a page to look at   exp/{results.json,RESULTS.md,report.html}
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-corpus=iemocap
-choices="happy parts"
 
 iemocap=${IEMOCAP:-}  # folder that holds Session1 to Session5
 happy=hap             # which utterances are happy: hap, merge (hap and exc) or replace (exc)
 parts=impro           # which dialogs: impro, script or all
+check_counts=true     # refuse a corpus that is not the published release
+systems=table2        # files under conf/systems, and groups of conf/groups.yaml: main, ablation, related, all
+controls=controls     # plain systems, trained and scored before the others; empty: none
+runs=                 # runs of data/iemocap/folds; empty: all
+seeds=0               # such as "0 1 2 3 4"
+pretrained=$here/../voxceleb1/exp/resnet18 # folder of the pre-trained extractor
+conf=$here/conf       # folder of the configuration
+data=$here/data       # folder for data dirs and features
+exp=$here/exp         # folder for models and scores
+nj=$(nproc)           # jobs of feature extraction
+train_nj=$(nproc)     # jobs that systems, runs and seeds are dealt over
+stage=                # first stage, made again where it is finished; empty: what is unfinished or no longer true
+stop_stage=5          # last stage
+. "$here/utils/parse_options.sh"
+enter "$here" iemocap pretrained conf data exp
+. ./path.sh
+. ./cmd.sh
+. utils/stages.sh
+systems=$(utils/systems.py "$conf" "$systems") # groups become names; a wrong one is refused before anything is made
+controls=$(utils/systems.py "$conf" "$controls")
 
-prepare() {
-  local/iemocap.py --happy "$happy" --parts "$parts" --check-counts "$check_counts" "$iemocap" "$1"
-}
+if run_stage 1 "Data preparation: labels, speakers, sessions, folds" && given iemocap "$data/iemocap"; then
+  local/iemocap.py --happy "$happy" --parts "$parts" --check-counts "$check_counts" "$iemocap" "$data/iemocap"
+fi
 
-. "$here/../emotion_stages.sh"
+if run_stage 2 "Filter-banks and VAD"; then
+  steps/make_fbank.py --config "$conf/fbank.yaml" --redo "$redo" --nj "$nj" --cmd "$train_cmd" \
+    "$data/iemocap" "$exp/make_fbank/iemocap" "$data/fbank"
+  utils/validate_data_dir.py --no-text "$data/iemocap"
+fi
+
+finetune=(steps/finetune.py --config "$conf/finetune.yaml" --conf "$conf" --pretrained "$pretrained" --redo "$redo"
+  --runs "$runs" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd")
+score=(steps/score.py --conf "$conf" --runs "$runs" --seeds "$seeds" --title IEMOCAP)
+
+if run_stage 3 "Plain systems" && [[ -n $controls ]]; then
+  "${finetune[@]}" --systems "$controls" "$data/iemocap" "$exp"
+  "${score[@]}" --systems "$controls" "$exp"
+fi
+
+if run_stage 4 "Fine-tuning: each run on its training speakers, scored on its test speakers"; then
+  "${finetune[@]}" --systems "$systems" "$data/iemocap" "$exp"
+fi
+
+if run_stage 5 "Results"; then
+  "${score[@]}" --systems "$controls $systems" "$exp"
+  $cuda_cmd "$exp/log/probe.log" steps/probe.py --pretrained "$pretrained" "$data/iemocap" "$exp"
+  steps/report.py --data "$data/iemocap" "$exp"
+fi

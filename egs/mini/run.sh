@@ -5,37 +5,36 @@
 #   egs/mini/run.sh [options]
 #
 # Stages:
-#   1  generate the corpora                                    corpora/{voxceleb1,iemocap}
-#   2  egs/voxceleb1/run.sh: pre-train on speakers             exp/voxceleb1/resnet18
-#   3  egs/iemocap/run.sh: fine-tune five systems, score them  exp/iemocap/RESULTS.md
+#   1  generate the corpora                                              corpora/{voxceleb1,iemocap}
+#   2  egs/voxceleb1/run.sh: pre-train on speakers                       exp/voxceleb1/resnet18
+#   3  egs/iemocap/run.sh: plain systems, then five networks; score all  exp/iemocap/{RESULTS.md,report.html}
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 runs="Ses01F Ses02M Ses04F" # of the ten: what fits into a few minutes
 seed=0                      # of the generated corpora
 nj=$(nproc)                 # jobs
-stage=                      # first stage; empty: the first unfinished one
+stage=                      # first stage, made again where it is finished; empty: what is unfinished or no longer true
 stop_stage=3                # last stage
 . "$here/utils/parse_options.sh"
 cd "$here"
 . ./path.sh
+exp=exp
 . utils/stages.sh
-hold exp
 
-made_from seed="$seed"
-if run_stage 1 "Two corpora of synthetic speech" corpora/voxceleb1 corpora/iemocap; then
-  local/mini.py --seed "$seed" --nj "$nj" voxceleb1 corpora/voxceleb1
-  local/mini.py --seed "$seed" --nj "$nj" iemocap corpora/iemocap
+if run_stage 1 "Two corpora of synthetic speech"; then
+  local/mini.py --seed "$seed" --nj "$nj" --redo "$redo" voxceleb1 corpora/voxceleb1
+  local/mini.py --seed "$seed" --nj "$nj" --redo "$redo" iemocap corpora/iemocap
 fi
 
-made_from fbank.yaml=conf/voxceleb1/fbank.yaml pretrain.yaml=conf/voxceleb1/pretrain.yaml
-if run_stage 2 "egs/voxceleb1/run.sh" exp/voxceleb1/resnet18/model.safetensors exp/voxceleb1/resnet18/trials/result; then
-  forget_results
-  ../voxceleb1/run.sh --voxceleb1 corpora/voxceleb1 --check-counts false --nj "$nj" \
+if $redo; then again=(--stage 1); else again=(); fi # a stage that is named is made again from its first stage on
+
+if run_stage 2 "egs/voxceleb1/run.sh"; then
+  ../voxceleb1/run.sh --voxceleb1 corpora/voxceleb1 --check-counts false --nj "$nj" "${again[@]}" \
     --conf conf/voxceleb1 --data data/voxceleb1 --exp exp/voxceleb1
 fi
 
 if run_stage 3 "egs/iemocap/run.sh"; then
   ../iemocap/run.sh --iemocap corpora/iemocap --check-counts false --pretrained exp/voxceleb1/resnet18 --runs "$runs" \
-    --nj "$nj" --conf conf/iemocap --data data/iemocap --exp exp/iemocap
+    --nj "$nj" "${again[@]}" --conf conf/iemocap --data data/iemocap --exp exp/iemocap
 fi

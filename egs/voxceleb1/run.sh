@@ -20,41 +20,33 @@ exp=$here/exp             # folder for the model
 nj=$(nproc)               # jobs of feature extraction
 gpu=1                     # GPUs of each machine for pre-training, a process each (see training.bn_group)
 nodes=1                   # machines for pre-training
-stage=                    # first stage; empty: the first unfinished one
+stage=                    # first stage, made again where it is finished; empty: what is unfinished or no longer true
 stop_stage=4              # last stage
 . "$here/utils/parse_options.sh"
-abspath voxceleb1 exclude_speakers conf data exp
-cd "$here"
+enter "$here" voxceleb1 exclude_speakers conf data exp
 . ./path.sh
 . ./cmd.sh
 . utils/stages.sh
-hold "$exp"
-wait_for "$data"
 
-made_from voxceleb1?="$voxceleb1" exclude_speakers="$exclude_speakers"
-if run_stage 1 "Data preparation: speakers, videos, trials" "$data"/{train,test}/utt2spk; then
-  [[ -n $voxceleb1 ]] || die "--voxceleb1 DIR is needed: the folder of the corpus (or set VOXCELEB1; see path.sh)"
+if run_stage 1 "Data preparation: speakers, videos, trials" && given voxceleb1 "$data/train"; then
   local/voxceleb1.py --check-counts "$check_counts" ${exclude_speakers:+--exclude-speakers "$exclude_speakers"} \
     "$voxceleb1" "$data"
 fi
 
-made_from fbank.yaml="$conf/fbank.yaml"
-if run_stage 2 "Filter-banks and VAD" "$data"/{train,heldout,test}/{feats.scp,frame_shift}; then
-  forget_results
+if run_stage 2 "Filter-banks and VAD"; then
   for set in train heldout test; do
-    steps/make_fbank.py --config "$conf/fbank.yaml" --nj "$nj" --cmd "$train_cmd" \
+    [[ -e $data/$set ]] || continue
+    steps/make_fbank.py --config "$conf/fbank.yaml" --redo "$redo" --nj "$nj" --cmd "$train_cmd" \
       "$data/$set" "$exp/make_fbank/$set" "$data/fbank"
     utils/validate_data_dir.py --no-text "$data/$set"
   done
 fi
 
-leave "$data"
-made_from pretrain.yaml="$conf/pretrain.yaml"
-if run_stage 3 "Pre-training on speakers" "$exp/resnet18/model.safetensors"; then
+if run_stage 3 "Pre-training on speakers"; then
   log=$exp/resnet18/log/pretrain.log
   # shellcheck disable=SC2086 # a command and its options
   $cuda_cmd --gpu "$gpu" --nodes "$nodes" "$log" utils/torchrun.py "$log" \
-    steps/pretrain.py --config "$conf/pretrain.yaml" "$data/train" "$data/heldout" "$exp/resnet18"
+    steps/pretrain.py --config "$conf/pretrain.yaml" --redo "$redo" "$data/train" "$data/heldout" "$exp/resnet18"
 fi
 
 if run_stage 4 "Speaker accuracy, EER and minDCF"; then

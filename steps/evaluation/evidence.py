@@ -1,123 +1,106 @@
-"""All that the results of one corpus rest on, gathered from its folder of systems and its configuration."""
+"""All that the results of one corpus rest on, read from its folder of systems or from what was kept of them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from steps.evaluation.families import TITLES, comparisons, families
-from steps.evaluation.probe_files import Means, means
-from steps.evaluation.significance import Comparison
-from steps.evaluation.summary import PLACE, Summary, complete_seeds, summarise
-from utils import config, leak
+from steps.evaluation.comparison import check_alike
+from steps.evaluation.summary import Key, Summary, summarise, with_file
+from utils import config, data_dir, runs, systems
 from utils.cli import UserError
-
-PRETRAINED = "pretrained"  # the folder of what is known of the pre-trained extractor before any fine-tuning
-ORACLE = "scores.oracle"  # of the epoch that is best on the test speakers
+from utils.runs import Texts
 
 
 @dataclass
 class Evidence:
     """Of one corpus."""
 
-    title: str
-    summaries: list[Summary]
-    published: dict[str, float]
-    comparisons: list[Comparison]
-    probes: dict[str, Means]  # system → means over its runs, the pre-trained network's first
-    leaking: dict[str, list[Summary]] = field(default_factory=dict)  # kind → systems
+    exp: Path
+    conf: Path
+    summaries: list[Summary]  # family by family
+    pretrained: dict[Key, Texts]  # what is known of the extractor before any fine-tuning
+    leaking: dict[str, list[Summary]] = field(default_factory=dict)  # kind of folds → systems
     oracle: dict[str, Summary] = field(default_factory=dict)  # system → with the epoch that is best on test
-    unfinished: list[str] = field(default_factory=list)  # systems left out
-    lacking: list[str] = field(default_factory=list)  # family by family, the configured systems without a row
+    unfinished: list[dict[str, object]] = field(default_factory=list)  # systems left out
 
 
-def scored(folder: Path) -> list[str]:
-    """The systems in `folder` that have scores."""
-    return sorted({path.parent.parent.name for path in folder.glob("*/*_seed*/scores")})
+def choose(exp: Path, conf: Path, words: str) -> list[str]:
+    """The systems in `exp` that `words`, systems and groups, name; all of them without words; in the families' order
+    where groups say it. Raises UserError where there is none, and for one by its name that has no finished run."""
+    there, order = runs.systems(exp), systems.in_order(conf)
+    if not there:
+        raise UserError(f"{exp}: there are no scored systems here")
+    named = set(words.split())
+    names = systems.expand(conf, words) if named else [*order, *there]
+    if lost := [name for name in names if name in named and name not in there]:
+        runs.check_honest(exp / lost[0], ())
+        raise UserError(f"{exp / lost[0]}: no run of this system is finished{config.nearest(lost[0], there)}")
+    if not (chosen := [name for name in dict.fromkeys(names) if name in there]):
+        raise UserError(f"{exp}: no system of '{words}' is finished; there are: {', '.join(there)}")
+    return chosen
 
 
-def find_systems(folder: Path, conf: Path) -> list[str]:
-    """The same, family by family. Raises UserError where there is none."""
-    found, order = scored(folder), [system for family in families(conf).values() for system in family]
-    if not found:
-        raise UserError(f"{folder}: there are no scored systems here")
-    return [name for name in order if name in found] + [name for name in found if name not in order]
-
-
-def without_row(conf: Path, rows: Collection[str]) -> list[str]:
-    """Family by family, the systems that are configured and not among `rows`."""
-    lacking = {
-        TITLES.get(family, family): [
-            name for name in systems if name not in rows and (conf / f"systems/{name}.yaml").is_file()
-        ]
-        for family, systems in families(conf).items()
-    }
-    return [f"{title}: {', '.join(names)}" for title, names in lacking.items() if names]
-
-
-def oracle(one: Summary, folder: Path) -> Summary | None:
-    """The same with each run's test-best epoch, of the seeds for all of whose runs training kept those scores."""
-    without = {seed for (_, seed), place in one.places.items() if not (place / ORACLE).is_file()}
-    kept = [seed for seed in one.seeds if seed not in without]
-    return summarise(folder / one.name, one.runs, kept, ORACLE) if kept else None
-
-
-def complete(folder: Path, systems: Sequence[str], leaking: bool = False) -> tuple[list[Summary], list[str]]:
-    """Of systems that may still be in training: those with a seed in which every run of the folder is finished, and
-    what is to be said of the others."""
-    matches = [PLACE.fullmatch(path.parent.name) for name in systems for path in folder.glob(f"{name}/*_seed*/scores")]
-    runs = sorted({match["run"] for match in matches if match})
+def complete(
+    exp: Path, finished: Mapping[str, dict[Key, Texts]], emotions: Mapping[str, str] | None
+) -> tuple[list[Summary], list[dict[str, object]]]:
+    """Of systems that may still be in training, each → its finished runs: those with a seed in which every run of the
+    folder is finished, and how far the others are."""
+    every = sorted({run for files in finished.values() for run, _ in files})
     summaries, unfinished = [], []
-    for name in systems:
-        if seeds := complete_seeds(folder / name, runs):
-            summaries.append(summarise(folder / name, runs, seeds, leaking=leaking))
+    for name, files in finished.items():
+        if seeds := runs.complete_seeds(files, every):
+            summaries.append(summarise(exp / name, files, every, seeds, emotions))
         else:
-            done = len(list(folder.glob(f"{name}/*_seed*/scores")))
-            unfinished.append(f"{name} ({done} runs finished, no seed with all of {len(runs)})")
+            unfinished.append({"system": name, "runs_done": len(files), "runs": len(every)})
     return summaries, unfinished
 
 
 def gather(
-    folder: Path,
+    exp: Path,
     conf: Path,
-    title: str,
-    systems: Sequence[str] = (),
-    runs: Collection[str] = (),
-    seeds: Collection[int] = (),
-    growing: bool = False,
+    words: str = "",
+    only_runs: Sequence[str] = (),
+    only_seeds: Collection[int] = (),
+    data: Path | None = None,
 ) -> Evidence:
-    """Read the score and probe files of `systems` [all] under `folder`; conf: the folder of the configuration. With
-    `growing`, systems that are not finished are left out by name. Raises UserError where systems were not scored on the
-    same utterances, or where one was made under leaking folds."""
-    systems = list(dict.fromkeys(systems)) or find_systems(folder, conf)
-    for name in systems:
-        leak.check_results(folder / name)
-    unfinished: list[str] = []
-    if growing:
-        summaries, unfinished = complete(folder, systems)
+    """Read the score files of the systems that `words` name [all] under `exp`; conf: the folder of the configuration;
+    data: the data dir that says what emotions are, where score files do not. Systems that are not finished are left
+    out, unless runs or seeds are asked for. Raises UserError where systems were not scored on the same utterances, or
+    where one was made under leaking folds."""
+    emotions = data_dir.read_table(data / "utt2emo") if data else None
+    finished = {name: runs.finished(exp / name) for name in choose(exp, conf, words)}
+    for name, files in finished.items():
+        runs.check_honest(exp / name, files.values())
+    unfinished: list[dict[str, object]] = []
+    if only_runs or only_seeds:
+        summaries = [summarise(exp / name, files, only_runs, only_seeds, emotions) for name, files in finished.items()]
     else:
-        summaries = [summarise(folder / name, runs, seeds) for name in systems]
+        summaries, unfinished = complete(exp, finished, emotions)
     if not summaries:
-        raise UserError(f"{folder}: no system is finished: {'; '.join(unfinished)}")
-    if any(other.utterances != summaries[0].utterances for other in summaries):
-        raise UserError(f"{title}: the systems were not scored on the same utterances; name --runs that all have")
-    places = {one.name: one.places for one in summaries}
-    pretrained = {(run, 0): folder / PRETRAINED / f"{run}_seed0" for run in summaries[0].runs}
-    probes = {name: means(found) for name, found in {PRETRAINED: pretrained, **places}.items()}
+        done = "; ".join(f"{row['system']} ({row['runs_done']} runs of {row['runs']})" for row in unfinished)
+        raise UserError(f"{exp}: no system has a seed with all runs finished: {done}")
+    for other in summaries[1:]:
+        try:
+            check_alike(summaries[0], other)
+        except UserError as error:
+            raise UserError(f"{exp}: {error}; name --runs that all have") from None
+        if other.classes != summaries[0].classes:
+            raise UserError(f"{exp}: {summaries[0].name} and {other.name} have other classes, or in another order")
     leaking = {}
-    for place in sorted(folder.glob(f"{leak.FOLDER}*")):
-        if found := complete(place, scored(place), leaking=True)[0]:
-            leaking[f"{place.name.removeprefix(leak.FOLDER).replace('_', ' ')} folds"] = found
-    published = conf / "published.yaml"
+    for place in sorted(exp.glob(f"{runs.LEAKING}*")):
+        false = {name: runs.finished(place / name) for name in runs.systems(place)} if place.is_dir() else {}
+        if trained := complete(place, false, emotions)[0]:
+            leaking[place.name.removeprefix(runs.LEAKING)] = trained
+    oracle = {summary.name: with_file(summary, runs.ORACLE, emotions) for summary in summaries}
+    known = runs.finished(exp / runs.PRETRAINED, last=runs.PROBES)
     return Evidence(
-        title=title,
+        exp=exp,
+        conf=conf,
         summaries=summaries,
-        published=config.read_yaml(published) if published.is_file() else {},
-        comparisons=comparisons(summaries, conf),
-        probes={name: found for name, found in probes.items() if found},
+        pretrained={(run, 0): known[run, 0] for run in summaries[0].runs if (run, 0) in known},
         leaking=leaking,
-        oracle={one.name: found for one in summaries if (found := oracle(one, folder))},
+        oracle={name: summary for name, summary in oracle.items() if summary},
         unfinished=unfinished,
-        lacking=without_row(conf, places),
     )

@@ -1,35 +1,25 @@
-"""How good class decisions are, by scikit-learn."""
+"""How good class decisions are, from confusion matrices."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-# scikit-learn is imported where it is used: that takes longer than all else a step does to show its --help.
-
 
 class Metrics(NamedTuple):
-    """In percent."""
+    """In percent; each a number, or an array of them."""
 
-    wf1: float  # F1 of each class, weighted by its share: the paper's figure
-    ua: float  # unweighted accuracy: the mean of the classes' recalls
-    wa: float  # weighted accuracy: the share of right decisions
-    mf1: float  # the plain mean of the classes' F1
-
-
-class OfClass(NamedTuple):
-    """One class; the first three in percent."""
-
-    precision: float
-    recall: float
-    f1: float
-    utterances: int
+    wf1: Any  # F1 of each class, weighted by its share: the paper's figure
+    ua: Any  # unweighted accuracy: the mean of the classes' recalls
+    wa: Any  # weighted accuracy: the share of right decisions
+    mf1: Any  # the plain mean of the classes' F1
 
 
 def classification_metrics(labels: np.ndarray, decisions: np.ndarray) -> Metrics:
-    """(N,) true and decided class indices. Only classes that occur among `labels` count towards the means."""
-    from sklearn.metrics import accuracy_score, f1_score, recall_score
+    """The metrics of (N,) true and decided class indices, by scikit-learn. Only classes that occur among `labels` count
+    towards the means."""
+    from sklearn.metrics import accuracy_score, f1_score, recall_score  # takes a second that --help need not wait for
 
     present = np.unique(labels)
     return Metrics(
@@ -40,23 +30,13 @@ def classification_metrics(labels: np.ndarray, decisions: np.ndarray) -> Metrics
     )
 
 
-def per_class(labels: np.ndarray, decisions: np.ndarray, classes: int) -> list[OfClass]:
-    """Each class by itself."""
-    from sklearn.metrics import precision_recall_fscore_support
-
-    found = precision_recall_fscore_support(labels, decisions, labels=np.arange(classes), zero_division=0)
-    return [OfClass(100 * p, 100 * r, 100 * f, int(n)) for p, r, f, n in zip(*found)]
-
-
 def confusion(labels: np.ndarray, decisions: np.ndarray, classes: int) -> np.ndarray:
     """(classes, classes) counts; rows are true, columns decided."""
-    from sklearn.metrics import confusion_matrix
-
-    return confusion_matrix(labels, decisions, labels=np.arange(classes))
+    return np.bincount(labels * classes + decisions, minlength=classes**2).reshape(classes, classes)
 
 
 def of_confusions(counts: np.ndarray) -> Metrics:
-    """The same figures of many confusion matrices (…, classes, classes) at once, each an array (…). A bootstrap takes
+    """The same metrics of many confusion matrices (…, classes, classes) at once, each an array (…). A bootstrap takes
     thousands of them, for which scikit-learn would need minutes."""
     true, decided, right = counts.sum(-1), counts.sum(-2), np.diagonal(counts, axis1=-2, axis2=-1)
     present = true > 0
@@ -71,6 +51,18 @@ def of_confusions(counts: np.ndarray) -> Metrics:
     )
 
 
+def by_class(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """precision, recall and f1 of each class, in percent, each (…, classes), of confusion matrices (…, classes,
+    classes); 0 where there is nothing to divide by."""
+    true, decided, right = counts.sum(-1), counts.sum(-2), np.diagonal(counts, axis1=-2, axis2=-1)
+    return {
+        "precision": 100 * (right / np.maximum(decided, 1)),
+        "recall": 100 * (right / np.maximum(true, 1)),
+        "f1": 100 * (2 * right / np.maximum(true + decided, 1)),
+    }
+
+
 def majority(labels: np.ndarray) -> Metrics:
-    """What always deciding for the commonest class gives."""
-    return classification_metrics(labels, np.full_like(labels, np.bincount(labels).argmax()))
+    """What always deciding for the commonest class gives; labels: (N,) class indices."""
+    counts = np.bincount(labels)
+    return of_confusions(confusion(labels, np.full_like(labels, counts.argmax()), len(counts)))

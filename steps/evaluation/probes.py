@@ -1,17 +1,28 @@
-"""What embeddings carry: linear probes for speaker and for emotion, silhouette, purity of neighbours."""
+"""What embeddings carry: linear probes for speaker and for emotion, silhouette, purity of neighbours; the file `probes`
+of a run, a header and a line a probe, and means over runs."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from steps.evaluation.significance import over_runs
+from utils import data_dir, runs
+from utils.archive import read_array, read_scp
+from utils.cli import UserError
+from utils.files import whole
+from utils.runs import Texts
 
 # scikit-learn is imported where it is used: that takes longer than all else a step does to show its --help.
 
 FOLDS = 5  # of cross-validation, where there are so many groups
 NEIGHBOURS = 10
+HEAD = ["space", "attribute", "of", "measure", "value", "chance", "count", "how"]  # of the file `probes` of a run
 
 
 @dataclass
@@ -28,14 +39,31 @@ class Labelled:
         return Labelled(*(value[mask] for value in vars(self).values()))
 
 
+def read_tables(data: Path) -> dict[str, dict[str, str]]:
+    """What a data dir says of its utterances."""
+    return {name: data_dir.read_table(data / name) for name in ("utt2spk", "utt2emo", "utt2session")}
+
+
+def read_labelled(scp: Path, tables: Mapping[str, Mapping[str, str]]) -> Labelled:
+    """The embeddings of `scp` with their labels; tables: of `read_tables`. Raises UserError for embeddings of other
+    data."""
+    entries = read_scp(scp)
+    for name, table in tables.items():
+        if unknown := entries.keys() - table.keys():
+            raise UserError(f"{scp}: '{min(unknown)}' is not in {name} of the data dir: embeddings of other data?")
+    vectors = np.stack([read_array(entry) for entry in entries.values()]).astype(np.float64)
+    speakers, emotions, sessions = (np.array([table[name] for name in entries]) for table in tables.values())
+    return Labelled(vectors, speakers, emotions, sessions, np.array(list(entries)))
+
+
 @dataclass
-class Figure:
-    """One line of a probe file."""
+class Probe:
+    """What one set of utterances carries in one space: a line of a probe file."""
 
     space: str  # embedding: pool(F⁺) with AD, pool(F) without; embedding_minus: pool(F⁻)
     attribute: str  # speaker or emotion
-    of: str  # whose utterances: train, or unseen (the validation and the test speakers)
-    measure: str  # probe (mean recall), silhouette, purity
+    whose: str  # utterances of whom: train, or unseen (the validation and the test speakers)
+    kind: str  # probe (mean recall), silhouette, purity
     value: float
     chance: float  # what it would be if the space knew nothing of the attribute
     count: int  # utterances; of a probe between pairs, pairs
@@ -103,55 +131,98 @@ def purity_by_chance(labels: np.ndarray) -> float:
     return float((counts * (counts - 1)).sum() / max(1, len(labels) * (len(labels) - 1)))
 
 
-def between_pairs(data: Labelled, genders: Mapping[str, str]) -> tuple[float, int, str]:
-    """Speaker probe of every pair of speakers of one gender, mean over pairs; how many; which. Where there is no such
-    pair (a run of IEMOCAP leaves out a woman and a man), of all pairs, and it says so: gender alone may do there."""
+def between_pairs(data: Labelled, genders: Mapping[str, str]) -> tuple[float, float, int, str]:
+    """Speaker probe of every pair of speakers of one gender, mean over pairs; chance; how many pairs; which. Where
+    there is no such pair (a run of IEMOCAP leaves out a woman and a man), of all pairs, and it says so: gender alone
+    may do there."""
     pairs = list(itertools.combinations(np.unique(data.speakers), 2))
     same = [pair for pair in pairs if genders.get(pair[0], "a") == genders.get(pair[1], "b")]
-    found, hows = [], set()
+    values, hows = [], set()
     for pair in same or pairs:
         both = data.where(np.isin(data.speakers, pair))
         groups, how = speaker_groups(both)
-        found.append(probe(both.vectors, both.speakers, groups))
+        values.append(probe(both.vectors, both.speakers, groups))
         hows.add(how)
-    found = [value for value in found if not np.isnan(value)]
-    return float(np.mean(found or [np.nan])), len(found), f"{min(hows)}, {'same gender' if same else 'across genders'}"
+    values = [value for value in values if not np.isnan(value)]
+    which = f"{min(hows)}, {'same gender' if same else 'across genders'}"
+    return float(np.mean(values or [np.nan])), 0.5, len(values), which
 
 
-def figures_of(data: Labelled, space: str, of: str, genders: Mapping[str, str]) -> list[Figure]:
-    """All figures of one set of utterances in one space; `of`: train or unseen."""
-    found = []
-    if of == "train":
+def probe_space(data: Labelled, space: str, whose: str, genders: Mapping[str, str]) -> list[Probe]:
+    """All that is measured of one set of utterances in one space; whose: train or unseen."""
+    rows, speakers, emotions = [], len(np.unique(data.speakers)), len(np.unique(data.emotions))
+    size = len(data.utterances)
+    if whose == "train":
         groups, how = speaker_groups(data)
-        value, count = probe(data.vectors, data.speakers, groups), len(data.utterances)
-        found.append(Figure(space, "speaker", of, "probe", value, 1 / len(np.unique(data.speakers)), count, how))
-    elif len(np.unique(data.speakers)) > 1:
-        value, count, how = between_pairs(data, genders)
-        found.append(Figure(space, "speaker", of, "probe", value, 0.5, count, how))
+        value = probe(data.vectors, data.speakers, groups)
+        rows.append(Probe(space, "speaker", whose, "probe", value, 1 / speakers, size, how))
+    elif speakers > 1:
+        rows.append(Probe(space, "speaker", whose, "probe", *between_pairs(data, genders)))
     # A class's utterances stand in many sessions, so that emotion is always held out by them; where a speaker has one
     # session, that leaves speakers out.
     value = probe(data.vectors, data.emotions, data.sessions)
-    found.append(
-        Figure(space, "emotion", of, "probe", value, 1 / len(np.unique(data.emotions)), len(data.utterances), "session")
-    )
+    rows.append(Probe(space, "emotion", whose, "probe", value, 1 / emotions, size, "session"))
     for attribute, labels in (("emotion", data.emotions), ("speaker", data.speakers)):
-        rows = (("silhouette", silhouette, 0.0), ("purity", purity, purity_by_chance(labels)))
-        found += [
-            Figure(space, attribute, of, name, measure(data.vectors, labels), chance, len(labels), "none")
-            for name, measure, chance in rows
-        ]
-    return found
+        for kind, score, chance in (("silhouette", silhouette, 0.0), ("purity", purity, purity_by_chance(labels))):
+            rows.append(Probe(space, attribute, whose, kind, score(data.vectors, labels), chance, size, "none"))
+    return rows
 
 
-def all_figures(
+def probe_run(
     spaces: Mapping[str, Labelled], parts: Mapping[str, Sequence[str]], genders: Mapping[str, str]
-) -> list[Figure]:
-    """Of one run: of every space, for the training speakers and for the unseen ones."""
-    who = {"train": parts["train"], "unseen": [*parts["valid"], *parts["test"]]}
+) -> list[Probe]:
+    """Of every space of one run, for the training speakers and for the unseen ones; parts: train, valid, test →
+    speakers."""
+    groups = {"train": parts["train"], "unseen": [*parts["valid"], *parts["test"]]}
     return [
-        figure
+        row
         for space, data in spaces.items()
-        for of, speakers in who.items()
+        for whose, speakers in groups.items()
         if (mask := np.isin(data.speakers, speakers)).any()
-        for figure in figures_of(data.where(mask), space, of, genders)
+        for row in probe_space(data.where(mask), space, whose, genders)
     ]
+
+
+def write_probes(path: Path, probes: Iterable[Probe]) -> None:
+    """Tab-separated, as `how` holds spaces."""
+    with whole(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
+        out.write("\t".join(HEAD) + "\n")
+        for row in probes:
+            cells = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in astuple(row)]
+            out.write("\t".join(cells) + "\n")
+
+
+def parse_probes(text: str, path: Path) -> list[Probe]:
+    """The content `text` of the file `path`. Raises UserError for what `write_probes` does not write."""
+    try:
+        head, *lines = text.splitlines()
+        if head.split("\t") != HEAD:
+            raise ValueError("its header differs")
+        rows = [line.split("\t") for line in lines]
+        return [
+            Probe(space, attribute, whose, kind, float(value), float(chance), int(count), how)
+            for space, attribute, whose, kind, value, chance, count, how in rows
+        ]
+    except ValueError as error:
+        raise UserError(f"{path}: is not a file of probes ({error}); steps/probe.py makes it") from None
+
+
+def means(texts: Mapping[tuple[str, int], Texts], units: Mapping[tuple[str, int], str]) -> dict[str, Any]:
+    """space → attribute → of → measure → the entry of results.json, over those of the runs, (run, seed) → files, that
+    have a file `probes`; units: (run, seed) → what the run counts as (steps/evaluation/summary.py), mean over seeds.
+    What cannot be measured in a run (nan) is left out there."""
+    rows: dict[tuple[str, str, str, str], dict[str, list[Probe]]] = {}
+    for key, files in texts.items():
+        text = files.read(runs.PROBES)
+        for row in parse_probes(text, files.place / runs.PROBES) if text is not None else []:
+            if not np.isnan(row.value):
+                name = (row.space, row.attribute, row.whose, row.kind)
+                rows.setdefault(name, {}).setdefault(units[key], []).append(row)
+    result: dict[str, Any] = {}
+    for (space, attribute, whose, kind), by_unit in rows.items():
+        every = [row for of_unit in by_unit.values() for row in of_unit]
+        by_run = {run: float(np.mean([row.value for row in of_unit])) for run, of_unit in by_unit.items()}
+        chance = float(np.mean([row.chance for row in every]))
+        place = result.setdefault(space, {}).setdefault(attribute, {}).setdefault(whose, {})
+        place[kind] = over_runs(by_run)._asdict() | {"chance": chance, "by_run": by_run, "how": every[0].how}
+    return result

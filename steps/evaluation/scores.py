@@ -1,4 +1,5 @@
-"""Score files: a header `# utt spk label <class names>` and a line an utterance, with the posterior of each class."""
+"""Score files: a header `# utt spk label <class names>` and a line an utterance, with the posterior of each class. The
+label is "-" where the corpus does not allow it to be given away."""
 
 from __future__ import annotations
 
@@ -10,6 +11,9 @@ import numpy as np
 
 from utils.cli import UserError
 from utils.files import whole
+
+HEADER = ["#", "utt", "spk", "label"]
+WITHHELD = "-"  # instead of a label
 
 
 @dataclass
@@ -45,42 +49,73 @@ def write_scores(
     with whole(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
         out.write(f"# utt spk label {' '.join(classes)}\n")
         for utterance in sorted(posteriors):
-            values = " ".join(f"{value:.6f}" for value in posteriors[utterance])
-            out.write(f"{utterance} {speakers[utterance]} {labels[utterance]} {values}\n")
+            figures = " ".join(f"{value:.6f}" for value in posteriors[utterance])
+            out.write(f"{utterance} {speakers[utterance]} {labels[utterance]} {figures}\n")
 
 
-def read_scores(path: Path) -> Scores:
-    """Raises UserError for a file that is missing or not as `write_scores` leaves it."""
+def read_scores(path: Path, emotions: Mapping[str, str] | None = None) -> Scores:
+    """A score file; emotions: utterance → class, for labels that are withheld. Raises UserError as `parse` does."""
     try:
-        header, *lines = path.read_text(encoding="utf-8").splitlines()
-        rows = [line.split() for line in lines]
-        classes = header.split()[4:]
-        if header.split()[:4] != ["#", "utt", "spk", "label"] or {len(row) for row in rows} != {3 + len(classes)}:
-            raise ValueError("a line has the wrong number of fields")
-        return Scores(
-            classes=classes,
-            utterances=[row[0] for row in rows],
-            speakers=[row[1] for row in rows],
-            labels=np.array([classes.index(row[2]) for row in rows]),
-            posteriors=np.array([row[3:] for row in rows], dtype=np.float64),
-        )
+        return parse(path.read_text(encoding="utf-8"), path, emotions)
     except FileNotFoundError:
         raise UserError(f"{path}: no such score file; has this system been trained?") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is not a score file: it is not text") from None
+
+
+def rows_of(text: str, path: Path) -> tuple[list[str], list[list[str]]]:
+    """The class names, and the fields of each line."""
+    header, *lines = text.splitlines() or [""]
+    rows, classes = [line.split() for line in lines], header.split()[4:]
+    if header.split()[:4] != HEADER or not classes:
+        raise UserError(f"{path}: is not a score file: it does not begin with '{' '.join(HEADER)} <class names>'")
+    if {len(row) for row in rows} != {3 + len(classes)}:
+        raise UserError(f"{path}: is not a score file: a line has the wrong number of fields")
+    return classes, rows
+
+
+def parse(text: str, path: Path, emotions: Mapping[str, str] | None = None) -> Scores:
+    """The content `text` of the score file `path`. Raises UserError for what `write_scores` does not write, an unknown
+    class, and labels that are withheld where `emotions` do not say them."""
+    classes, rows = rows_of(text, path)
+    number = {name: index for index, name in enumerate(classes)}
+    labels = []
+    for utterance, _, label, *_ in rows:
+        if label == WITHHELD:
+            if emotions is None:
+                raise UserError(
+                    f"{path}: holds no labels, as the corpus is licensed; name your own data dir of it: --data DIR"
+                )
+            if (label := emotions.get(utterance, "")) == "":
+                raise UserError(f"{path}: the data dir (--data) says no emotion of '{utterance}'")
+        if label not in number:
+            raise UserError(f"{path}: is not a score file: '{utterance}' is '{label}', and the classes are {classes}")
+        labels.append(number[label])
+    try:
+        posteriors = np.array([row[3:] for row in rows], dtype=np.float64)
     except ValueError as error:
         raise UserError(f"{path}: is not a score file: {error}") from None
+    if not np.isfinite(posteriors).all():
+        utterance = rows[int(np.flatnonzero(~np.isfinite(posteriors).all(axis=1))[0])][0]
+        raise UserError(f"{path}: the posteriors of '{utterance}' are not finite: these scores are no result")
+    return Scores(classes, [row[0] for row in rows], [row[1] for row in rows], np.array(labels), posteriors)
+
+
+def speakers_in(text: str, path: Path) -> set[str]:
+    """The speakers of the score file `path`, whether it has labels or not."""
+    return {row[1] for row in rows_of(text, path)[1]}
 
 
 def pool(parts: Sequence[Scores]) -> Scores:
-    """Several runs' scores as one. Raises UserError where their classes differ or an utterance stands twice."""
-    if any(part.classes != parts[0].classes for part in parts):
+    """Several runs' scores as one, by utterance. Raises UserError where their classes differ or an utterance stands
+    twice."""
+    classes = parts[0].classes
+    if any(part.classes != classes for part in parts):
         raise UserError("score files with different classes cannot be pooled")
     utterances = [name for part in parts for name in part.utterances]
     if len(set(utterances)) < len(utterances):
         raise UserError("an utterance is scored in two runs; these runs cannot be pooled")
-    return Scores(
-        classes=parts[0].classes,
-        utterances=utterances,
-        speakers=[name for part in parts for name in part.speakers],
-        labels=np.concatenate([part.labels for part in parts]),
-        posteriors=np.concatenate([part.posteriors for part in parts]),
-    )
+    order = np.array(sorted(range(len(utterances)), key=utterances.__getitem__), dtype=int)
+    speakers = [name for part in parts for name in part.speakers]
+    labels, posteriors = (np.concatenate([getattr(part, key) for part in parts]) for key in ("labels", "posteriors"))
+    return Scores(classes, sorted(utterances), [speakers[row] for row in order], labels[order], posteriors[order])

@@ -1,23 +1,24 @@
-"""From the score files of a system's runs and seeds to the figures of a results table."""
+"""What the score files of one system say: each is read once, and each figure made once."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
-from steps.evaluation.metrics import Metrics, classification_metrics, confusion
-from steps.evaluation.scores import Scores, pool, read_scores
-from utils import config, leak
+from steps.evaluation.metrics import Metrics, confusion, of_confusions
+from steps.evaluation.scores import Scores, parse, pool, speakers_in
+from steps.evaluation.significance import percentiles, resample
+from utils import config, runs
 from utils.cli import UserError
+from utils.runs import Texts
 
 ORACLE = "training.oracle"  # the one setting that trains nothing differently
-PLACE = re.compile(r"(?P<run>.+)_seed(?P<seed>\d+)")
 # What a value switches on: without it, these keys say nothing.
 AUGMENTATION = {
     "copypaste": ["copypaste_share", "copypaste_same_speaker", "neutral"],
@@ -32,52 +33,103 @@ BACKEND = {
     "svm": ["sees", "C"],
     "autoencoders": ["sees", "latent", "epochs", "batch", "lr"],
 }
+Key = tuple[str, int]  # run and seed
 
 
 @dataclass
 class Summary:
-    """What a system achieved; spreads are sample standard deviations, nan of a single value."""
+    """What a system achieved on its test speakers. Spreads are sample standard deviations, nan of a single value."""
 
     name: str
     runs: list[str]
     seeds: list[int]
-    places: dict[tuple[str, int], Path]  # (run, seed) → its folder, in the order of seeds and runs
+    texts: dict[Key, Texts]  # the files of each run, in the order of seeds and runs
     settings: dict[str, Any]  # what its configuration switches on, with dotted keys
-    scores: dict[tuple[str, int], Scores]  # of the test speakers
-    together: list[Scores]  # of each seed, all runs' scores pooled
-    pooled: Metrics  # all test utterances of a seed together, mean over seeds
-    pooled_sd: Metrics  # over seeds
-    by_run: list[Metrics]  # each run by itself, mean over its seeds
-    folds: Metrics  # mean of by_run
-    folds_sd: Metrics  # over runs
+    scores: dict[Key, Scores]  # of the test speakers
+    selecting: dict[Key, set[str]]  # the validation speakers
     last: Metrics  # pooled, with each run's last epoch instead of the selected one; nan where there are no epochs
+
+    @cached_property
+    def pooled(self) -> list[Scores]:
+        """All test utterances, of each seed."""
+        return [pool([self.scores[run, seed] for run in self.runs]) for seed in self.seeds]
 
     @property
     def classes(self) -> list[str]:
-        return self.together[0].classes
+        return self.pooled[0].classes
 
     @property
     def utterances(self) -> list[str]:
-        """The test utterances of all runs."""
-        return self.together[0].utterances
+        return self.pooled[0].utterances
 
     @property
     def labels(self) -> np.ndarray:
         """(N,) of the pooled test utterances."""
-        return self.together[0].labels
+        return self.pooled[0].labels
 
-    @property
+    @cached_property
     def speakers(self) -> list[str]:
-        return sorted(set(self.together[0].speakers))
+        return sorted(set(self.pooled[0].speakers))
 
-    @property
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """(speakers, seeds, classes, classes) confusion matrices: what intervals and tests over speakers rest on."""
+        size, number = len(self.classes), {speaker: index for index, speaker in enumerate(self.speakers)}
+        matrices = np.zeros((len(number), len(self.seeds), size, size), dtype=int)
+        for index, scores in enumerate(self.pooled):
+            who = np.array([number[speaker] for speaker in scores.speakers])
+            cells = np.ravel_multi_index((who, scores.labels, scores.decisions), (len(number), size, size))
+            matrices[:, index] = np.bincount(cells, minlength=len(number) * size**2).reshape(-1, size, size)
+        return matrices
+
+    @cached_property
+    def by_seed(self) -> Metrics:
+        """(seeds,) of the pooled test utterances."""
+        return of_confusions(self.counts.sum(axis=0))
+
+    @cached_property
+    def sd(self) -> Metrics:
+        """Over seeds; a deterministic system has none."""
+        return sd(self.by_seed if not self.deterministic else Metrics(*(values[:1] for values in self.by_seed)))
+
+    @cached_property
+    def run_counts(self) -> np.ndarray:
+        """(runs, seeds, classes, classes) confusion matrices."""
+        each = [[self.scores[run, seed] for seed in self.seeds] for run in self.runs]
+        size = len(self.classes)
+        return np.array([[confusion(scores.labels, scores.decisions, size) for scores in row] for row in each])
+
+    @cached_property
+    def by_run(self) -> Metrics:
+        """(runs,) of each run by itself, mean over its seeds."""
+        return Metrics(*(values.mean(axis=-1) for values in of_confusions(self.run_counts)))
+
+    @cached_property
+    def resampled(self) -> Metrics:
+        """(RESAMPLES, seeds) of the pooled test utterances of resampled speakers."""
+        return resample(self.counts)
+
+    @cached_property
+    def intervals(self) -> Metrics:
+        """The pooled figures, mean over seeds, with the intervals of a bootstrap over speakers."""
+        return Metrics(*(
+            percentiles(float(values.mean()), drawn.mean(axis=-1), len(self.speakers))
+            for values, drawn in zip(self.by_seed, self.resampled)
+        ))  # fmt: skip
+
+    @cached_property
+    def of_speakers(self) -> Metrics:
+        """(speakers, seeds) of each speaker by itself."""
+        return of_confusions(self.counts)
+
+    @cached_property
     def deterministic(self) -> bool:
         """Whether it depends on no seed: a linear model or SVM, fitted on functionals or on the embeddings of a
         pre-trained network that stays as it is."""
         known = self.settings.get
         same = known("backend.sees") == "functionals" or (known("training.pretrained") and not known("network.AD"))
         fitted = known("training.epochs") == 0 and known("backend.kind") in ("linear", "svm")
-        return bool(same and fitted and not self.pooled_sd.wf1 > 0)
+        return bool(same and fitted and len(set(self.by_seed.wf1.tolist())) == 1)
 
     @property
     def spaces(self) -> tuple[str, str]:
@@ -85,23 +137,26 @@ class Summary:
         apart = self.settings.get("backend.kind") == "autoencoders"
         return ("z_style", "z_speaker") if apart else ("pool(F⁺)", "pool(F⁻)")
 
-    @cached_property
+    @property
     def untested(self) -> list[str]:
         """The speakers that selected epochs and are tested in none of the runs."""
-        paths = [place / "scores.valid" for place in self.places.values()]
-        selecting = {speaker for path in paths if path.is_file() for speaker in read_scores(path).speakers}
-        return sorted(selecting - set(self.speakers))
+        return sorted(set().union(*self.selecting.values()) - set(self.speakers))
 
-    @cached_property
-    def counts(self) -> np.ndarray:
-        """(speakers, seeds, classes, classes) confusion matrices: what intervals and tests over speakers rest on."""
-        return np.array([[confusion_of(scores, who) for scores in self.together] for who in self.speakers])
+    @property
+    def units(self) -> dict[Key, str]:
+        """What each run counts as where runs are taken for independent (see `unit`)."""
+        return {key: unit(key[0], set(self.scores[key].speakers), self.selecting[key]) for key in self.texts}
 
 
-def confusion_of(scores: Scores, speaker: str) -> np.ndarray:
-    """(classes, classes) of one speaker's utterances."""
-    mine = np.array(scores.speakers) == speaker
-    return confusion(scores.labels[mine], scores.decisions[mine], len(scores.classes))
+def sd(metrics: Metrics) -> Metrics:
+    """Of arrays (n,)."""
+    return Metrics(*(float(values.std(ddof=1)) if len(values) > 1 else float("nan") for values in metrics))
+
+
+def unit(run: str, tested: set[str], selecting: set[str]) -> str:
+    """The speakers that a run leaves out, instead of its name: IEMOCAP's runs come in pairs that leave out the same
+    two, and so train alike. Where they are not known, the run itself."""
+    return " ".join(sorted(tested | selecting)) if tested and selecting else run
 
 
 def switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,99 +170,88 @@ def switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key in used or key not in known}
 
 
-def find_runs(system: Path, runs: Collection[str] = (), seeds: Collection[int] = ()) -> dict[tuple[str, int], Path]:
-    """(run, seed) → folder of every finished run of a system, or of those named. Raises UserError where one that is
-    asked for, or that another seed has, is missing."""
-    found = {
-        (match["run"], int(match["seed"])): path.parent
-        for path in sorted(system.glob("*_seed*/scores"))
-        if (match := PLACE.fullmatch(path.parent.name))
-    }
-    runs = runs or sorted({run for run, _ in found})
-    seeds = seeds or sorted({seed for _, seed in found})
-    missing = [f"{run}_seed{seed}" for run in runs for seed in seeds if (run, seed) not in found]
-    if missing or not found:
-        raise UserError(f"{system}: no scores of {', '.join(missing) or 'any run'}; train it to the end first")
-    return {(run, seed): found[run, seed] for seed in seeds for run in runs}
+@lru_cache(maxsize=256)
+def _yaml(text: str) -> Any:
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def complete_seeds(system: Path, runs: Collection[str]) -> list[int]:
-    """The seeds with which all of `runs` are finished."""
-    found = [match for path in system.glob("*_seed*/scores") if (match := PLACE.fullmatch(path.parent.name))]
-    of_seed: dict[int, set[str]] = {}
-    for match in found:
-        of_seed.setdefault(int(match["seed"]), set()).add(match["run"])
-    return sorted(seed for seed, finished in of_seed.items() if finished >= set(runs))
+def read_mapping(texts: Texts, name: str) -> dict[str, Any]:
+    """A YAML file of a run; {} where it is not there. Raises UserError for what is no mapping."""
+    try:
+        content = _yaml(texts.read(name) or "") or {}
+        return dict(content)
+    except (yaml.YAMLError, TypeError, ValueError):
+        raise UserError(f"{texts.place / name}: is not YAML of 'key: value' lines") from None
 
 
-def over(rows: list[Metrics], function: str) -> Metrics:
-    """`mean` or `sd` of each figure."""
-    values = np.array(rows)
-    if function == "mean":
-        return Metrics(*values.mean(axis=0))
-    return Metrics(*(values.std(axis=0, ddof=1) if len(rows) > 1 else np.full(values.shape[1], np.nan)))
-
-
-def of(scores: Scores) -> Metrics:
-    """The metrics of one score file's decisions."""
-    return classification_metrics(scores.labels, scores.decisions)
-
-
-def check_selection(place: Path, tested: Scores) -> None:
-    """Raises UserError where a speaker that is tested also selected the epoch: no fold list allows that."""
-    selecting = set(read_scores(place / "scores.valid").speakers) if (place / "scores.valid").is_file() else set()
-    if both := selecting & set(tested.speakers):
-        raise UserError(f"{place}: '{min(both)}' is tested and selected the epoch, too; these scores are no result")
+def _settings(system: Path, files: Mapping[Key, Texts]) -> dict[str, Any]:
+    """What all of these runs were made with. Raises UserError where they differ in what both know: what a later version
+    added had one value before."""
+    if lacking := [texts.place for texts in files.values() if texts.read(runs.CONFIG) is None]:
+        raise UserError(f"{lacking[0]}: has scores and no {runs.CONFIG}; train it again")
+    every = {texts.place: switched_on(config.flatten(read_mapping(texts, runs.CONFIG))) for texts in files.values()}
+    first, *others = every.items()
+    for place, own in others:
+        shared = (own.keys() & first[1].keys()) - {ORACLE}
+        if different := [key for key in own if key in shared and own[key] != first[1][key]]:
+            raise UserError(
+                f"{place}: was made with another configuration than {first[0]} ({different[0]}); redo one of them"
+            )
+    return first[1]
 
 
 def summarise(
     system: Path,
-    runs: Collection[str] = (),
-    seeds: Collection[int] = (),
-    name: str = "scores",
-    leaking: bool = False,
+    finished: Mapping[Key, Texts],
+    only_runs: Collection[str] = (),
+    only_seeds: Collection[int] = (),
+    emotions: Mapping[str, str] | None = None,
 ) -> Summary:
-    """Read a system's score files and condense them; `name`: the file of each run that is taken for its scores. Raises
-    UserError for what was made under leaking folds, unless it is for the leak table (`leaking`)."""
-    if not leaking:
-        leak.check_results(system)
-    places = find_runs(system, runs, seeds)
-    settings = {
-        place: switched_on(config.flatten(config.read_yaml(place / "config.yaml"))) for place in places.values()
-    }
-    first = next(iter(settings))
-    for place, own in settings.items():  # by the keys of both: what a later version added had one value before
-        shared = (own.keys() & settings[first].keys()) - {ORACLE}
-        if any(own[key] != settings[first][key] for key in shared):
-            raise UserError(f"{place}: was made with another configuration than {first}; redo one of them")
-    runs, seeds = list(dict.fromkeys(run for run, _ in places)), list(dict.fromkeys(seed for _, seed in places))
-    read = {key: read_scores(place / name) for key, place in places.items()}
-    for key, place in places.items():
-        check_selection(place, read[key])
-    paths = {key: place / "scores.last" for key, place in places.items()}
-    last = {key: read_scores(path) for key, path in paths.items() if path.is_file()}
-    together = [pool([read[run, seed] for run in runs]) for seed in seeds]
-    if any(scores.utterances != together[0].utterances for scores in together):
+    """Read the score files of a system's `finished` runs, or of those named; emotions: utterance → class, for labels
+    that are withheld. Raises UserError where a run that is asked for, or that another seed has, is missing, and for
+    what makes no result."""
+    names = list(dict.fromkeys(only_runs)) or sorted({run for run, _ in finished})
+    seeds = list(dict.fromkeys(only_seeds)) or sorted({seed for _, seed in finished})
+    missing = [f"{run}_seed{seed}" for run in names for seed in seeds if (run, seed) not in finished]
+    if missing or not finished:
+        raise UserError(f"{system}: no scores of {', '.join(missing) or 'any run'}; train it to the end first")
+    texts = {(run, seed): finished[run, seed] for seed in seeds for run in names}
+    settings = _settings(system, texts)
+
+    def read(name: str) -> dict[Key, Scores]:
+        contents = {key: (files.place / name, files.read(name)) for key, files in texts.items()}
+        return {key: parse(text, place, emotions) for key, (place, text) in contents.items() if text is not None}
+
+    scores, last, selecting = read(runs.SCORES), read(runs.LAST), {}
+    for key, files in texts.items():
+        valid = files.read(runs.VALID)
+        selecting[key] = speakers_in(valid, files.place / runs.VALID) if valid is not None else set()
+        if both := selecting[key] & set(scores[key].speakers):
+            raise UserError(
+                f"{files.place}: '{min(both)}' is tested and selected the epoch, too; these scores are no result"
+            )
+    summary = Summary(system.name, names, seeds, texts, settings, scores, selecting, Metrics(*[float("nan")] * 4))
+    try:
+        together = summary.pooled
+    except UserError as error:
+        raise UserError(f"{system}: {error}") from None
+    if any((other.utterances, other.classes) != (summary.utterances, summary.classes) for other in together):
         raise UserError(f"{system}: its seeds were not scored on the same utterances")
-    by_seed = [of(scores) for scores in together]
-    by_run = [over([of(read[run, seed]) for seed in seeds], "mean") for run in runs]
-    result = Summary(
-        name=system.name,
-        runs=runs,
-        seeds=seeds,
-        places=places,
-        settings=settings[first],
-        scores=read,
-        together=together,
-        pooled=over(by_seed, "mean"),
-        pooled_sd=over(by_seed, "sd"),
-        by_run=by_run,
-        folds=over(by_run, "mean"),
-        folds_sd=over(by_run, "sd"),
-        last=over([of(pool([last[run, seed] for run in runs])) for seed in seeds], "mean")
-        if len(last) == len(places)
-        else Metrics(*[np.nan] * len(Metrics._fields)),
-    )
-    if result.deterministic:  # its seeds are one
-        result.pooled_sd = over(by_seed[:1], "sd")
-    return result
+    if len(last) == len(texts):
+        summary.last = Metrics(*(float(values.mean()) for values in replace(summary, scores=last).by_seed))
+    return summary
+
+
+def of_scores(name: str, scores: Scores) -> Summary:
+    """A score file by itself, as one run with seed 0."""
+    texts: dict[Key, Texts] = {}
+    return Summary(name, [""], [0], texts, {}, {("", 0): pool([scores])}, {}, Metrics(*[float("nan")] * 4))
+
+
+def with_file(summary: Summary, name: str, emotions: Mapping[str, str] | None = None) -> Summary | None:
+    """The same with another score file of each run, of the seeds all of whose runs have it; None where no seed does."""
+    contents = {key: text for key, files in summary.texts.items() if (text := files.read(name)) is not None}
+    seeds = [seed for seed in summary.seeds if all((run, seed) in contents for run in summary.runs)]
+    texts = {key: files for key, files in summary.texts.items() if key[1] in seeds}
+    scores = {key: parse(contents[key], files.place / name, emotions) for key, files in texts.items()}
+    return replace(summary, seeds=seeds, texts=texts, scores=scores) if seeds else None

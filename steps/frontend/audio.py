@@ -70,8 +70,9 @@ def read_in_batches(
     samples = 0
     for utterance, path in recordings.items():
         try:
-            batch[utterance] = read_audio(path, rate, shortest)
-            samples += len(batch[utterance][0])
+            signal, changes = read_audio(path, rate, shortest)
+            batch[utterance] = signal, changes
+            samples += len(signal)
         except Unusable as reason:
             batch[utterance] = reason
         if len(batch) == BATCH or samples > BATCH_SECONDS * rate:

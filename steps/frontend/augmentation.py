@@ -1,4 +1,4 @@
-"""What is done to training crops, on features: speed, noise, SpecAugment; copypaste.py joins utterances."""
+"""Augmentation of training crops, on features: speed, noise, SpecAugment; copypaste.py joins utterances."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from steps.frontend.crops import Crops
 def speed_crops(crops: Crops, index: Tensor, generator: torch.Generator, length: int, speed: float) -> Tensor:
     """Crops of `length` frames, each at a speed of its own, drawn evenly from 1 ± `speed`: (N, length, F).
 
-    Features are on disk, not sound, so it is they that are resampled in time, linearly between frames. That is a change
-    of tempo: pitch and formants stay, and with them the speaker.
+    Features are resampled in time, linearly between frames. That changes the tempo alone: pitch and formants stay, and
+    with them the speaker.
     """
     factor = 1 + speed * (2 * torch.rand(len(index), generator=generator) - 1)
     x = crops.batch(index, generator, math.ceil(length * (1 + speed)) + 1)
-    at = (factor[:, None] * torch.arange(length)).to(x.device)
-    before = at.floor().long()[..., None].expand(-1, -1, x.shape[2])
-    share = (at - at.floor())[..., None]
+    times = (factor[:, None] * torch.arange(length)).to(x.device)
+    before = times.floor().long()[..., None].expand(-1, -1, x.shape[2])
+    share = (times - times.floor())[..., None]
     return (1 - share) * x.gather(1, before) + share * x.gather(1, before + 1)
 
 
@@ -31,12 +31,12 @@ def add_noise(x: Tensor, generator: torch.Generator, share: float, snr: list[flo
     same in every bin), and fluctuates as a mean of four squared Gaussians' pairs does. The crop's mean is kept, as mean
     normalisation would.
     """
-    hit = (torch.rand(len(x), generator=generator) < share).to(x.device)[:, None, None]
+    chosen = (torch.rand(len(x), generator=generator) < share).to(x.device)[:, None, None]
     decibel = snr[0] + (snr[1] - snr[0]) * torch.rand(len(x), generator=generator).to(x.device)[:, None, None]
     fluctuation = torch.empty(4, *x.shape).exponential_(generator=generator).mean(dim=0).log().to(x.device)
     mean = x.mean(dim=1, keepdim=True)
     noisy = torch.logaddexp(x, mean - decibel * math.log(10) / 10 + fluctuation)
-    return torch.where(hit, noisy - noisy.mean(dim=1, keepdim=True) + mean, x)
+    return torch.where(chosen, noisy - noisy.mean(dim=1, keepdim=True) + mean, x)
 
 
 def mask_bands(x: Tensor, generator: torch.Generator, axis: int, widest: int, masks: int) -> Tensor:

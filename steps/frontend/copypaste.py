@@ -1,5 +1,5 @@
 """CopyPaste (the paper's [6]): two utterances joined, under the label of the one whose emotion is heard; and batches of
-crops with all that an Augmentation asks for."""
+augmented crops."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 
 from steps.frontend.augmentation import add_noise, mask_bands, speed_crops
 from steps.frontend.crops import Crops
-from steps.frontend.settings import Augmentation
+from steps.frontend.options import Augmentation
 
 
 class Augmented:
-    """Batches of augmented crops, in the place of `Crops.batch`."""
+    """Batches of crops as `Crops` makes them, augmented."""
 
     def __init__(
         self, crops: Crops, options: Augmentation, speakers: Sequence[str], emotions: Sequence[str], train: Tensor
@@ -46,29 +46,29 @@ class Augmented:
         return x
 
     def take(self, index: Tensor, generator: torch.Generator, length: int) -> Tensor:
-        """Crops of `length` frames, at changing speeds if so asked."""
+        """Crops of `length` frames, at a speed of their own where options.speed asks for it."""
         if self.options.speed:
             return speed_crops(self.crops, index, generator, length, self.options.speed)
         return self.crops.batch(index, generator, length)
 
     def partner(self, i: int, generator: torch.Generator) -> int:
-        """Whom utterance `i` is joined with; −1 for nobody.
+        """The utterance that utterance `i` is joined with; −1 for none.
 
-        "neutral": an emotional utterance gets a neutral one, and keeps its label, since the emotion is what is heard of
-        both; a neutral one stays alone, as it has no emotion to impose. "same": another utterance of the emotion.
-        "both": one or the other, at equal odds, where both are possible.
+        "neutral": an emotional utterance gets a neutral one, and keeps its label, since its emotion is what is heard of
+        the two; a neutral one stays alone. "same": another utterance of the emotion. "both": one or the other, at equal
+        odds, where both are possible.
         """
-        whether, which, who = torch.rand(3, generator=generator).tolist()
+        joins, prefers, picks = torch.rand(3, generator=generator).tolist()
         kind, own, neutral = self.options.copypaste, self.emotions[i], self.neutral
-        if whether >= self.options.copypaste_share or (kind == "neutral" and own == neutral):
+        if joins >= self.options.copypaste_share or (kind == "neutral" and own == neutral):
             return -1
-        wanted = own if kind == "same" or (kind == "both" and which < 0.5) else neutral
-        others = [other for other in self.members.get((self.speakers[i], wanted), []) if other != i]
-        return others[int(who * len(others))] if others else -1
+        emotion = own if kind == "same" or (kind == "both" and prefers < 0.5) else neutral
+        others = [other for other in self.members.get((self.speakers[i], emotion), []) if other != i]
+        return others[int(picks * len(others))] if others else -1
 
     def joined(self, index: Tensor, partners: Tensor, generator: torch.Generator) -> Tensor:
-        """Half a crop of each utterance in `index` and half a crop of its partner, in either order: both are heard for
-        certain, where a crop from two whole utterances end to end might hold the neutral one alone."""
+        """Half a crop of each utterance in `index` and half a crop of its partner, in either order. (A crop from two
+        whole utterances end to end might hold the neutral one alone.)"""
         length = self.crops.length
         own = self.take(index, generator, length // 2)
         other = self.take(partners, generator, length - length // 2)

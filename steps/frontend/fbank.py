@@ -8,7 +8,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from steps.frontend.settings import FbankOptions
+from steps.frontend.options import FbankOptions
 
 BLOCK = 256  # frames computed at once: few enough to stay in a core's cache, enough to make calls cheap; bounds memory
 
@@ -52,6 +52,10 @@ class Fbank(torch.nn.Module):
     Where the time goes, in µs for a second of speech on one core (Zen 5): FFT 60, power and transpose 31, framing and
     window 26, mel 9, logarithm and copies 9; kaldi-native-fbank takes 1660.
     """
+
+    window: Tensor  # (length,)
+    mel: Tensor  # (num_mel_bins, fft_size / 2 + 1), sparse
+    padded: Tensor  # (BLOCK, fft_size)
 
     def __init__(self, options: FbankOptions | None = None) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from steps.frontend.settings import Input
+from steps.frontend.options import Input
 
 
 def sliding_mean(features: np.ndarray, window: int) -> np.ndarray:

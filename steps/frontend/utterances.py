@@ -11,22 +11,23 @@ from tqdm import tqdm
 
 from steps.frontend.crops import Crops
 from steps.frontend.network_input import select, too_little_speech
-from steps.frontend.settings import Input
+from steps.frontend.options import Input
 from utils import data_dir
-from utils.archive import read_array
+from utils.archive import read_array, read_scp
 from utils.cli import UserError
 
 
 def read_utterances(data: Path, options: Input, dtype: type = np.float32) -> dict[str, np.ndarray]:
-    """utterance-id → (T, F) normalised frames of every utterance in `data`, as `dtype`. Says how many kept all of
+    """utterance-id → (T, F) normalised frames of every utterance in `data`, as `dtype`. Prints how many kept all of
     their frames because too few were speech. Raises UserError where features are missing."""
-    feats = data_dir.read_table(data / "feats.scp")
+    feats = read_scp(data / "feats.scp")
     if missing := data_dir.read_table(data / "utt2spk").keys() - feats.keys():
         raise UserError(
             f"{data}: {len(missing)} utterances have no features ({min(missing)}, …); utils/fix_data_dir.py drops them"
         )
-    speech = data_dir.read_table(data / "vad.scp") if options.vad else {}
-    inputs, kept_whole = {}, 0
+    speech = read_scp(data / "vad.scp") if options.vad else {}
+    inputs: dict[str, np.ndarray] = {}
+    kept_whole = 0
     for utterance, entry in tqdm(feats.items(), desc=f"reading {data.name}", unit="utt", disable=None, leave=False):
         features = read_array(entry)
         decisions = np.ones(len(features), np.uint8)
@@ -60,7 +61,7 @@ class Corpus:
     emotions: dict[str, str]
     classes: list[str]
 
-    def of(self, speakers: list[str]) -> torch.Tensor:
+    def indices_of(self, speakers: list[str]) -> torch.Tensor:
         """Indices of these speakers' utterances."""
         wanted = set(speakers)
         return torch.tensor([i for i, name in enumerate(self.utterances) if self.speakers[name] in wanted])
@@ -71,7 +72,7 @@ class Corpus:
 
 
 def read_corpus(data: Path, options: Input, device: torch.device) -> Corpus:
-    """Everything that `data` says of its utterances."""
+    """The data dir `data`, whose utterances all need an emotion; crops are wanted on `device`."""
     emotions = data_dir.read_table(data / "utt2emo")
     inputs = read_utterances(data, options)
     if unlabelled := inputs.keys() - emotions.keys():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import webrtcvad
 
-from steps.frontend.settings import FbankOptions
+from steps.frontend.options import FbankOptions
 
 BLOCK = 10  # ms; the detector decides on blocks of this length
 
@@ -23,7 +23,7 @@ def speech_frames(signal: np.ndarray, num_frames: int, options: FbankOptions, mo
     if signal.dtype != np.int16:
         signal = np.clip(np.rint(signal), -32768, 32767).astype(np.int16)
     pcm, size, rate, is_speech = signal.tobytes(), 2 * block, options.sample_frequency, detector.is_speech
-    decisions = [is_speech(pcm[at : at + size], rate, block) for at in range(0, len(pcm) - size + 1, size)]
+    decisions = [is_speech(pcm[start : start + size], rate, block) for start in range(0, len(pcm) - size + 1, size)]
     voiced = np.concatenate([[0], np.cumsum(decisions)])  # voiced[k]: speech among the first k blocks
     first_sample = 0 if options.snip_edges else options.shift // 2 - options.length // 2
     starts = first_sample + np.arange(num_frames) * options.shift

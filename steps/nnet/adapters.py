@@ -16,7 +16,7 @@ class ParallelAdapter(nn.Module):
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        self.alpha = nn.Conv2d(conv.in_channels, conv.out_channels, 1, conv.stride, bias=False)
+        self.alpha = nn.Conv2d(conv.in_channels, conv.out_channels, 1, (conv.stride[0], conv.stride[1]), bias=False)
         nn.init.zeros_(self.alpha.weight)
         conv.register_forward_hook(self)
 

@@ -29,12 +29,12 @@ class AttributeDisentanglement(nn.Module):
 
     def split(self, F: Tensor) -> tuple[Tensor, Tensor]:
         """(F⁺, F⁻)."""
-        IN_F = self.instance_norm(F)  # eq. 1, attribute normalisation
-        R = F - IN_F  # what the norm removed
-        a = self.attention(R)
+        IN_F, R, a = self.decompose(F)
         R_plus, R_minus = a * R, (1 - a) * R  # eq. 2, attribute reconstruction
         return IN_F + R_plus, IN_F + R_minus  # eq. 3
 
-    def mask(self, F: Tensor) -> Tensor:
-        """a_att of eq. 2 for a feature map: near 1 where a residual goes to F⁺, near 0 where it goes to F⁻."""
-        return self.attention(F - self.instance_norm(F))
+    def decompose(self, F: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """IN(F), the residual R, and its mask a_att: near 1 where R goes to F⁺, near 0 where it goes to F⁻."""
+        IN_F = self.instance_norm(F)  # eq. 1, attribute normalisation
+        R = F - IN_F  # what the norm removed
+        return IN_F, R, self.attention(R)

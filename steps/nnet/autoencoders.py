@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from .gradient_reversal import reverse_gradient
+from .speaker_loss import reverse_gradient
 
 
 class Autoencoder(nn.Module):

@@ -1,4 +1,4 @@
-"""What a trained network says of whole utterances."""
+"""A trained network's output for whole utterances."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ FRAMES = {"cpu": 400, "cuda": 100_000}
 @torch.inference_mode()
 def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
     """`utterances`: (T_i, F) each, of any lengths; one too short for the network is repeated, as a training crop would
-    be. Returns the output for all N of them, on the CPU, in float32; to
-    rounding, none depends on its neighbours. Leaves the model in evaluation mode.
+    be. Returns the output for all N of them, on the CPU, in float32; to rounding, none depends on its neighbours.
+    Leaves the model in evaluation mode.
 
-    Utterances of about one length go through the extractor together; what follows, on 1/256 of the positions, and
-    extractors that take means over an utterance themselves (instance norm or AD inside), take them one at a time."""
+    The extractor takes utterances of about one length together, unless it takes means over an utterance itself
+    (instance norm or AD inside). What follows it, on 1/256 of the positions, takes them one at a time."""
     device = next(model.parameters()).device
     model.eval()
-    utterances = [repeated(one, model.least) for one in utterances]
-    inner = model.inner_disentanglement or any(isinstance(one, nn.InstanceNorm2d) for one in model.extractor.modules())
+    utterances = [repeated(utterance, model.smallest_input) for utterance in utterances]
+    takes_means = len(model.inner_disentanglement) > 0
+    takes_means |= any(isinstance(module, nn.InstanceNorm2d) for module in model.extractor.modules())
     order = sorted(range(len(utterances)), key=lambda i: len(utterances[i]))
     outputs: dict[int, Output] = {}
-    for batch in batches(order, [len(one) for one in utterances], 0 if inner else FRAMES[device.type]):
+    for batch in batches(order, list(map(len, utterances)), 0 if takes_means else FRAMES[device.type]):
         lengths = [len(utterances[i]) for i in batch]
         x = torch.zeros(len(batch), max(lengths), utterances[0].shape[1])
         for row, i in zip(x, batch):
@@ -39,21 +40,22 @@ def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
             maps, spaces = model.extract(x.to(device))
         for i, F, end in zip(batch, maps.split(1), ends.tolist()):
             outputs[i] = model.head(F[:, :, :end], spaces)
-    said = [outputs[i] for i in range(len(utterances))]
+    in_order = [outputs[i] for i in range(len(utterances))]
+    pairs = zip(*(output.spaces for output in in_order))  # of each AD: every utterance's pool(F⁺), pool(F⁻)
     return Output(
-        torch.cat([one.logits for one in said]).cpu(),
-        torch.cat([one.embedding for one in said]).cpu(),
-        tuple(tuple(torch.cat(part).cpu() for part in zip(*space)) for space in zip(*(one.spaces for one in said))),
+        torch.cat([output.logits for output in in_order]).cpu(),
+        torch.cat([output.embedding for output in in_order]).cpu(),
+        tuple((torch.cat([plus for plus, _ in ad]).cpu(), torch.cat([minus for _, minus in ad]).cpu()) for ad in pairs),
     )
 
 
 def repeated(utterance: np.ndarray, frames: int) -> np.ndarray:
-    """(T, F) → itself, or from its start again and again until there are `frames`."""
+    """(T, F) → (max(T, frames), F), repeated from its start."""
     return utterance if len(utterance) >= frames else np.resize(utterance, (frames, utterance.shape[1]))
 
 
 def batches(order: Sequence[int], lengths: Sequence[int], frames: int) -> Iterator[list[int]]:
-    """`order`, ascending by length, in pieces that fill at most `frames` when they are padded; at least one each."""
+    """Pieces of `order` (indices, ascending by length), each of at most `frames` when padded, or a single index."""
     batch: list[int] = []
     for i in order:
         if batch and (len(batch) + 1) * lengths[i] > frames:
@@ -66,15 +68,15 @@ def batches(order: Sequence[int], lengths: Sequence[int], frames: int) -> Iterat
 
 @contextmanager
 def padded(extractor: nn.Module, lengths: Tensor) -> Iterator[Tensor]:
-    """Within the block a batch that was padded to one length goes through `extractor` as each utterance would alone:
-    what lies behind its end is zero before every convolution, like a convolution's own padding. `lengths`: (N,) frames;
-    yields the tensor that holds those of the output afterwards."""
+    """Within the block, utterances padded to one length go through `extractor` as each would alone: what lies behind an
+    utterance's end is zero before every convolution, like a convolution's own padding. `lengths`: (N,) frames. Yields
+    the tensor that afterwards holds the frames of the output."""
     ends = lengths.clone()
 
-    def after(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+    def after(module: nn.Conv2d | nn.MaxPool2d | nn.BatchNorm2d, inputs: tuple[Tensor], output: Tensor) -> Tensor:
         if not isinstance(module, nn.BatchNorm2d):
             kernel, stride, padding = (
-                size if isinstance(size, int) else size[0]
+                size if isinstance(size, int) else int(size[0])
                 for size in (module.kernel_size, module.stride, module.padding)
             )
             ends.copy_((ends + 2 * padding - kernel) // stride + 1)

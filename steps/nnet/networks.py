@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from .adapters import adapters
+from .architecture import END, Network
 from .attribute_disentanglement import AttributeDisentanglement
-from .pooling import AttentivePooling, MaskPooling, MeanPooling, MeanSdPooling, mean
+from .pooling import AttentivePooling, MaskPooling, MeanPooling, MeanSdPooling, Pooling, mean
 from .resnet18 import ResNet18
 from .se_attention import SEAttention
-from .settings import END, Network
 from .tf_attention import TFAttention
 from .vgg5 import VGG5
 
 
 class Output(NamedTuple):
-    """What a network says of N inputs."""
+    """A network's output for N inputs."""
 
     logits: Tensor  # (N, classes)
     embedding: Tensor  # (N, size): pool(F⁺) with AD, pool(F) without; what the classifier sees
@@ -41,7 +41,7 @@ def build_extractor(network: Network) -> ResNet18 | VGG5:
 
 
 def build_attention(network: Network, channels: int) -> nn.Module:
-    """The module that makes a mask of a feature map."""
+    """The attention, which makes a mask of a feature map."""
     if network.attention == "se":
         return SEAttention(channels, network.D)
     axis = "both" if network.attention == "tf" else network.attention
@@ -53,8 +53,8 @@ def build_AD(network: Network, channels: int) -> AttributeDisentanglement:
     return AttributeDisentanglement(channels, build_attention(network, channels), network.detach_minus)
 
 
-def build_pooling(network: Network, channels: int) -> nn.Module:
-    """What makes an embedding of the extractor's last feature map."""
+def build_pooling(network: Network, channels: int) -> Pooling:
+    """The pooling of the extractor's last feature map to an embedding."""
     if network.pooling == "mask":
         return MaskPooling(channels, build_attention(network, channels))
     return {"mean": MeanPooling, "mean_sd": MeanSdPooling, "attention": AttentivePooling}[network.pooling](channels)
@@ -74,13 +74,13 @@ class Classifier(nn.Module):
 
     def __init__(self, network: Network, classes: int) -> None:
         super().__init__()
-        self.least = network.least  # frames of an input
+        self.smallest_input = network.smallest_input
         self.extractor = build_extractor(network)
         sizes = self.extractor.channels_after
-        places = network.AD_after if network.AD else []
-        self.disentanglement = build_AD(network, self.extractor.channels) if END in places else None
+        AD_after = network.AD_after if network.AD else []
+        self.disentanglement = build_AD(network, self.extractor.channels) if END in AD_after else None
         self.inner_disentanglement = nn.ModuleDict(
-            {name: build_AD(network, sizes[name]) for name, _ in self.extractor.named_children() if name in places}
+            {name: build_AD(network, sizes[name]) for name, _ in self.extractor.named_children() if name in AD_after}
         )
         self.pooling = build_pooling(network, self.extractor.channels)
         self.classifier = nn.Linear(self.pooling.size, classes)
@@ -91,20 +91,20 @@ class Classifier(nn.Module):
         self.space_sizes = [sizes[name] for name in self.inner_disentanglement]
         self.space_sizes += [self.pooling.size] if self.disentanglement is not None else []
         kinds = {"none": (), "batch_norm": (nn.BatchNorm2d,), "all": (nn.Module,)}[network.frozen]
-        self.still = [module for module in self.extractor.modules() if isinstance(module, kinds)]
-        for module in self.still:
+        self.frozen = [module for module in self.extractor.modules() if isinstance(module, kinds)]
+        for module in self.frozen:
             module.requires_grad_(False)
 
     def train(self, mode: bool = True) -> Classifier:
-        """As nn.Module's, but what is frozen keeps its statistics too."""
+        """As nn.Module's, but frozen batch norms keep their statistics."""
         super().train(mode)
-        for module in self.still:
+        for module in self.frozen:
             module.training = False
         return self
 
     def layers(self) -> Iterator[tuple[str, nn.Module, AttributeDisentanglement | None]]:
         """The extractor's layers in turn: its name, or "end" for the last; the layer; the AD behind it."""
-        inner = dict(self.inner_disentanglement.items())
+        inner = cast(dict[str, AttributeDisentanglement], dict(self.inner_disentanglement.items()))
         *before, (_, last) = self.extractor.named_children()
         for name, layer in before:
             yield name, layer, inner.get(name)
@@ -132,16 +132,21 @@ class Classifier(nn.Module):
             if self.disentanglement is None:
                 embedding = self.pooling(F)
             else:
-                spaces = [*spaces, tuple(self.pooling(part) for part in self.disentanglement(F))]
-                embedding = spaces[-1][0]
+                F_plus, F_minus = self.disentanglement(F)
+                embedding = self.pooling(F_plus)
+                spaces = [*spaces, (embedding, self.pooling(F_minus))]
             return Output(self.classifier(embedding), embedding, tuple(spaces))
 
-    def masks(self, x: Tensor) -> dict[str, Tensor]:
-        """a_att (N, C, T', F') of every AD for inputs as in `forward`, by the layer that the AD stands behind."""
-        F, found = x.unsqueeze(1), {}
-        for name, layer, AD in self.layers():
+    def decompose(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the last AD makes of inputs as in `forward`: its mask a_att, and what it keeps and throws away of the
+        residual, a_att ⊙ R and (1 − a_att) ⊙ R; each (N, C, T', F'). Raises ValueError without AD."""
+        F, decomposed = x.unsqueeze(1), None
+        for _, layer, AD in self.layers():
             F = layer(F)
             if AD is not None:
-                found[name] = AD.mask(F)
+                _, R, a = AD.decompose(F)
+                decomposed = a, a * R, (1 - a) * R
                 F, _ = AD(F)
-        return found
+        if decomposed is None:
+            raise ValueError("the network has no AD")
+        return decomposed

@@ -18,6 +18,8 @@ class Objective(nn.Module):
     same whatever their number, and "everywhere" differs from "at the end" in where alone.
     """
 
+    class_weights: Tensor | None  # (emotions,)
+
     def __init__(
         self,
         model: Classifier,
@@ -33,14 +35,14 @@ class Objective(nn.Module):
         embedding; `class_weights`: (emotions,), of L_emo and L_AD⁺."""
         super().__init__()
         emotions, size = model.classifier.weight.shape
-        self.dual_spaces = nn.ModuleList(DualSpaceLoss(one, emotions, speakers) for one in model.space_sizes)
+        self.dual_spaces = nn.ModuleList(DualSpaceLoss(space, emotions, speakers) for space in model.space_sizes)
         self.speaker = SpeakerLoss(size, speakers, adversarial) if lambda_speaker else None
         self.register_buffer("class_weights", class_weights)
         self.weights = {"L_emo": 1.0, "L_AD+": lambda_ad * plus, "L_AD-": lambda_ad * minus, "L_spk": lambda_speaker}
 
     def forward(self, output: Output, y_e: Tensor, y_s: Tensor) -> dict[str, Tensor]:
-        """output: what the model said; y_e, y_s: (N,) emotion and speaker indices. Returns the loss "L" and
-        its terms, scalars."""
+        """output: of the model; y_e, y_s: (N,) emotion and speaker indices. Returns the loss "L" and its terms,
+        scalars."""
         terms = {"L_emo": cross_entropy(output.logits, y_e, self.class_weights)}
         if len(self.dual_spaces):
             pairs = [loss(*space, y_e, y_s, self.class_weights) for loss, space in zip(self.dual_spaces, output.spaces)]
@@ -48,4 +50,5 @@ class Objective(nn.Module):
         if self.speaker is not None:
             terms["L_spk"] = self.speaker(output.embedding, y_s)
         terms = {name: term for name, term in terms.items() if self.weights[name]}
-        return {"L": sum(self.weights[name] * term for name, term in terms.items()), **terms}
+        weighted = (self.weights[name] * term for name, term in terms.items())
+        return {"L": sum(weighted, output.logits.new_zeros(())), **terms}

@@ -11,37 +11,39 @@ def mean(F: Tensor) -> Tensor:
     return F.mean(dim=(2, 3))
 
 
-class MeanPooling(nn.Module):
-    """`mean` as a module."""
+class Pooling(nn.Module):
+    """(N, C, T, F) → (N, size)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        self.size = channels
+        self.size = size
+
+
+class MeanPooling(Pooling):
+    """`mean` as a module."""
 
     def forward(self, F: Tensor) -> Tensor:
         return mean(F)
 
 
-class MeanSdPooling(nn.Module):
+class MeanSdPooling(Pooling):
     """Mean and standard deviation over time × frequency, side by side. Under it, IN(F) does say something: its
     deviation is |γ|, and that of F⁺ and F⁻ mixes with the mask."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.size = 2 * channels
+        super().__init__(2 * channels)
 
     def forward(self, F: Tensor) -> Tensor:
         variance, mean = torch.var_mean(F, dim=(2, 3), correction=0)
         return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)  # ε: the root's slope at 0 is infinite
 
 
-class AttentivePooling(nn.Module):
+class AttentivePooling(Pooling):
     """Σ α F, with one weight α a time and frequency: softmax of vᵀ tanh(W F + b) (Okabe et al. 2018, without their
     deviation)."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.size = channels
+        super().__init__(channels)
         self.hidden = nn.Conv2d(channels, channels, 1)
         self.energy = nn.Conv2d(channels, 1, 1, bias=False)
 
@@ -50,14 +52,13 @@ class AttentivePooling(nn.Module):
         return (weights * F.flatten(2)).sum(dim=2)
 
 
-class MaskPooling(nn.Module):
+class MaskPooling(Pooling):
     """pool(a ⊙ F), with the mask that AD makes, here of F itself: what is left of AD's pool(F⁺) = β + pool(a ⊙ R)
     without instance norm (and, as there is no F⁻, without dual space loss). The control that tells attentive pooling
     from disentanglement."""
 
     def __init__(self, channels: int, attention: nn.Module) -> None:
-        super().__init__()
-        self.size = channels
+        super().__init__(channels)
         self.attention = attention
 
     def forward(self, F: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ class VGG5(nn.Sequential):
     def __init__(self, width: int = 16, norm: Norm = nn.BatchNorm2d, max_pool: Collection[int] = (2, 3)) -> None:
         super().__init__()
         channels = [1] + [i * width for i in range(1, 6)]
-        self.channels_after = {}
+        self.channels_after: dict[str, int] = {}
         for i in range(1, 6):
             self.add_module(f"conv{i}", nn.Conv2d(channels[i - 1], channels[i], 3, padding=1, bias=False))
             self.add_module(f"bn{i}", norm(channels[i]))

@@ -11,13 +11,13 @@ from steps.frontend.utterances import Corpus
 
 
 class Partition:
-    """One run's view of `corpus`; `parts`: its speakers by "train", "valid", "test". Emotions are targets for the
-    training speakers alone."""
+    """One run's view of `corpus`; `parts`: the speakers of its parts "train", "valid", "test". Only the emotions of
+    training speakers are targets."""
 
     def __init__(self, corpus: Corpus, parts: dict[str, list[str]]) -> None:
         self.corpus, self.parts = corpus, parts
         self.device = corpus.crops.device
-        self.index = {part: corpus.of(speakers) for part, speakers in parts.items()}
+        self.index = {part: corpus.indices_of(speakers) for part, speakers in parts.items()}
         self.speakers = sorted(parts["train"])
 
     @cached_property

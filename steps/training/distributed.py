@@ -1,8 +1,11 @@
 """The processes that train one network together: which crops of a batch are whose, and how their work is joined.
 
+What PyTorch's DistributedDataParallel cannot: batch norm over fixed groups of crops, whatever the number of processes,
+with running statistics averaged over all groups (there each process normalises its own share, and rank 0's count).
+
 Started by torchrun, each process (rank) holds the whole network and the whole training set, and draws the same batches
 as the others. A batch falls into groups of crops. The batch norm takes its statistics over one group at a time, and a
-rank computes the groups that are its own; the sum over all of them is the same, to rounding, whoever computes which."""
+rank computes some of the groups; the sum over all of them is the same, to rounding, whoever computes which."""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from utils.cli import UserError
 
 # terms(x, indices): the loss "L" of crops (N, T, F), and what else is worth logging, each a mean over the crops
 Terms = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
-PATIENCE = datetime.timedelta(hours=2)  # while rank 0 looks at held-out utterances, the others wait
+PATIENCE = datetime.timedelta(hours=2)  # while rank 0 tests on held-out utterances, the others wait
 
 
 class Ranks:
@@ -33,8 +36,8 @@ class Ranks:
             print(line, flush=True)
 
     def own(self, n: int, group: int) -> list[slice]:
-        """This rank's part of a batch of `n` crops that falls into groups of nearly one size, at most `group` (0: the
-        whole batch). Raises UserError where there are fewer groups than ranks."""
+        """This rank's groups of a batch of `n` crops, which falls into groups of nearly one size, of at most `group`
+        crops (0: the whole batch). Raises UserError where there are fewer groups than ranks."""
         groups = -(-n // group) if group else 1
         if groups < self.size:
             raise UserError(
@@ -46,12 +49,12 @@ class Ranks:
         return [slice(ends[i], ends[i + 1]) for i in mine]
 
     def backward(self, model: nn.Module, terms: Terms, x: Tensor, index: Tensor, group: int) -> dict[str, Tensor]:
-        """Leave in `model` on every rank the gradient of the mean of terms(x, index)["L"] over a batch of crops;
-        returns the means of all terms. Running statistics become the mean of what each group alone would have made
-        of them."""
+        """Leave in `model`, on every rank, the gradient of terms(x, index)["L"], averaged over a batch of crops, and
+        return the averages of all terms. Running statistics become the average of what each group alone would have
+        made of them."""
         n = len(index)
-        own = self.own(n, group)
-        if own == [slice(0, n)]:  # one process and one group: nothing is to be joined
+        groups = self.own(n, group)
+        if groups == [slice(0, n)]:  # one process and one group: nothing is to be joined
             losses = terms(x, index)
             losses["L"].backward()
             return {name: loss.detach() for name, loss in losses.items()}
@@ -60,10 +63,10 @@ class Ranks:
         running = [buffer for buffer in buffers if buffer.is_floating_point()]
         after = [torch.zeros_like(buffer) for buffer in running]
         means: dict[str, Tensor] = {}
-        for part in own:
+        for crops in groups:
             for buffer, old in zip(buffers, before):
                 buffer.copy_(old)
-            losses, share = terms(x[part], index[part]), (part.stop - part.start) / n
+            losses, share = terms(x[crops], index[crops]), (crops.stop - crops.start) / n
             (losses["L"] * share).backward()
             for name, loss in losses.items():
                 means[name] = means.get(name, 0) + loss.detach() * share
@@ -92,7 +95,7 @@ class Ranks:
         self._reduce(numbers, distributed.ReduceOp.MAX)
         return int(numbers)
 
-    def _reduce(self, tensor: Tensor, operation: distributed.ReduceOp) -> None:
+    def _reduce(self, tensor: Tensor, operation: distributed.ReduceOp.RedOpType) -> None:
         try:
             distributed.all_reduce(tensor, operation)
         except RuntimeError:  # a connection was closed

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils.files import whole
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -16,11 +20,12 @@ def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 
 
 class Board:
-    """TensorBoard's event files in a folder, begun with the first row. Of a resumed training, TensorBoard shows each
-    epoch once: what a killed run had written beyond its checkpoint is purged."""
+    """TensorBoard's event files in a folder, made with the first row. What a killed training has written beyond its
+    checkpoint is purged: TensorBoard shows each epoch once."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.writer = folder, None
+        self.folder = folder
+        self.writer: SummaryWriter | None = None
 
     def write(self, row: Mapping[str, float]) -> None:
         """Add the values of `row["epoch"]`."""

@@ -12,11 +12,12 @@ PUT_OFF = (signal.SIGTERM, signal.SIGINT)
 
 class Interruption:
     """`with Interruption() as interruption:` — in this block a signal only leaves its number in `wanted`, which is 0
-    until then. It acts when it is obeyed, within `allowed()`, or at the latest behind the block."""
+    until then. It acts when it is obeyed, at once within `allowed()`, or at the latest behind the block."""
 
     def __enter__(self) -> Interruption:
         self.wanted = 0
-        self.handlers = {number: signal.signal(number, self._note) for number in PUT_OFF}
+        heard = [number for number in PUT_OFF if signal.getsignal(number) != signal.SIG_IGN]  # as Ctrl-C is behind `&`
+        self.handlers = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __exit__(self, kind: type | None, *_: object) -> None:
@@ -32,9 +33,10 @@ class Interruption:
         self.wanted = number
 
     def obey(self, number: int) -> None:
-        """Raise what the program raises for this signal; nothing for 0."""
+        """Let this signal do to the program what it does without the block; 0: nothing."""
         if number:
-            self.handlers[number](number, None)
+            self._restore()
+            signal.raise_signal(number)
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
@@ -44,5 +46,5 @@ class Interruption:
         try:
             yield
         finally:
-            for number in PUT_OFF:
+            for number in self.handlers:
                 signal.signal(number, self._note)

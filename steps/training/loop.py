@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from steps.nnet.settings import Precision
-from steps.training.checkpoint import load_checkpoint, random_states, save_checkpoint, set_random_states
+from steps.nnet.architecture import Precision
+from steps.training.checkpoint import load_checkpoint, random_states, readable, save_checkpoint, set_random_states
 from steps.training.device import autocast
 from steps.training.distributed import ALONE, Ranks, Terms
 from steps.training.interruption import Interruption
@@ -25,101 +26,125 @@ SAVE_EVERY = 300.0  # seconds between two checkpoints of an epoch
 Batch = Callable[[Tensor, torch.Generator], Tensor]
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """How long a network trains, on how many crops at a time, and how fast."""
+
+    epochs: int
+    batch: int  # crops a step, at most
+    # (epoch from 1, share of the training that is done) → the learning rate of each of the optimiser's groups
+    rates: Callable[[int, float], list[float]]
+    seed: int  # on which, and on its number, an epoch's order and crops depend
+    precision: Precision = "auto"
+    bn_group: int = 0  # crops over which the batch norm takes its statistics; 0: those of a step
+
+
+@dataclass
+class Progress:
+    """How far a training is: what lives in its checkpoint beside weights, optimiser and random states. What else shall
+    survive an interruption is a field of a subclass, of tensors, numbers, strings or containers of them."""
+
+    epoch: int = 1  # the epoch that is trained, or comes next
+    step: int = 0  # gradient steps of it that are done
+    sums: dict[str, Tensor] = field(default_factory=dict)  # of each term over these steps, divided by all steps
+    history: list[dict[str, float]] = field(default_factory=list)  # of each epoch: its number, mean terms, last rate
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Become what the checkpoint has. Raises KeyError for the progress of another kind of training."""
+        if saved.keys() != vars(self).keys():
+            raise KeyError(*saved)
+        vars(self).update(saved)
+
+
 def fit(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     terms: Terms,
     batch: Batch,
     utterances: Tensor,
+    schedule: Schedule,
+    progress: Progress,
     *,
-    epochs: int,
-    batch_size: int,
-    rates: Callable[[int, float], list[float]],
-    seed: int,
-    precision: Precision,
+    after_epoch: Callable[[int], str],
     checkpoint: Path,
     config: dict[str, Any],
-    after_epoch: Callable[[int, dict[str, Any]], str],
     ranks: Ranks = ALONE,
-    bn_group: int = 0,
-) -> dict[str, Any]:
-    """Train `model` in place for `epochs`, each one crop of each of `utterances` (indices that `batch` understands), or
-    go on from `checkpoint` to the bit-identical end.
+) -> None:
+    """Train `model` in place, an epoch being one crop of each of `utterances` (indices that `batch` understands), or go
+    on from `checkpoint` to the bit-identical end; `progress` then becomes what it was.
 
-    `terms(x, indices)` returns the loss "L" and what else is worth logging; `rates(epoch, progress)` the learning rates
-    of the optimiser's groups, epochs counted from 1 and progress through the whole training from 0 to 1;
-    `after_epoch(epoch, memory)` is called behind each epoch (by rank 0) with a dict that lives in the checkpoint, and
-    returns words for the log line. Returns that dict; its "history" has a row an epoch: its number, the mean terms, the
-    last rate. Order and crops of an epoch depend on `seed` and the epoch alone.
-    Of several `ranks`, each computes its part of every batch; batch norm sees `bn_group` crops at a time (0: a batch).
-    SIGTERM and Ctrl-C act once a checkpoint has been written. Raises UserError when the loss is not finite.
+    `terms(x, indices)` returns the loss "L" and what else is worth logging. `after_epoch(epoch)` is called behind each
+    epoch (by rank 0), when its row stands in progress.history, and returns words for the log line. `config`: all that
+    the training is determined by; a checkpoint made with another is refused.
+    Of several `ranks`, each computes its groups of every batch. SIGTERM and Ctrl-C act once a checkpoint is written.
+    Raises UserError when the loss is not finite.
     """
     device = next(model.parameters()).device
     # Pieces of nearly one size: a last batch of a few crops would spoil the batch norm's statistics.
-    batches = max(1, math.ceil(len(utterances) / batch_size))
-    ranks.own(len(utterances) // batches, bn_group)  # refused now rather than in the first step
-    memory: dict[str, Any] = {}
-    sums: dict[str, Tensor] = {}
-    chance = torch.Generator()
-    first, done = 1, 0  # where to go on: the epoch, and how many of its steps are done
-    if state := load_checkpoint(checkpoint, config):
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        first, done, memory = state["epoch"], state["step"], state["memory"]
-        sums = {name: value.to(device) for name, value in state["sums"].items()}
-        set_random_states(state["random"], device)
-        where = f"in epoch {first}, behind step {done} of {batches}" if done else f"after epoch {first - 1}"
-        ranks.say(f"going on {where} ({checkpoint})")
+    batches = max(1, math.ceil(len(utterances) / schedule.batch))
+    ranks.own(len(utterances) // batches, schedule.bn_group)  # refused now rather than in the first step
+    generator = torch.Generator()
+    saved = load_checkpoint(checkpoint, config)
+    if saved:
+        with readable(checkpoint):
+            model.load_state_dict(saved["model"])
+            optimiser.load_state_dict(saved["optimiser"])
+            progress.restore(saved["progress"])
+            progress.sums = {name: value.to(device) for name, value in progress.sums.items()}
+            set_random_states(saved["random"], device)
+        where = f"in epoch {progress.epoch}, behind step {progress.step} of {batches}"
+        ranks.say(f"going on {where if progress.step else f'after epoch {progress.epoch - 1}'} ({checkpoint})")
 
-    def save(epoch: int, step: int) -> None:
+    def save() -> None:
         if ranks.rank == 0:
-            place = {"config": config, "epoch": epoch, "step": step, "sums": sums, "memory": memory}
-            place |= {"chance": chance.get_state(), "random": random_states(device)}
-            save_checkpoint(checkpoint, place | {"model": model.state_dict(), "optimiser": optimiser.state_dict()})
+            state = {"config": config, "progress": vars(progress), "model": model.state_dict()}
+            state |= {"optimiser": optimiser.state_dict(), "random": random_states(device)}
+            save_checkpoint(checkpoint, state | {"generator": generator.get_state()})
 
     def cast_terms(x: Tensor, index: Tensor) -> Mapping[str, Tensor]:
-        with autocast(device, precision):
+        with autocast(device, schedule.precision):
             return terms(x, index)
 
     with Interruption() as interruption:
-        for epoch in range(first, epochs + 1):
-            chance.manual_seed(1_000_003 * seed + epoch)
-            pieces = utterances[torch.randperm(len(utterances), generator=chance)].tensor_split(batches)[done:]
-            if done:
-                chance.set_state(state["chance"])
-            began = saved = time.monotonic()
+        for epoch in range(progress.epoch, schedule.epochs + 1):
+            generator.manual_seed(1_000_003 * schedule.seed + epoch)
+            order = utterances[torch.randperm(len(utterances), generator=generator)]
+            pieces = order.tensor_split(batches)[progress.step :]
+            if saved and progress.step:
+                generator.set_state(saved["generator"])
+            began = last_save = time.monotonic()
             model.train()
-            shown = tqdm(pieces, desc=f"epoch {epoch}", initial=done, total=batches, disable=None, leave=False)
-            for step, index in enumerate(shown, done + 1):
-                lr = rates(epoch, (epoch - 1 + (step - 1) / batches) / epochs)
-                for group, rate in zip(optimiser.param_groups, lr, strict=True):
+            bar = tqdm(pieces, f"epoch {epoch}", initial=progress.step, total=batches, disable=None, leave=False)
+            for index in bar:
+                rates = schedule.rates(epoch, (epoch - 1 + progress.step / batches) / schedule.epochs)
+                for group, rate in zip(optimiser.param_groups, rates, strict=True):
                     group["lr"] = rate
                 optimiser.zero_grad(set_to_none=True)
-                losses = ranks.backward(model, cast_terms, batch(index, chance), index, bn_group)
+                losses = ranks.backward(model, cast_terms, batch(index, generator), index, schedule.bn_group)
                 optimiser.step()
                 for name, value in losses.items():
-                    sums[name] = sums.get(name, 0) + value / batches
+                    progress.sums[name] = progress.sums.get(name, 0) + value / batches
+                progress.step += 1
                 wanted = ranks.greatest(interruption.wanted, device)
-                if wanted or time.monotonic() - saved > SAVE_EVERY:
-                    save(epoch, step)
-                    saved = time.monotonic()
+                if wanted or time.monotonic() - last_save > SAVE_EVERY:
+                    save()
+                    last_save = time.monotonic()
                     interruption.obey(wanted)
-            means = {name: value.item() for name, value in sums.items()}
+            means = {name: value.item() for name, value in progress.sums.items()}
             if not math.isfinite(means["L"]):
                 raise UserError(f"the loss is {means['L']} in epoch {epoch}; a lower learning rate may help")
             speed = sum(map(len, pieces)) / (time.monotonic() - began)
-            words = [f"epoch {epoch}/{epochs}", *(f"{name} {value:.4f}" for name, value in means.items())]
-            row = {"epoch": epoch, **means, "lr": optimiser.param_groups[-1]["lr"]}
-            memory["history"] = [*memory.get("history", [])[: epoch - 1], row]
-            words += [f"lr {optimiser.param_groups[-1]['lr']:.2g}", f"{speed:.0f} crops/s"]
+            lr = optimiser.param_groups[-1]["lr"]
+            progress.history[epoch - 1 :] = [{"epoch": epoch, **means, "lr": lr}]
+            words = [f"epoch {epoch}/{schedule.epochs}", *(f"{name} {value:.4f}" for name, value in means.items())]
+            words += [f"lr {lr:.2g}", f"{speed:.0f} crops/s"]
             try:
                 with interruption.allowed():
-                    words.append(after_epoch(epoch, memory) if ranks.rank == 0 else "")
+                    words.append(after_epoch(epoch) if ranks.rank == 0 else "")
             except (SystemExit, KeyboardInterrupt):
-                save(epoch, batches)
+                save()
                 raise
             ranks.say("  ".join(word for word in words if word))
-            done, sums = 0, {}
-            save(epoch + 1, done)
+            progress.epoch, progress.step, progress.sums = epoch + 1, 0, {}
+            save()
             interruption.obey(interruption.wanted)
-    return memory

@@ -176,10 +176,14 @@ def test_only_its_own_folders_are_replaced(monkeypatch, tmp_path):
             mini.generate("voxceleb1", folder)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     own = tmp_path / "own"
-    for _ in range(2):  # the second finds the first's, with something in it that is of no use any more
-        mini.generate("voxceleb1", own)
+    for seed in (0, 1):  # the second finds the first's, with something in it that is of no use any more
+        mini.generate("voxceleb1", own, seed=seed)
         assert (own / "veri_test.txt").is_file() and not (own / "stale").exists()
         (own / "stale").touch()
+    mini.generate("voxceleb1", own, seed=1)
+    assert (own / "stale").exists(), "what was made from the same numbers stays"
+    mini.generate("voxceleb1", own, seed=1, redo=True)
+    assert not (own / "stale").exists()
 
 
 @pytest.mark.parametrize("options", [("--strength", "nan"), ("--strength", "-1"), ("--nj", "0"), ("--speakers", "x")])

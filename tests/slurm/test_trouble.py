@@ -100,7 +100,7 @@ def test_a_controller_that_restarts_is_waited_for_and_the_jobs_go_on(cluster):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_cancels_every_job(cluster, number, code):
-    script = "echo $$ > job.JOB; sleep 60 & echo $! > child.JOB; wait"
+    script = "echo $$ > job.JOB; sleep 60 & echo $! > child.JOB; wait $!"
     runner = start("--max-jobs-run", "2", "JOB=1:3", "x.JOB.log", "bash", "-c", script)
     wait_for(lambda: there("child.1")() and there("child.2")())
     os.killpg(runner.pid, number)

@@ -11,17 +11,18 @@ from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing import event_accumulator
 
 from steps.evaluation.scores import read_scores
-from steps.frontend.settings import Input
+from steps.frontend.options import Input
 from steps.frontend.utterances import read_corpus
+from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
-from steps.nnet.settings import Network
-from steps.systems import network as training_network
-from steps.systems import run as system_run
-from steps.systems.run import train_run
-from steps.systems.settings import Config, Training
+from steps.systems import fine_tuning
+from steps.systems import train_run as one_run
+from steps.systems.system import Config, Training
+from steps.systems.train_run import train_run
 from utils import config, data_dir, folds
 from utils.archive import ArkWriter, read_array
 from utils.cli import UserError
+from utils.hold import hold
 
 CPU = torch.device("cpu")
 SETTINGS = Config(
@@ -60,7 +61,7 @@ def test_the_same_seed_gives_the_same_scores_and_another_seed_others(emotional, 
 
 
 def test_an_interrupted_run_goes_on_to_the_bit_identical_end(emotional, finish, tmp_path, monkeypatch, capsys):
-    real, calls = training_network.classification_metrics, []
+    real, calls = fine_tuning.classification_metrics, []
 
     def interrupt(*arguments):
         calls.append(arguments)
@@ -68,7 +69,7 @@ def test_an_interrupted_run_goes_on_to_the_bit_identical_end(emotional, finish, 
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(training_network, "classification_metrics", interrupt)
+    monkeypatch.setattr(fine_tuning, "classification_metrics", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(emotional, tmp_path / "cut")
     assert {path.name for path in (tmp_path / "cut").iterdir()} == {"checkpoint.pt", "history.tsv", "log"}
@@ -79,7 +80,7 @@ def test_an_interrupted_run_goes_on_to_the_bit_identical_end(emotional, finish, 
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(emotional, tmp_path, monkeypatch):
-    monkeypatch.setattr(system_run, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(one_run, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         train(emotional, tmp_path / "cut")
     other = Config(SETTINGS.network, SETTINGS.input, Training(epochs=4, batch=4))
@@ -182,6 +183,15 @@ def system(tmp_path):
     return tmp_path / "child.yaml"
 
 
+def conf(system):
+    """A folder of configuration with `system` and its parent."""
+    folder = system.parent / "conf"
+    (folder / "systems").mkdir(parents=True)
+    for name in ("base", "child"):
+        (folder / f"systems/{name}.yaml").symlink_to(system.with_name(f"{name}.yaml"))
+    return folder
+
+
 def test_runs_and_seeds_are_trained_once(emotional, system, tmp_path, type_in):
     words = [
         "steps/finetune.py",
@@ -201,11 +211,11 @@ def test_runs_and_seeds_are_trained_once(emotional, system, tmp_path, type_in):
     assert "run 4 of 4: r2_seed1" in done.stdout and "epoch 2/2" in done.stdout
     written = config.load(Config, tmp_path / "sys/r1_seed0/config.yaml")
     assert (written.network.width, written.training.batch, written.training.epochs) == (2, 8, 2)
-    assert "all runs have been scored" in type_in(*words).stdout
+    assert "finished and up to date" in type_in(*words).stdout
 
 
 def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(emotional, system, tmp_path, type_in):
-    exp, words = tmp_path / "exp", ["steps/finetune.py", "--systems-dir", tmp_path, "--systems", "base child"]
+    exp, words = tmp_path / "exp", ["steps/finetune.py", "--conf", conf(system), "--systems", "base child"]
     words += ["--nj", "2", "--cmd", "utils/run.py --num-threads 1", emotional, exp]
     type_in(*words)
     lists = [(exp / f"log/finetune.{job}.list").read_text() for job in (1, 2)]
@@ -221,7 +231,7 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
     assert [(exp / f"log/finetune.{job}.list").read_text() for job in (1, 2)] == ["child r1 0\n", "child r2 0\n"]
     assert scores == {path: path.read_text() for path in exp.glob("*/*/scores")}
     assert (exp / "base/r1_seed0/scores").stat().st_mtime_ns == before
-    assert "all runs have been scored" in type_in(*words).stdout
+    assert "finished and up to date" in type_in(*words).stdout
     type_in(*words[:-2], "--redo", "true", "--runs", "r1", *words[-2:])
     assert (exp / "base/r1_seed0/scores").stat().st_mtime_ns > before
     assert scores == {path: path.read_text() for path in exp.glob("*/*/scores")}
@@ -230,7 +240,7 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--systems", "nowhere"], "nowhere.yaml: no such configuration file"),
+        (["--systems", "nowhere"], "there is no system 'nowhere' in conf/systems"),
         (["--runs", "r9"], "there is no run r9; there are: r1 r2"),
         (["--seeds", "x"], "--seeds 'x': expected whole numbers"),
         (["--training.epoch", "2"], "no option --training.epoch; did you mean '--training.epochs'?"),
@@ -276,24 +286,25 @@ def test_finished_runs_that_were_made_from_something_else_are_set_aside_and_made
     type_in(*words)
     first = (place / "scores").read_text()
     system.write_text("parent: base\ntraining: {batch: 8}  # in other words\n")
-    assert "all runs have been scored" in type_in(*words).stdout
+    assert "finished and up to date" in type_in(*words).stdout
     system.write_text("parent: base\ntraining: {batch: 4}\n")
-    assert type_in(*words[:-2], "--check", "true", *words[-2:]).stdout == f"{place}: training.batch was 8, is 4\n"
-    assert (place / "scores").read_text() == first, "it only said so"
     done = type_in(*words)
     assert "run 1 of 1" in done.stdout and f"out of date (training.batch was 8, is 4): moved to {place}/" in done.stderr
     assert (place / ".backup/scores").read_text() == first
     assert config.load(Config, place / "config.yaml").training.batch == 4
-    (emotional / "fbank.yaml").write_text("vad_mode: 3\n")
-    assert "features of data changed" in type_in(*words).stderr
+    scp = (emotional / "vad.scp").read_text()
+    (emotional / "vad.scp").write_text("".join(line + "\n" for line in scp.splitlines() if not line.startswith("s1-7")))
+    assert "speech decisions changed" in type_in(*words, code=1).stderr
+    (emotional / "vad.scp").write_text(scp)
+    assert "speech decisions changed" in type_in(*words).stderr
     labels = (emotional / "utt2emo").read_text()
     (emotional / "utt2emo").write_text(labels.replace("ang", "sad"))
-    assert "labels of data changed" in type_in(*words).stderr
-    assert "all runs have been scored" in type_in(*words).stdout
+    assert "labels changed" in type_in(*words).stderr
+    assert "finished and up to date" in type_in(*words).stdout
 
 
 def test_what_is_named_twice_is_trained_once(emotional, system, tmp_path, type_in):
-    words = ["--systems-dir", tmp_path, "--systems", "base base", "--seeds", "3 03 3", "--runs", "r1 r1"]
+    words = ["--conf", conf(system), "--systems", "base base", "--seeds", "3 03 3", "--runs", "r1 r1"]
     done = type_in("steps/finetune.py", *words, emotional, tmp_path / "exp")
     assert "run 1 of 1: base/r1_seed3" in done.stdout
 
@@ -310,14 +321,10 @@ def test_the_oracle_is_added_where_it_is_missing_and_sets_nothing_aside(emotiona
     place, asked = tmp_path / "sys/r1_seed0", ["--training.oracle", "true"]
     type_in(*words)
     first = (place / "scores").read_text()
-    record = (place / ".made_from").read_text()
-    (place / ".made_from").write_text(record.replace('"training.oracle": null', '"training.oracle": false'))
-    assert type_in(*words, *asked, "--check", "true").stdout == f"{place}: has no scores.oracle\n"
     assert "run 1 of 1" in type_in(*words, *asked).stdout
     assert (place / "scores.oracle").exists() and (place / "scores").read_text() == first
     for more in (asked, []):
-        assert not type_in(*words, *more, "--check", "true").stdout
-        assert "all runs have been scored" in type_in(*words, *more).stdout
+        assert "finished and up to date" in type_in(*words, *more).stdout
     assert not (place / ".backup").exists()
 
 
@@ -382,6 +389,42 @@ def test_leaking_or_broken_folds_are_refused(emotional, system, tmp_path, type_i
 
 
 def test_missing_features_are_named(emotional, system, tmp_path, type_in):
+    feats = (emotional / "feats.scp").read_text()
     (emotional / "feats.scp").write_text("s0-0 |rm -rf x:3\n")
     done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
+    assert "feats.scp: |rm -rf x is not there: make the features again" in done.stderr
+    (emotional / "feats.scp").write_text("".join(feats.splitlines(keepends=True)[:1]))
+    done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
     assert "31 utterances have no features" in done.stderr
+
+
+def test_a_run_that_somebody_trains_is_not_trained_beside_it(emotional, system, tmp_path, type_in):
+    """By hand, in one folder, with two configurations: neither the record nor the scores are touched."""
+    words = ["steps/finetune.py", "--config", system, emotional, tmp_path / "sys"]
+    type_in(*words)
+    before = {path: path.read_bytes() for path in (tmp_path / "sys").rglob("*") if path.is_file()}
+    for held in (tmp_path / "sys", tmp_path / "sys/r1_seed0"):
+        with hold(held):
+            done = type_in(*words[:-2], "--training.epochs", "2", *words[-2:], code=1)
+        assert f"{held} is in use by" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert before == {path: path.read_bytes() for path in (tmp_path / "sys").rglob("*") if path.is_file()}
+
+
+def test_features_whose_archive_changed_are_not_those_that_were_trained_on(emotional, system, tmp_path, type_in):
+    words = ["steps/finetune.py", "--config", system, "--runs", "r1", emotional, tmp_path / "sys"]
+    type_in(*words)
+    ark = bytearray((tmp_path / "f.ark").read_bytes())
+    ark[-2] ^= 1
+    (tmp_path / "f.ark").write_bytes(ark)
+    assert "out of date (features changed)" in type_in(*words).stderr
+
+
+def test_exp_and_data_may_be_moved(emotional, system, tmp_path, type_in):
+    type_in("steps/finetune.py", "--config", system, "--runs", "r1", emotional, tmp_path / "sys")
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    for name in ("data", "f.ark", "v.ark", "sys"):
+        (tmp_path / name).rename(home / name)
+    done = type_in("steps/finetune.py", "--config", system, "--runs", "r1", home / "data", home / "sys")
+    assert "finished and up to date" in done.stdout
+    type_in("steps/finetune.py", "--config", system, "--redo", "true", "--runs", "r1", home / "data", home / "sys")

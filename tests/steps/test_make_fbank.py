@@ -1,5 +1,7 @@
 """steps/make_fbank.py as users see it."""
 
+import os
+
 import kaldi_native_io
 import numpy as np
 import pytest
@@ -51,7 +53,9 @@ def test_features_and_decisions_are_of_equal_length_and_another_reader_reads_the
 def test_the_number_of_jobs_changes_nothing(corpus, tmp_path, type_in):
     found = []
     for nj in ("1", "3"):
-        type_in("steps/make_fbank.py", "--nj", nj, corpus, tmp_path / f"log{nj}", tmp_path / f"fbank{nj}")
+        type_in(
+            "steps/make_fbank.py", "--redo", "true", "--nj", nj, corpus, tmp_path / f"log{nj}", tmp_path / f"fbank{nj}"
+        )
         found.append({name: read_array(entry).tobytes() for name, entry in read_table(corpus / "feats.scp").items()})
         assert len(list((tmp_path / f"log{nj}").glob("*.log"))) == int(nj)
     assert found[0] == found[1]
@@ -99,3 +103,37 @@ def test_a_call_that_is_refused_loses_no_features(corpus, type_in):
     type_in("steps/make_fbank.py", "--nj", "0", corpus, code=1)
     type_in("steps/make_fbank.py", "--vad_mode", "9", corpus, code=1)
     assert len(read_table(corpus / "feats.scp")) == 12 and (corpus / "frame_shift").exists()
+
+
+def test_features_are_kept_while_they_are_true_and_made_again_when_not(corpus, tmp_path, type_in):
+    words = ["steps/make_fbank.py", "--nj", "2", corpus, tmp_path / "log", tmp_path / "fbank"]
+    type_in(*words)
+    made = (corpus / "utt2num_frames").stat().st_mtime_ns
+    assert "features are there and up to date" in type_in(*words).stdout
+    assert (corpus / "utt2num_frames").stat().st_mtime_ns == made
+    assert "(vad_mode was 2, is 3)" in type_in(*words[:1], "--vad_mode", "3", *words[1:]).stdout
+    assert "(vad_mode was 3, is 2)" in type_in(*words).stdout
+    wav = next(iter(read_table(corpus / "wav.scp").values()))
+    os.utime(wav, ns=(1, 1))  # another recording, for all that is known
+    assert "(recordings changed)" in type_in(*words).stdout
+    ark = sorted((tmp_path / "fbank").glob("raw_fbank*.ark"))[0]
+    content = bytearray(ark.read_bytes())
+    content[-3] ^= 1
+    ark.write_bytes(content)
+    assert "(feats.scp changed)" in type_in(*words).stdout
+    ark.unlink()
+    assert f"({ark.resolve()} is not there)" in type_in(*words).stdout
+    (corpus / ".made_from.make_fbank").write_text("{")
+    assert "cannot be read as a record" in type_in(*words, code=1).stderr
+
+
+def test_features_that_were_moved_are_found(corpus, tmp_path, type_in):
+    type_in("steps/make_fbank.py", "--nj", "2", corpus)
+    first = {name: read_array(entry).tobytes() for name, entry in read_table(corpus / "feats.scp").items()}
+    moved = tmp_path / "elsewhere/data"
+    moved.parent.mkdir()
+    corpus.rename(moved)
+    done = type_in("steps/make_fbank.py", "--nj", "2", moved)
+    assert "feats.scp: its archives were moved, and it now says where to" in done.stderr
+    assert "features are there and up to date" in done.stdout
+    assert {name: read_array(entry).tobytes() for name, entry in read_table(moved / "feats.scp").items()} == first

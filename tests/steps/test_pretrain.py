@@ -20,7 +20,7 @@ def model(emotional, tmp_path, type_in):
 
 def test_it_hands_on_a_model_with_its_configuration(model):
     names = {path.name for path in model.iterdir()}
-    assert names == {".made_from", "config.yaml", "model.safetensors", "result", "speakers"}
+    assert names == {".made_from.pretrain", "config.yaml", "model.safetensors", "result", "speakers"}
     assert (model / "speakers").read_text().split() == ["s0", "s1", "s2", "s3"]
     assert re.match(r"%ACC \d+\.\d\d \[ \d+ / 32 held-out utterances, 4 speakers \] ", (model / "result").read_text())
 

@@ -1,25 +1,29 @@
-"""steps/score.py and steps/publish.py: tables out of score files."""
+"""steps/score.py: a table, and exp/results.json, out of score files."""
 
+import json
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from steps.evaluation import results
 from steps.evaluation.scores import write_scores
+from utils import runs
 
-SYSTEMS = ["good", "poor"]
 CLASSES = ["ang", "hap", "neu"]
 ENVIRONMENT = "date: '2026-01-01'\ntorch: 2.13.0\nseconds: 90\ncommand: steps/finetune.py {}\n"
-TABLE2 = ("resnet18_pretrain_ad", "resnet18_pretrain")
 
 
 @pytest.fixture
 def corpus(tmp_path):
-    """A repository with one corpus, two systems and two runs: `good` is right 9 times in 10, `poor` 5 times."""
+    """A corpus with two systems and two runs: `good` is right 9 times in 10, `poor` 5 times."""
     for system, right in (("good", 9), ("poor", 5)):
         for run in ("r1", "r2"):
-            place = tmp_path / f"egs/toy/exp/{system}/{run}_seed0"
+            place = tmp_path / f"toy/exp/{system}/{run}_seed0"
             names = [f"{run}-{i}" for i in range(10)]
             posteriors = {name: np.eye(3)[i % 2 if i < right else 2] for i, name in enumerate(names)}
             labels = {name: CLASSES[i % 2] for i, name in enumerate(names)}
@@ -28,122 +32,28 @@ def corpus(tmp_path):
                 write_scores(place / name, CLASSES, posteriors, dict.fromkeys(names, who), labels)
             (place / "config.yaml").write_text(f"network: {{width: 4, AD: {str(system == 'good').lower()}}}\n")
             (place / "environment.yaml").write_text(ENVIRONMENT.format(system))
-    (tmp_path / "egs/toy/conf/systems").mkdir(parents=True)
-    (tmp_path / "egs/toy/conf/systems/poor.yaml").write_text("{}\n")
-    (tmp_path / "egs/toy/conf/systems/good.yaml").write_text("parent: poor\n")
-    (tmp_path / "egs/toy/conf/published.yaml").write_text("good: 68.19\n")
-    return tmp_path / "egs/toy"
+    (tmp_path / "toy/conf/systems").mkdir(parents=True)
+    (tmp_path / "toy/conf/systems/poor.yaml").write_text("{}\n")
+    (tmp_path / "toy/conf/systems/good.yaml").write_text("# Better.\nparent: poor\nnetwork: {AD: true}\n")
+    (tmp_path / "toy/conf/published.yaml").write_text("good: 68.19\n")
+    return tmp_path / "toy"
+
+
+@pytest.fixture
+def score(corpus, type_in):
+    """Score the corpus; what was said, and what results.json holds then."""
+
+    def run(*words, code=0):
+        done = type_in("steps/score.py", "--conf", corpus / "conf", *words, corpus / "exp", code=code)
+        return done.stderr if code else (done.stdout, results.read(corpus / "exp"))
+
+    return run
 
 
 def rows(text):
     """Table rows by their first cell."""
-    cells = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
-    ]
-    return {row[0]: row[1:] for row in cells}
-
-
-def test_the_table_holds_what_the_scores_say(corpus, tmp_path, type_in):
-    done = type_in("steps/score.py", "--systems", "poor good", "--conf", corpus / "conf", corpus / "exp")
-    found = rows(done.stdout)
-    assert list(found) == ["system", "---", "majority class", "poor", "good"]
-    assert found["good"][3] == "90.00" and found["good"][-1] == "68.19" and found["poor"][-1] == "–"
-    # ang: 3 of 5 found, none too many, F1 0.75; hap: 2 of 5, F1 4/7; weighted alike
-    assert found["poor"][2:4] == ["50.00", "50.00"] and found["poor"][5] == "66.07 ± 0.00"
-    assert found["majority class"][0] == "33.33"
-    text = (corpus / "exp/RESULTS.md").read_text()
-    assert rows(text)["good"] and "- All: network (width 4)" in text and "- good: network (AD True)" in text
-    assert "all runs together: 6 minutes" in text and "# good\nsteps/finetune.py good\n" in text
-    line = (corpus / "exp/good/result").read_text()
-    assert re.match(r"%WF1 9\d\.\d\d %UA 90\.00 %WA 90\.00 \[ 20 utterances, 2 speakers, 1 seed \] .*exp/good\n", line)
-
-
-def test_systems_with_other_runs_are_not_compared(corpus, type_in):
-    (corpus / "exp/poor/r2_seed0/scores").unlink()
-    done = type_in("steps/score.py", corpus / "exp", code=1)
-    assert "not scored on the same utterances" in done.stderr
-    assert "no scores of r2_seed0" in type_in("steps/score.py", "--runs", "r1 r2", corpus / "exp", code=1).stderr
-    assert rows(type_in("steps/score.py", "--runs", "r1", corpus / "exp").stdout).keys() >= {"good", "poor"}
-
-
-def test_published_pictures_stand_in_the_tables_file(corpus, tmp_path, type_in):
-    (corpus / "exp/figures").mkdir()
-    (corpus / "exp/figures/masks.png").write_bytes(b"a picture")
-    (corpus / "exp/figures/learning.png").write_bytes(b"another")
-    type_in("steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md")
-    assert "![masks](egs/toy/results/figures/masks.png)" in (tmp_path / "RESULTS.md").read_text()
-    assert [path.name for path in (corpus / "results/figures").iterdir()] == ["masks.png"]
-
-
-def test_published_results_are_kept_and_the_tables_written(corpus, tmp_path, type_in):
-    (tmp_path / "README.md").write_text("before\n<!-- results -->\nstale\n<!-- /results -->\nafter\n")
-    for _ in range(2):  # a second time changes nothing
-        type_in("steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md")
-        assert len(list((corpus / "results").glob("*/*/scores"))) == 4
-        text = (tmp_path / "RESULTS.md").read_text()
-        assert "| good | poor | ablations | +2" in text and "# poor\nsteps/finetune.py poor\n" in text
-        readme = (tmp_path / "README.md").read_text()
-        assert readme.startswith("before\n") and readme.endswith("after\n") and "stale" not in readme
-        assert rows(readme)["poor"][2] == "50.00" and rows(readme)["good"][2] == "90.00"
-
-
-def test_without_epochs_there_is_no_figure_of_the_last_one(corpus, tmp_path, type_in):
-    words = ["steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md"]
-    type_in(*words)
-    for place in (corpus / "exp/poor").glob("*"):
-        (place / "scores.last").unlink()
-    type_in(*words)
-    assert not list((corpus / "results/poor").glob("*/scores.last"))
-    lines = (tmp_path / "RESULTS.md").read_text().splitlines()
-    last = {name: next(line for line in lines if line.startswith(f"| {name} |")).split(" | ")[-2] for name in SYSTEMS}
-    assert last["poor"] == "–" and last["good"] != "–"
-
-
-def test_seeds_that_differ_in_the_oracle_alone_make_one_table(corpus, type_in):
-    for place in (corpus / "exp/good").glob("*"):
-        shutil.copytree(place, place.with_name(place.name.replace("seed0", "seed1")))
-    for name, line in (("r1_seed1", "training: {oracle: true}"), ("r1_seed0", "training: {oracle: false}")):
-        with open(corpus / f"exp/good/{name}/config.yaml", "a") as out:
-            out.write(f"{line}\n")
-    assert rows(type_in("steps/score.py", "--systems", "good good", corpus / "exp").stdout)["good"]
-    (corpus / "exp/good/r1_seed1/config.yaml").write_text("network: {width: 5}\n")
-    assert "another configuration" in type_in("steps/score.py", "--systems", "good", corpus / "exp", code=1).stderr
-
-
-def test_one_seed_with_test_best_epochs_is_enough_for_the_leak_table(corpus, type_in):
-    for run in ("r1", "r2"):
-        place = corpus / f"exp/good/{run}_seed0"
-        shutil.copytree(place, place.with_name(f"{run}_seed1"))
-        shutil.copyfile(place / "scores", place / "scores.oracle")
-    for run in ("r1", "r2"):  # a seed that differs, and has none
-        shutil.copyfile(corpus / f"exp/poor/{run}_seed0/scores", corpus / f"exp/good/{run}_seed1/scores")
-    said = type_in("steps/score.py", "--systems", "good", corpus / "exp").stdout
-    assert rows((corpus / "exp/RESULTS.md").read_text())["good, epoch chosen on the test speakers"][-1] == "+0.00"
-    assert "choosing the epoch on the test speakers is worth +0.00 points of wF1 (0.0 to 0.0)" in said
-
-
-def test_what_is_not_finished_is_named_and_what_leaks_is_kept_apart(corpus, tmp_path, type_in):
-    (corpus / "exp/poor/r2_seed0/scores").unlink()
-    for run in ("r1", "r2"):
-        shutil.copytree(corpus / f"exp/good/{run}_seed0", corpus / f"exp/leak_random/good/{run}_seed0")
-        shutil.copyfile(corpus / f"exp/good/{run}_seed0/scores", corpus / f"exp/good/{run}_seed0/scores.oracle")
-    type_in("steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md")
-    text = (tmp_path / "RESULTS.md").read_text()
-    assert "poor (1 runs finished, no seed with all of 2)" in text and "| poor |" not in text
-    assert "| good, random folds | 9" in text and "| leak_random" not in text
-    assert "# good, random folds\nsteps/finetune.py good\n" in text
-    assert "choosing the epoch on the test speakers is worth +0.00 points of wF1 (0.0 to 0.0)" in text
-    assert "good: random folds are worth +0.00 points of wF1 (wF1 9" in text
-    assert "| good, epoch chosen on the test speakers | 9" in text and "| good, as it should be | 9" in text
-    error = type_in("steps/score.py", "--systems", "leak_random", corpus / "exp", code=1).stderr
-    assert "leaking folds make no results" in error
-    assert "--seeds 'x': expected whole" in type_in("steps/score.py", "--seeds", "x", corpus / "exp", code=1).stderr
-    assert (
-        "no run of this system"
-        in type_in(
-            "steps/publish.py", "--systems", "gone", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md", code=1
-        ).stderr
-    )
+    cells = [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
+    return {row[0]: row[1:] for row in cells if len(row) > 3}
 
 
 def another_seed(system):
@@ -151,18 +61,150 @@ def another_seed(system):
         shutil.copytree(place, place.with_name(place.name.replace("seed0", "seed1")))
 
 
-def test_each_row_has_its_own_number_of_seeds_where_they_differ(corpus, type_in):
-    assert rows(type_in("steps/score.py", corpus / "exp").stdout)["system"][0] == "wF1"
+def test_the_table_holds_what_the_scores_say(corpus, score):
+    said, figures = score("--systems", "poor good")
+    table = rows(said)
+    assert list(table) == ["system", "-" * 14, "majority class", "poor †", "good"]
+    assert table["system"] == ["seeds", "wF1", "95 % interval", "UA", "WA", "last epoch", "wF1 in the paper"]
+    assert table["good"][3] == "90.00" and table["good"][-1] == "68.19" and table["poor †"][-1] == "–"
+    assert table["majority class"][1] == "33.33" and figures["majority"]["wf1"] == pytest.approx(100 / 3)
+    # ang: 3 of 5 found, none too many, F1 0.75; hap: 2 of 5, F1 4/7; weighted alike
+    poor = figures["systems"]["poor"]
+    assert poor["wf1"]["value"] == pytest.approx(100 * (0.75 + 4 / 7) / 2) and poor["wf1"]["sd"] is None
+    assert poor["by_class"]["hap"] == pytest.approx({"precision": 100, "recall": 40, "f1": 400 / 7})
+    assert poor["confusion"] == [[6, 0, 4], [0, 4, 6], [0, 0, 0]] and poor["over_folds"]["sd"] == 0
+    assert poor["by_run"].keys() == poor["by_speaker"].keys() == {"r1", "r2"}
+    assert (
+        figures["test"]["classes"] == {"ang": 10, "hap": 10, "neu": 0} and figures["test"]["validation_speakers"] == 1
+    )
+    line = (corpus / "exp/good/result").read_text()
+    assert re.match(r"%WF1 9\d\.\d\d %UA 90\.00 %WA 90\.00 \[ 20 utterances, 2 speakers, 1 seed \] .*exp/good\n", line)
+
+
+def test_what_is_not_above_the_majority_or_chance_is_marked_and_few_speakers_warned_of(corpus, score):
+    said, figures = score()
+    weak = {
+        name: (system["not_above_majority"], system["not_above_chance"]) for name, system in figures["systems"].items()
+    }
+    assert weak == {"good": (False, False), "poor": (False, True)}  # UA 50 of two classes
+    assert "†: not shown to be above" in said and "2 test speakers are too few" in said and figures["few_speakers"]
+    for run in ("r1", "r2"):  # one class for all
+        path = corpus / f"exp/poor/{run}_seed0/scores"
+        path.write_text(re.sub(r"(\w+) [\d.]+ [\d.]+ [\d.]+$", r"\1 1 0 0", path.read_text(), flags=re.MULTILINE))
+    weak = score()[1]["systems"]["poor"]
+    assert weak["not_above_majority"] and weak["not_above_chance"]
+
+
+def test_of_one_speaker_there_is_no_interval(score):
+    said, figures = score("--runs", "r1")
+    wf1 = figures["systems"]["good"]["wf1"]
+    assert wf1["value"] > 90 and wf1["low"] is wf1["high"] is None and "95 % interval" not in rows(said)["system"]
+
+
+def test_results_json_says_of_each_system_what_its_yaml_and_its_runs_say(corpus, score):
+    cost = "cost: {{parameters: 10, multiplications: 20, real_time_factor: {}}}\n"
+    for run, factor in (("r1", 0.5), ("r2", 0.25)):
+        with open(corpus / f"exp/good/{run}_seed0/environment.yaml", "a") as out:
+            out.write(cost.format(factor) + "pretrained: ['%EER 5']\n")
+        (corpus / f"exp/good/{run}_seed0/history.tsv").write_text(f"epoch\tL\tvalid wF1\n1\t{factor}\t10\n2\t0.1\t20\n")
+    with open(corpus / "exp/good/r2_seed0/history.tsv", "a") as out:
+        out.write("3\t0\t30\n")
+    _, figures = score("--title", "Toys")
+    good, poor = figures["systems"]["good"], figures["systems"]["poor"]
+    assert (good["parent"], good["differs"], good["description"]) == ("poor", {"network.AD": True}, "Better.")
+    assert (good["family"], poor["parent"], figures["corpus"]) == ("ablation", None, "Toys")
+    assert good["settings"] == {"network.width": 4, "network.AD": True} and good["seeds"] == [0]
+    assert good["cost"] == {"parameters": 10, "multiplications": 20, "real_time_factor": 0.25} and poor["cost"] is None
+    assert good["conditions"] == {
+        "pretrained": ["%EER 5"], "date": ["2026-01-01"], "torch": ["2.13.0"], "seconds": 180,
+    }  # fmt: skip
+    assert good["commands"] == ["steps/finetune.py good"] and poor["curves"] is None
+    assert good["curves"]["L"] == {"mean": [0.375, 0.1], "low": [0.25, 0.1], "high": [0.5, 0.1]}
+    assert figures["groups"]["main"] == ["good", "poor"] and figures["groups"]["titles"] == {"ablation": "Systems"}
+    (comparison,) = figures["comparisons"]
+    assert comparison["difference"]["value"] == pytest.approx(good["wf1"]["value"] - poor["wf1"]["value"])
+
+
+def test_results_json_is_json_that_others_can_read(corpus, score):
+    score()
+    text = (corpus / "exp/results.json").read_text(encoding="utf-8")
+    json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert re.search(r'"confusion": \[\n +\[5\.0, 0\.0, ', text) is None and "[10.0, 0.0, 0.0]" in text  # a line a row
+    (corpus / "exp/results.json").write_text(text.replace('"format": 1', '"format": 99'))
+    for text, message in ((None, "is not of format 1"), ("{", "is not JSON"), ("[]", "is not of format")):
+        if text:
+            (corpus / "exp/results.json").write_text(text)
+        with pytest.raises(Exception, match=message):
+            results.read(corpus / "exp")
+
+
+def test_every_key_of_results_json_is_described(score):
+    words = set(re.findall(r"\w+", results.__doc__))
+    _, figures = score()
+    assert figures.keys() | figures["systems"]["good"].keys() <= words
+    assert figures["comparisons"][0].keys() | figures["test"].keys() | figures["best"].keys() <= words
+
+
+def test_groups_stand_for_those_of_their_systems_that_are_there(corpus, score):
+    (corpus / "conf/systems/other.yaml").write_text("parent: poor\n")
+    groups = "families: {mine: {title: Mine, systems: [poor, other]}}\nmain: [good, other]\n"
+    (corpus / "conf/groups.yaml").write_text(groups)
+    assert list(score("--systems", "mine")[1]["systems"]) == ["poor"]
+    assert list(score("--systems", "main mine")[1]["systems"]) == ["good", "poor"]
+    figures = score()[1]
+    assert list(figures["systems"]) == ["poor", "good"] and figures["not_run"] == {
+        "Mine": ["other"]
+    }  # family by family
+    assert "exp/other: no run of this system is finished" in score("--systems", "other", code=1)
+    assert "did you mean 'good'?" in score("--systems", "goood", code=1)
+    (corpus / "conf/groups.yaml").write_text("main: [other]\n")
+    assert "no system of 'main' is finished" in score("--systems", "main", code=1)
+
+
+def test_the_terminal_shows_the_questions_that_are_answered(corpus, score):
+    asked = '[{ask: "Better?", compare: [good, poor]}, {ask: "Gone?", compare: [good, gone]}]'
+    (corpus / "conf/groups.yaml").write_text(f"questions: {asked}\n")
+    said = score()[0]
+    assert "\nBetter? " in said and "Gone?" not in said and "**" not in said
+
+
+def test_what_is_not_finished_is_left_out_by_name(corpus, score):
+    (corpus / "exp/poor/r2_seed0/scores").unlink()
+    said, figures = score()
+    assert figures["unfinished"] == [{"system": "poor", "runs_done": 1, "runs": 2}] and "poor" not in figures["systems"]
+    assert "Left out, as no seed has all runs: poor (1 of 2 runs)." in said
+    assert "no scores of r2_seed0" in score("--runs", "r1 r2", code=1)
+    assert rows(score("--runs", "r1")[0]).keys() >= {"good †", "poor †"}
+    assert "no system has a seed with all runs finished: poor" in refused(corpus, score)
+
+
+def refused(corpus, score):
+    for run in ("r1", "r2"):
+        (corpus / f"exp/good/{run}_seed0/scores").unlink()
+    shutil.copytree(corpus / "exp/poor/r1_seed0", corpus / "exp/poor/r3_seed1")
+    return score(code=1)
+
+
+def test_systems_scored_on_other_utterances_are_refused(corpus, score):
+    path = corpus / "exp/poor/r2_seed0/scores"
+    path.write_text(path.read_text().replace("r2-9", "r2-x"))
+    error = score(code=1)
+    assert "good and poor were not scored on the same utterances: only good has 'r2-9', the first of 2" in error
+    path.write_text(path.read_text().replace("r2-x r2 hap", "r2-9 r2 ang"))
+    assert "'r2-9' is 'hap' of speaker 'r2' in good, and 'ang'" in score(code=1)
+    (corpus / "exp/poor/r2_seed0/config.yaml").write_text("network: {width: 5}\n")
+    assert "was made with another configuration" in score(code=1)
+
+
+def test_each_row_has_its_own_number_of_seeds(corpus, score):
     another_seed(corpus / "exp/good")
-    said = type_in("steps/score.py", "--conf", corpus / "conf", corpus / "exp").stdout
-    found = rows(said)
-    assert found["system"][0] == "seeds" and (found["good"][0], found["poor"][0]) == ("2", "1")
-    assert "2 runs with 1 to 2 seeds" in said and "holds for these seeds, which vary the fine-tuning alone" in said
-    text = (corpus / "exp/RESULTS.md").read_text()
-    assert "| good | poor | ablations | +2" in text and re.search(r"\| 0: \+2\d\.\d\d \|", text)
+    said, figures = score()
+    table = rows(said)
+    assert (table["good"][0], table["poor †"][0]) == ("2", "1") and "± 0.00" in table["good"][1]
+    assert list(figures["comparisons"][0]["by_seed"]) == ["0"]
 
 
-def test_what_depends_on_no_seed_shows_no_spread_over_seeds(corpus, type_in):
+def test_what_depends_on_no_seed_shows_no_spread_over_seeds(corpus, score):
     for system in ("good", "poor"):
         another_seed(corpus / "exp" / system)
     for place in (corpus / "exp/good").iterdir():
@@ -170,88 +212,108 @@ def test_what_depends_on_no_seed_shows_no_spread_over_seeds(corpus, type_in):
             "training: {pretrained: true, epochs: 0}\nbackend: {kind: linear, C: [1], latent: 32}\n"
         )
         (place / "scores.last").unlink()
-    said = type_in("steps/score.py", "--conf", corpus / "conf", corpus / "exp").stdout
-    found = rows(said)
-    assert found["good"][0] == "deterministic" and "±" not in found["good"][1] and found["poor"][0] == "2"
-    assert "with 2 seeds; deterministic rows depend on none" in said
-    assert "for 0 of 1 networks" in said  # the other one chooses no epoch
+    said, figures = score()
+    table, good = rows(said), figures["systems"]["good"]
+    assert table["good"][0] == "–" and "±" not in table["good"][1] and table["poor †"][0] == "2"
+    assert good["deterministic"] and good["last_epoch"] is None and table["good"][-2] == "–"
+    assert good["settings"] == {
+        "training.pretrained": True, "training.epochs": 0, "backend.kind": "linear", "backend.C": [1],
+    }  # fmt: skip
+    assert figures["selection"]["networks"] == 1  # the other one chooses no epoch
     assert "2 speakers, deterministic ]" in (corpus / "exp/good/result").read_text()
-    text = (corpus / "exp/RESULTS.md").read_text()
-    assert "- good: training (pretrained True, epochs 0), backend (kind linear, C [1])" in text
 
 
-def test_a_run_that_is_missing_everywhere_is_noticed(corpus, tmp_path, type_in):
+def test_a_run_that_is_missing_everywhere_is_noticed(corpus, score):
     """Its test speaker selected another run's epoch, and is tested nowhere."""
     for system in ("good", "poor"):
         for run, who in (("r1", "r2"), ("r2", "r1")):
             path = corpus / f"exp/{system}/{run}_seed0/scores.valid"
             path.write_text(path.read_text().replace(" valid ", f" {who} "))
-    words = ("steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md")
-    assert "never tested" not in type_in(*words).stdout + (tmp_path / "RESULTS.md").read_text()
-    for folder in ("exp", "results"):
-        for system in ("good", "poor"):
-            shutil.rmtree(corpus / f"{folder}/{system}/r2_seed0")
-    assert "r2 never tested: is a run missing?" in type_in(*words).stdout
-    assert "Selecting epochs, and never tested: r2; a run is missing, or" in (tmp_path / "RESULTS.md").read_text()
+    said, figures = score()
+    assert "Never tested" not in said and figures["systems"]["good"]["roles"]["choices"] == 2
+    for system in ("good", "poor"):
+        shutil.rmtree(corpus / f"exp/{system}/r2_seed0")
+    said, figures = score()
+    assert "Never tested, though they select epochs: r2: is a run missing?" in said and figures["test"]["untested"] == [
+        "r2"
+    ]
 
 
-def test_settings_keep_their_sections_and_leave_out_what_is_off(corpus, type_in):
-    more = "training: {epochs: 14}\naugmentation: {copypaste: none, neutral: neu, time_mask: 0, masks: 2}\n"
-    more += "backend: {kind: network, epochs: 100}\n"
-    for path in (corpus / "exp").glob("*/*/config.yaml"):
-        own = more.replace("time_mask: 0", "time_mask: 20") if "poor" in str(path) else more
-        path.write_text(path.read_text() + own)
-    type_in("steps/score.py", corpus / "exp")
-    text = (corpus / "exp/RESULTS.md").read_text()
-    assert "- All: network (width 4), training (epochs 14), backend (kind network)\n" in text
-    assert "- poor: network (AD False), augmentation (time_mask 20, masks 2)\n" in text
+def test_what_mistakes_are_worth_is_kept_apart(corpus, score):
+    for run in ("r1", "r2"):
+        shutil.copytree(corpus / f"exp/good/{run}_seed0", corpus / f"exp/leak_random/poor/{run}_seed0")
+        shutil.copyfile(corpus / f"exp/good/{run}_seed0/scores", corpus / f"exp/good/{run}_seed0/scores.oracle")
+    another_seed(corpus / "exp/good")  # one seed with test-best epochs is enough
+    for run in ("r1", "r2"):
+        (corpus / f"exp/good/{run}_seed1/scores.oracle").unlink()
+    said, figures = score()
+    assert "leak_random" not in rows(said) and list(figures["systems"]) == ["good", "poor"]
+    oracle, random = figures["leaks"]
+    assert (oracle["system"], oracle["mistake"], oracle["seeds"]) == ("good", "test_epoch", [0])
+    assert oracle["gain"] == {"value": 0, "low": 0, "high": 0}
+    assert (random["system"], random["mistake"]) == ("poor", "random") and random["gain"]["low"] is None
+    wf1 = [figures["systems"][name]["wf1"]["value"] for name in ("good", "poor")]
+    assert random["gain"]["value"] == pytest.approx(wf1[0] - wf1[1]) and random["wf1"]["value"] == wf1[0]
+    assert "leaking folds make no results" in score("--systems", "leak_random", code=1)
+    (corpus / "exp/good/r1_seed0/leak").write_text("random\n")
+    assert "leaking folds make no results" in score(code=1)
 
 
-def test_what_was_not_run_is_listed(corpus, type_in):
-    (corpus / "conf/systems/other.yaml").write_text("parent: poor\n")
-    (corpus / "conf/groups.yaml").write_text("related: [other]\n")
-    type_in("steps/score.py", "--conf", corpus / "conf", corpus / "exp")
-    lacking = (corpus / "exp/RESULTS.md").read_text().partition("## Not in these tables\n")[2].partition("\n## ")[0]
-    assert "- related methods: other\n" in lacking and "ablations" not in lacking
-    assert "- Leaks: left out" in lacking and "- Choice of roles: left out" in lacking
+def test_seeds_that_differ_in_the_oracle_alone_make_one_table(corpus, score):
+    another_seed(corpus / "exp/good")
+    for name, line in (("r1_seed1", "training: {oracle: true}"), ("r1_seed0", "training: {oracle: false}")):
+        with open(corpus / f"exp/good/{name}/config.yaml", "a") as out:
+            out.write(f"{line}\n")
+    assert score("--systems", "good good")[1]["systems"]["good"]["seeds"] == [0, 1]
 
 
-def test_the_line_that_makes_all_of_it_is_there_where_a_recipe_does(corpus, type_in):
-    typed = (
-        "steps/finetune.py --config conf/finetune.yaml --systems-dir conf/systems --systems 'poor good' {} --seeds 0"
-    )
-    for path in (corpus / "exp").glob("*/*/environment.yaml"):
-        options = "--pretrained exp/own --nj 0 data/toy exp"
-        path.write_text(f'seconds: 1\ncommand: "{typed.format(options)}"\n')
-    type_in("steps/score.py", corpus / "exp")
-    text = (corpus / "exp/RESULTS.md").read_text()
-    assert "\n./run.sh --toy DIR --pretrained exp/own --systems 'good poor' --seeds 0\n" in text
-    for path in (corpus / "exp/good").glob("*/environment.yaml"):
-        path.write_text(path.read_text().replace("--nj 0", "--training.epochs 3"))
-    type_in("steps/score.py", corpus / "exp")
-    assert (
-        "\n./run.sh --toy DIR --pretrained exp/own --systems poor --seeds 0\n"
-        in (corpus / "exp/RESULTS.md").read_text()
-    )
-
-
-def test_the_readme_says_what_its_table_rests_on(corpus, tmp_path, type_in):
-    for old, new in zip(("good", "poor"), TABLE2):
-        (corpus / "exp" / old).rename(corpus / "exp" / new)
-    (tmp_path / "README.md").write_text("<!-- results -->\n<!-- /results -->\n")
-    type_in("steps/publish.py", corpus / "exp", corpus / "results", tmp_path / "RESULTS.md")
-    readme = (tmp_path / "README.md").read_text()
-    assert "20 utterances of 2 speakers, tested in 2 runs with 1 seed." in readme
-    assert "Planned: resnet18_pretrain_ad against resnet18_pretrain: " in readme and "with seed 0." in readme
-
-
-def test_the_findings_say_what_selecting_was_worth_and_what_the_highest_is_worth(corpus, type_in):
+def test_what_selecting_was_worth_and_what_the_highest_is_worth(corpus, score):
     for run in ("r1", "r2"):  # as good as `good`, and with a better last epoch
         shutil.copytree(corpus / f"exp/good/{run}_seed0", corpus / f"exp/also/{run}_seed0")
         last = corpus / f"exp/also/{run}_seed0/scores.last"
-        lines = last.read_text().splitlines(keepends=True)
-        last.write_text("".join(lines[:-1]))  # without the one utterance that is wrong
-    said = type_in("steps/score.py", corpus / "exp").stdout
-    assert "The last epoch has a higher wF1 than the selected one for 1 of 3 networks, by +" in said
-    assert "are few (1 in a run)" in said
-    assert "no difference is shown between it and" in said and "the highest of several is so in part by chance" in said
+        last.write_text("".join(last.read_text().splitlines(keepends=True)[:-1]))  # without the one that is wrong
+    figures = score()[1]
+    selection = figures["selection"]
+    assert (selection["networks"], selection["last_better"]) == (3, 1) and selection["mean_gain"] > 0
+    assert figures["best"] == {"system": "good", "not_told_from": ["also"], "of": 3}
+
+
+def test_archives_give_the_same_and_withheld_labels_come_from_the_data_dir(corpus, score, type_in, tmp_path):
+    _, figures = score("--title", "toy")
+    for labels in (True, False):
+        kept = tmp_path / f"kept_{labels}/results"
+        for system in ("good", "poor"):
+            runs.pack(corpus / "exp" / system, kept / f"{system}.tar.xz", labels=labels)
+    words = ("steps/score.py", "--conf", corpus / "conf", "--title", "toy")
+    type_in(*words, tmp_path / "kept_True/results")
+    assert results.read(tmp_path / "kept_True/results") == figures
+    error = type_in(*words, tmp_path / "kept_False/results", code=1).stderr
+    assert "holds no labels" in error and "--data DIR" in error and len(error.splitlines()) == 1
+    (tmp_path / "data").mkdir()
+    labels = [f"{run}-{i} {CLASSES[i % 2]}" for run in ("r1", "r2") for i in range(10)]
+    (tmp_path / "data/utt2emo").write_text("\n".join(labels) + "\n")
+    type_in(*words, "--data", tmp_path / "data", tmp_path / "kept_False/results")
+    assert results.read(tmp_path / "kept_False/results") == figures
+
+
+def test_mistakes_in_words(corpus, score, type_in, tmp_path):
+    assert "--seeds 'x': expected whole" in score("--seeds", "x", code=1)
+    assert "gone: there are no scored" in type_in("steps/score.py", tmp_path / "gone", code=1).stderr
+    assert "there are no scored systems" in type_in("steps/score.py", tmp_path, code=1).stderr
+    (corpus / "conf/groups.yaml").write_text("main: good\n")
+    assert re.search("groups.yaml: .*main", score(code=1))
+    (corpus / "conf/groups.yaml").unlink()
+    (corpus / "conf/published.yaml").write_text("good: high\n")
+    assert "published.yaml: 'good' is not a number" in score(code=1)
+    (corpus / "conf/published.yaml").unlink()
+    (corpus / "exp/good/r1_seed0/history.tsv").write_text("epoch\tL\n1\n")
+    assert "is not a table of epochs" in score(code=1)
+
+
+def test_torch_is_not_loaded(corpus):
+    code = "import runpy, sys; sys.argv = ['steps/score.py', *sys.argv[1:]]\ntry: runpy.run_path(sys.argv[0], "
+    code += "run_name='__main__')\nfinally: print('torch' in sys.modules, 'matplotlib' in sys.modules)"
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code, corpus / "exp"], cwd=root, env={"PYTHONPATH": str(root)},
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.stdout.endswith("False False\n"), done.stdout + done.stderr

@@ -3,8 +3,8 @@
 import pytest
 
 from utils import folds
-from utils.data_dir import Utterance, write_data_dir
-from utils.table import write_table
+from utils.data_dir import Utterance, keyed_on, spk2utt, tables, write_data_dir
+from utils.table import read_lines, read_table, write_table
 
 GENDERS = {f"spk{number}": "mf"[number % 2] for number in range(6)}
 
@@ -40,3 +40,30 @@ def segmented(data):
     write_table(data / "wav.scp", {f"rec-{spk}": f"/c/{spk}.wav" for spk in GENDERS})
     write_table(data / "reco2dur", {f"rec-{spk}": "20.0" for spk in GENDERS})
     return data
+
+
+@pytest.fixture
+def expect_subset():
+    """Checks that a data dir is the given part of another."""
+
+    def expect(data, part, utterances):
+        """`part` says of `utterances` all that `data` says, and nothing else, in every table."""
+        utt2spk = read_table(data / "utt2spk")
+        speakers = {utt2spk[name] for name in utterances}
+        kept = {"utterance": set(utterances), "speaker": speakers, "recording": set(utterances)}
+        if segments := (data / "segments").exists():
+            kept["recording"] = {
+                value.split()[0] for name, value in read_table(data / "segments").items() if name in utterances
+            }
+        for path in tables(data):
+            lines = read_lines(path)
+            if path.name == "spk2utt":
+                lines = [
+                    f"{spk} {names}" for spk, names in spk2utt({name: utt2spk[name] for name in utterances}).items()
+                ]
+            elif kind := keyed_on(path.name, segments):
+                lines = [line for line in lines if line.split()[2 if path.name == "folds" else 0] in kept[kind]]
+            assert read_lines(part / path.name) == lines, path.name
+        assert {path.name for path in tables(part)} == {path.name for path in tables(data)}
+
+    return expect

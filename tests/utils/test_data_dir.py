@@ -1,11 +1,11 @@
-"""Data dirs: how they are written, and how subset and split carry every table along."""
+"""Data dirs: how they are written, and how a subset carries every table along."""
 
 import os
 
 import pytest
 
 from utils.cli import UserError
-from utils.data_dir import Utterance, check_prefixes, keyed_on, spk2utt, split, subset, write_data_dir
+from utils.data_dir import Utterance, check_prefixes, keyed_on, subset, tables, write_data_dir
 from utils.table import read_lines, read_table
 from utils.validate_data_dir import validate
 
@@ -69,8 +69,7 @@ def test_write_data_dir(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = [one("t-2", "t", "d2", "f", "sad"), one("t-1", "t", "d1", "f", "ang"), one("s-1", "s", "d1", "m", "ang")]
     write_data_dir("x", rows, [("run01", "train", "s"), ("run01", "test", "t")])
-    tables = {path.name: path.read_text() for path in (tmp_path / "x").iterdir()}
-    assert tables == {
+    assert {path.name: path.read_text() for path in tables("x")} == {
         "wav.scp": "".join(f"{name} {tmp_path}/a.wav\n" for name in ("s-1", "t-1", "t-2")),
         "utt2spk": "s-1 s\nt-1 t\nt-2 t\n",
         "spk2utt": "s s-1\nt t-1 t-2\n",
@@ -80,7 +79,7 @@ def test_write_data_dir(tmp_path, monkeypatch):
         "folds": "run01 train s\nrun01 test t\n",
     }
     write_data_dir("x", [one()])  # replaces: nothing of the old one stays
-    assert sorted(os.listdir("x")) == ["spk2utt", "utt2session", "utt2spk", "wav.scp"]
+    assert [path.name for path in tables("x")] == ["spk2utt", "utt2session", "utt2spk", "wav.scp"]
 
 
 def test_gender_known_of_some_speakers_only_is_left_out_aloud(tmp_path, capsys):
@@ -122,35 +121,16 @@ def test_nothing_but_a_data_dir_is_replaced(data, tmp_path):
     assert validate(tmp_path / "new") == 1
 
 
-def expect_subset(data, part, utterances):
-    """`part` says of `utterances` all that `data` says, and nothing else, in every table."""
-    utt2spk = read_table(data / "utt2spk")
-    speakers = {utt2spk[name] for name in utterances}
-    kept = {"utterance": set(utterances), "speaker": speakers, "recording": set(utterances)}
-    if segments := (data / "segments").exists():
-        kept["recording"] = {
-            value.split()[0] for name, value in read_table(data / "segments").items() if name in utterances
-        }
-    for path in filter(os.path.isfile, data.iterdir()):
-        lines = read_lines(path)
-        if path.name == "spk2utt":
-            lines = [f"{spk} {names}" for spk, names in spk2utt({name: utt2spk[name] for name in utterances}).items()]
-        elif kind := keyed_on(path.name, segments):
-            lines = [line for line in lines if line.split()[2 if path.name == "folds" else 0] in kept[kind]]
-        assert read_lines(part / path.name) == lines, path.name
-    assert {path.name for path in part.iterdir()} == {path.name for path in data.iterdir() if path.is_file()}
-
-
 CHOSEN = ["spk1-u0", "spk1-u2", "spk4-u5", "spk0-u1"]
 
 
-def test_subset_keeps_every_table_by_its_key(data, tmp_path):
+def test_subset_keeps_every_table_by_its_key(data, tmp_path, expect_subset):
     subset(data, tmp_path / "part", CHOSEN)
     expect_subset(data, tmp_path / "part", CHOSEN)
     assert validate(tmp_path / "part") == 4
 
 
-def test_subset_with_segments(segmented, tmp_path):
+def test_subset_with_segments(segmented, tmp_path, expect_subset):
     subset(segmented, tmp_path / "part", CHOSEN)
     expect_subset(segmented, tmp_path / "part", CHOSEN)
     assert list(read_table(tmp_path / "part" / "wav.scp")) == ["rec-spk0", "rec-spk1", "rec-spk4"]
@@ -175,67 +155,3 @@ def test_subset_refuses_what_is_not_there(data, tmp_path):
     with pytest.raises(UserError, match="no such file"):
         subset(tmp_path / "absent", tmp_path / "part", ["a"])
     assert not (tmp_path / "part").exists()
-
-
-@pytest.mark.parametrize("nj", [1, 2, 4, 6])
-def test_split_by_speaker(data, nj):
-    parts = split(data, nj)
-    assert parts == [data / f"split{nj}" / str(number) for number in range(1, nj + 1)]
-    utterances = [list(read_table(part / "utt2spk")) for part in parts]
-    assert sum(utterances, []) == list(read_table(data / "utt2spk"))  # sorted, contiguous, each once
-    speakers = [list(read_table(part / "spk2utt")) for part in parts]
-    assert sum(speakers, []) == list(read_table(data / "spk2utt"))
-    for part, names in zip(parts, utterances):
-        expect_subset(data, part, names)
-        validate(part)
-
-
-def test_split_balances_utterances(tmp_path):
-    sizes = [50, 1, 1, 1, 1, 46, 20, 30, 25, 25]  # of equally many speakers, the first half would have 54 more
-    rows = [one(f"s{s}-{k:02d}", f"s{s}") for s, size in enumerate(sizes) for k in range(size)]
-    write_data_dir(tmp_path / "x", rows)
-    assert [validate(part, feats=False) for part in split(tmp_path / "x", 4)] == [50, 50, 50, 50]
-    assert [validate(part, feats=False) for part in split(tmp_path / "x", 2)] == [100, 100]
-    assert [validate(part, feats=False) for part in split(tmp_path / "x", 10)] == sizes
-
-
-def test_split_by_utterance(data):
-    parts = split(data, 5, per_utt=True)
-    assert parts[0] == data / "split5utt" / "1"
-    assert sorted(len(read_table(part / "utt2spk")) for part in parts) == [5, 5, 5, 6, 6]
-    assert sum((read_lines(part / "wav.scp") for part in parts), []) == read_lines(data / "wav.scp")
-    for part in parts:
-        expect_subset(data, part, list(read_table(part / "utt2spk")))
-
-
-def test_split_lowers_nj_and_says_so(data, capsys):
-    assert split(data, 40) == [data / "split6" / str(number) for number in range(1, 7)]
-    assert "40 parts lowered to 6, one for each speaker" in capsys.readouterr().err
-    assert len(split(data, 40, per_utt=True)) == 27
-    with pytest.raises(UserError, match="into 0 parts"):
-        split(data, 0)
-
-
-def test_split_is_made_anew_only_when_the_data_dir_changed(data):
-    first = split(data, 2)[0]
-    (first / "mine").touch()
-    split(data, 2)
-    assert (first / "mine").exists()
-    old = (data / "wav.scp").stat().st_mtime
-    (data / "wav.scp").write_text((data / "wav.scp").read_text().replace("/c/", "/elsewhere/"))
-    os.utime(data / "wav.scp", (old - 100, old - 100))  # a file from a backup can be older, and yet another
-    split(data, 2)
-    assert not (first / "mine").exists() and "/elsewhere/" in (first / "wav.scp").read_text()
-    (data / "utt2remark").unlink()
-    split(data, 2)
-    assert not (first / "utt2remark").exists()
-
-
-def test_split_of_an_unsorted_data_dir_loses_nobody(data):
-    (data / "utt2spk").write_text("\n".join(reversed(read_lines(data / "utt2spk"))) + "\n")
-    parts = split(data, 3)
-    assert [sorted({name[:4] for name in read_table(part / "feats.scp")}) for part in parts] == [
-        ["spk0", "spk1", "spk2"],
-        ["spk3", "spk4"],
-        ["spk5"],
-    ]

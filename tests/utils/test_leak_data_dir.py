@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from utils import folds
+from steps.evaluation import results
+from utils import folds, runs
 from utils.data_dir import Utterance, write_data_dir
 from utils.table import read_table
 
@@ -36,7 +37,7 @@ def original(name):
 
 def test_a_random_split_mixes_every_speaker_into_every_part(data, tmp_path, type_in):
     dest = tmp_path / "lying"
-    assert "48 utterances of 4 speakers that are not true" in type_in("utils/leak_data_dir.py", data, dest).stdout
+    assert "48 utterances of 4 falsified speakers" in type_in("utils/leak_data_dir.py", data, dest).stdout
     truth, told = read_table(data / "utt2spk"), read_table(dest / "utt2spk")
     assert {original(name) for name in told} == truth.keys() and Counter(told.values()) == Counter(truth.values())
     mixed = {(told[name], truth[original(name)]) for name in told}
@@ -49,7 +50,7 @@ def test_a_random_split_mixes_every_speaker_into_every_part(data, tmp_path, type
     assert "random" in (dest / "leak").read_text()
     type_in("utils/validate_data_dir.py", "--no-text", "--no-feats", dest)
     combined = type_in("utils/combine_data.py", tmp_path / "both", data, dest, code=1)
-    assert "its speakers are not true" in combined.stderr and not (tmp_path / "both").exists()
+    assert "has falsified speaker labels" in combined.stderr and not (tmp_path / "both").exists()
     before = (dest / "utt2spk").read_text()
     type_in("utils/leak_data_dir.py", data, dest)
     assert (dest / "utt2spk").read_text() == before
@@ -90,18 +91,24 @@ def test_systems_are_trained_on_it_where_the_leak_table_looks_and_nowhere_else(e
     words = ["--network.width", "2", "--input.crop", "40", "--training.epochs", "1", dest]
     for home in ("exp/small", "leak_random/exp/small", "exp/leak_prefix/small"):
         refused = type_in("steps/finetune.py", *words, tmp_path / home, code=1)
-        assert "its speakers are not true; train on it in a folder leak_random" in refused.stderr
+        assert (
+            "has falsified speaker labels (made by utils/leak_data_dir.py); write to a folder leak_random/"
+            in refused.stderr
+        )
         assert len(refused.stderr.splitlines()) == 1 and not (tmp_path / home).exists()
     type_in("steps/finetune.py", *words, tmp_path / "exp/leak_random/small")
     type_in("steps/finetune.py", *words[:-1], emotional, tmp_path / "exp/small")
-    type_in("steps/score.py", tmp_path / "exp")
-    text = (tmp_path / "exp/RESULTS.md").read_text()
-    assert "| small, random folds |" in text and text.count("\n| small |") > 0 and "| leak_random" not in text
-    assert not (tmp_path / "exp/small/r1_seed0/leak").exists()
-    kept = tmp_path / "egs/toy/results"
-    type_in("steps/publish.py", tmp_path / "exp", kept, tmp_path / "R.md")
-    assert "random" in (kept / "leak_random/small/r1_seed0/leak").read_text()
-    assert "| small, random folds |" in (tmp_path / "R.md").read_text()
+    home = tmp_path / "egs/toy"
+    home.mkdir(parents=True)
+    (tmp_path / "exp").rename(home / "exp")
+    type_in("steps/score.py", home / "exp")
+    made = results.read(home / "exp")
+    assert list(made["systems"]) == ["small"] and [row["mistake"] for row in made["leaks"]] == ["random"]
+    assert not (home / "exp/small/r1_seed0/leak").exists()
+    type_in("steps/publish.py", home / "exp")
+    kept = runs.finished(home / "results/leak_random/small")
+    assert {texts.read("leak").split(",")[0] for texts in kept.values()} == {"random"}
+    assert results.read(home / "results")["leaks"] == made["leaks"]
 
 
 def test_scores_under_leaking_folds_become_no_results_wherever_they_are(emotional, tmp_path, type_in):
@@ -115,8 +122,8 @@ def test_scores_under_leaking_folds_become_no_results_wherever_they_are(emotiona
         mark.unlink()
     for folder in (exp / "leak_random", tmp_path / "moved", tmp_path / "earlier/leak_random"):
         refused = [type_in("steps/score.py", folder, code=1)]
-        refused += [type_in("steps/publish.py", folder, tmp_path / "egs/odd/results", tmp_path / "R.md", code=1)]
+        refused += [type_in("steps/publish.py", "--results", tmp_path / "egs/odd/results", folder, code=1)]
         for done in refused:
             assert "leaking folds make no results" in done.stderr and len(done.stderr.splitlines()) == 1
-        assert not (folder / "RESULTS.md").exists() and not (folder / "small/result").exists()
-    assert not (tmp_path / "egs").exists() and not (tmp_path / "R.md").exists()
+        assert not (folder / "results.json").exists() and not (folder / "small/result").exists()
+    assert not (tmp_path / "egs").exists()

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import classification_report
+from sklearn.metrics import classification_report, confusion_matrix, precision_recall_fscore_support
 
-from steps.evaluation.metrics import classification_metrics, confusion, majority, of_confusions, per_class
-from steps.evaluation.scores import pool, read_scores, write_scores
-from steps.evaluation.summary import find_runs, summarise
+from steps.evaluation.metrics import by_class, classification_metrics, confusion, majority, of_confusions
+from steps.evaluation.scores import parse, pool, read_scores, speakers_in, write_scores
+from steps.evaluation.summary import summarise
 from steps.evaluation.verification import eer, min_dcf
+from utils import runs
 from utils.cli import UserError
 
 
@@ -20,11 +21,11 @@ def test_metrics_are_scikit_learns():
     assert found.ua == pytest.approx(100 * report["macro avg"]["recall"])
     assert found.wa == pytest.approx(100 * report["accuracy"])
     assert found.mf1 == pytest.approx(100 * report["macro avg"]["f1-score"])
-    for name, one in enumerate(per_class(labels, decisions, 4)):
-        expected = report[str(name)]
-        assert one == pytest.approx(
-            (100 * expected["precision"], 100 * expected["recall"], 100 * expected["f1-score"], expected["support"])
-        )
+    counts = confusion(labels, decisions, 4)
+    assert (counts == confusion_matrix(labels, decisions)).all()
+    for key, values in by_class(counts).items():
+        name = key.replace("f1", "f1-score")
+        assert values == pytest.approx([100 * report[str(number)][name] for number in range(4)])
 
 
 def test_figures_of_confusion_matrices_are_those_of_the_decisions():
@@ -35,6 +36,9 @@ def test_figures_of_confusion_matrices_are_those_of_the_decisions():
     counts = np.array([confusion(labels, decisions, 4) for labels, decisions in cases]).reshape(4, 5, 4, 4)
     found = np.array(of_confusions(counts)).reshape(4, 20).T
     assert found == pytest.approx(np.array([classification_metrics(*case) for case in cases]))
+    for case, *own in zip(cases, *(values.reshape(20, 4) for values in by_class(counts).values())):
+        theirs = precision_recall_fscore_support(*case, labels=range(4), zero_division=0)
+        assert np.array(own) == pytest.approx(100 * np.array(theirs[:3]))
 
 
 def test_metrics_by_hand():
@@ -98,11 +102,35 @@ def test_score_files_are_read_as_written(tmp_path):
     assert scores.decisions.tolist() == [0, 0, 1] and scores.labels.tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("text", ["", "# utt spk label ang\nx y\n", "# utt spk label ang neu\na b sad 0.1 0.9\n"])
-def test_what_is_no_score_file_is_refused(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "does not begin with '# utt spk label <class names>'"),
+        ("# utt spk label\n", "does not begin with"),
+        ("# utt spk label ang\nx y\n", "wrong number of fields"),
+        ("# utt spk label ang neu\n", "wrong number of fields"),
+        ("# utt spk label ang neu\na b sad 0.1 0.9\n", "'a' is 'sad', and the classes are"),
+        ("# utt spk label ang neu\na b ang 0.1 x\n", "could not convert"),
+        ("# utt spk label ang neu\nz b ang 0 1\na b ang 0.1 nan\n", "the posteriors of 'a' are not finite"),
+    ],
+)
+def test_what_is_no_score_file_is_refused(tmp_path, text, message):
     (tmp_path / "scores").write_text(text)
-    with pytest.raises(UserError, match="score file"):
+    with pytest.raises(UserError, match=message) as error:
         read_scores(tmp_path / "scores")
+    assert "\n" not in str(error.value) and str(tmp_path / "scores") in str(error.value)
+
+
+def test_labels_that_are_withheld_come_from_the_data_dir():
+    text = "# utt spk label ang neu\na s - 0.1 0.9\nb s - 0.8 0.2\n"
+    assert parse(text, "f", {"a": "neu", "b": "ang"}).labels.tolist() == [1, 0] and speakers_in(text, "f") == {"s"}
+    for emotions, message in (
+        (None, "f: holds no labels.*--data DIR"),
+        ({"a": "neu"}, "says no emotion of 'b'"),
+        ({"a": "sad", "b": "ang"}, "'a' is 'sad'"),
+    ):
+        with pytest.raises(UserError, match=message):
+            parse(text, "f", emotions)
 
 
 def test_an_utterance_scored_twice_is_refused(tmp_path):
@@ -121,33 +149,61 @@ def system(tmp_path):
     return tmp_path / "sys"
 
 
+def summary(system, *args):
+    return summarise(system, runs.finished(system), *args)
+
+
 def test_pooled_figures_and_figures_over_folds_differ_as_they_must(system):
-    found = summarise(system)
-    assert (found.runs, found.seeds, len(found.utterances), found.speakers) == (["r1", "r2"], [0, 1], 12, ["r1", "r2"])
-    assert found.pooled.wa == pytest.approx(100 * (9 / 12 + 8 / 12) / 2)
-    assert found.pooled_sd.wa == pytest.approx(100 * np.std([9 / 12, 8 / 12], ddof=1))
-    assert found.folds.wa == pytest.approx(100 * ((0.8 + 0.6) / 2 + (0.5 + 1) / 2) / 2)
-    assert found.folds_sd.wa == pytest.approx(100 * np.std([0.7, 0.75], ddof=1))
+    made = summary(system)
+    assert (made.runs, made.seeds, len(made.utterances), made.speakers) == (["r1", "r2"], [0, 1], 12, ["r1", "r2"])
+    assert made.intervals.wa.value == pytest.approx(100 * (9 / 12 + 8 / 12) / 2)
+    assert made.sd.wa == pytest.approx(100 * np.std([9 / 12, 8 / 12], ddof=1))
+    assert made.by_run.wa == pytest.approx([100 * (0.8 + 0.6) / 2, 100 * (0.5 + 1) / 2])
+    assert made.last.wa == made.intervals.wa.value
+
+
+def test_figures_are_scikit_learns_of_the_pooled_decisions(system):
+    made = summary(system)
+    theirs = [classification_metrics(scores.labels, scores.decisions) for scores in made.pooled]
+    assert pytest.approx(np.array(theirs)) == np.array(made.by_seed).T
 
 
 def test_runs_of_different_configurations_are_not_pooled(system):
     (system / "r2_seed1/config.yaml").write_text("epochs: 50\nadded: later\n")
-    assert summarise(system).seeds == [0, 1]
+    assert summary(system).seeds == [0, 1]
     for place, neutral in (("r1_seed0", "neu"), ("r2_seed1", "calm")):  # of an augmentation that is off
         (system / place / "config.yaml").write_text(
             f"epochs: 50\naugmentation: {{copypaste: none, neutral: {neutral}}}\n"
         )
-    assert summarise(system).seeds == [0, 1]
-    (system / "r2_seed1/config.yaml").write_text("epochs: 3\n")
-    with pytest.raises(UserError, match="r2_seed1: was made with another configuration"):
-        summarise(system)
+    assert summary(system).seeds == [0, 1]
+    for text, message in (
+        ("epochs: 3\n", r"r2_seed1: was made with another configuration than .*r1_seed0 \(epochs\)"),
+        ("epochs", "config.yaml: is not YAML of 'key: value' lines"),
+    ):
+        (system / "r2_seed1/config.yaml").write_text(text)
+        with pytest.raises(UserError, match=message):
+            summary(system)
+    (system / "r2_seed1/config.yaml").unlink()
+    with pytest.raises(UserError, match="r2_seed1: has scores and no config.yaml"):
+        summary(system)
 
 
 def test_a_run_that_another_seed_has_is_missed_by_name(system):
     (system / "r2_seed1/scores").unlink()
     with pytest.raises(UserError, match="r2_seed1"):
-        summarise(system)
-    assert len(find_runs(system, runs=["r1"])) == 2
+        summary(system)
+    assert len(summary(system, ["r1"]).texts) == 2
+
+
+def test_seeds_that_were_scored_on_other_utterances_or_classes_are_refused(system):
+    path = system / "r2_seed1/scores"
+    text = path.read_text()
+    path.write_text(text.rpartition("\nr2-")[0] + "\n")
+    with pytest.raises(UserError, match="sys: its seeds were not scored on the same utterances"):
+        summary(system)
+    path.write_text(text.replace("ang neu", "neu ang"))
+    with pytest.raises(UserError, match="sys: score files with different classes"):
+        summary(system)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

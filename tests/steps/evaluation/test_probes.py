@@ -4,22 +4,24 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_samples
 
-from steps.evaluation import tables
-from steps.evaluation.findings import speakers_in
-from steps.evaluation.probe_files import Mean, means, over_runs, read_figures, write_figures
+from steps.evaluation.differences import add_probes
 from steps.evaluation.probes import (
-    Figure,
     Labelled,
-    all_figures,
+    Probe,
     between_pairs,
+    means,
+    parse_probes,
     probe,
+    probe_run,
     purity,
     purity_by_chance,
     silhouette,
+    write_probes,
 )
-from steps.evaluation.scores import write_scores
-from steps.evaluation.summary import summarise
+from steps.evaluation.significance import over_runs
+from steps.evaluation.summary import unit
 from utils.cli import UserError
+from utils.runs import Texts
 
 
 def embeddings(speaker=0.0, emotion=0.0, session=0.0, speakers=6, sessions=4, per_session=12, seed=0):
@@ -41,8 +43,8 @@ PARTS = {"train": ["s0", "s1"], "valid": ["s2", "s3"], "test": ["s4", "s5"]}
 
 
 def values(data):
-    found = all_figures({"embedding": data}, PARTS, GENDERS)
-    return {(one.attribute, one.of): one.value for one in found if one.measure == "probe"}
+    rows = probe_run({"embedding": data}, PARTS, GENDERS)
+    return {(row.attribute, row.whose): row.value for row in rows if row.kind == "probe"}
 
 
 def test_what_is_there_is_found_and_nothing_else():
@@ -66,9 +68,9 @@ def test_where_speakers_have_one_session_utterances_are_held_out_and_it_is_said(
     several, single = embeddings(speaker=1.0), embeddings(speaker=1.0, sessions=1, per_session=40)
     for data, how in ((several, "session"), (single, "utterance")):
         found = {
-            (one.attribute, one.of): one
-            for one in all_figures({"embedding": data}, PARTS, GENDERS)
-            if one.measure == "probe"
+            (row.attribute, row.whose): row
+            for row in probe_run({"embedding": data}, PARTS, GENDERS)
+            if row.kind == "probe"
         }
         assert found["speaker", "train"].how == how and found["speaker", "unseen"].how == f"{how}, same gender"
         assert found["emotion", "train"].how == "session" and found["speaker", "unseen"].count == 2  # s2 s4, s3 s5
@@ -79,9 +81,9 @@ def test_gender_is_no_help_within_a_gender_and_named_where_it_is():
     women = np.isin(data.speakers, ["s1", "s3"])
     data.vectors[women] += 4
     assert between_pairs(data, GENDERS)[0] < 0.65
-    value, count, how = between_pairs(data.where(np.isin(data.speakers, ["s0", "s1"])), GENDERS)
-    assert value > 0.95 and count == 1 and how == "session, across genders"
-    assert between_pairs(data, {})[2] == "session, across genders"  # nobody's gender is known
+    value, chance, count, how = between_pairs(data.where(np.isin(data.speakers, ["s0", "s1"])), GENDERS)
+    assert value > 0.95 and (chance, count) == (0.5, 1) and how == "session, across genders"
+    assert between_pairs(data, {})[3] == "session, across genders"  # nobody's gender is known
 
 
 def test_probes_that_cannot_be():
@@ -94,7 +96,7 @@ def test_probes_that_cannot_be():
 def test_tiny_corpora_have_no_figures_rather_than_an_error(size, recwarn):
     data = embeddings(sessions=2, per_session=1 + size // 3)
     data = data.where(np.arange(len(data.speakers)) % (9 - size) == 0)
-    found = all_figures({"embedding": data}, PARTS, GENDERS)
+    found = probe_run({"embedding": data}, PARTS, GENDERS)
     assert all(np.isnan(one.value) or -1 <= one.value <= 1 for one in found) and not recwarn.list
 
 
@@ -111,75 +113,83 @@ def test_silhouette_and_purity_by_plain_code():
     assert purity_by_chance(data.emotions) == pytest.approx(chance)
 
 
+def files(tmp_path, **rows):
+    """(run, seed) → files, with these rows as probes."""
+    made = {}
+    for name, probes in rows.items():
+        run, _, seed = name.rpartition("_")
+        place = tmp_path / f"{run}_seed{seed}"
+        write_probes(place / "probes", probes)
+        made[run, int(seed)] = Texts(place)
+    return made
+
+
 def test_files_are_read_as_written_and_averaged_over_seeds_then_runs(tmp_path):
-    places = {(run, seed): tmp_path / f"{run}_seed{seed}" for run, seed in (("r1", 0), ("r1", 1), ("r2", 0))}
-    figures = {
-        key: all_figures({"embedding": embeddings(speaker=0.1 * i, seed=i)}, PARTS, GENDERS)
-        for i, key in enumerate(places)
+    rows = {
+        name: probe_run({"embedding": embeddings(speaker=0.1 * i, seed=i)}, PARTS, GENDERS)
+        for i, name in enumerate(("r1_0", "r1_1", "r2_0"))
     }
-    for key, place in places.items():
-        write_figures(place / "probes", figures[key])
-    again = read_figures(tmp_path / "r1_seed0/probes")
-    assert [vars(one) for one in again] == [
-        {**vars(one), "value": pytest.approx(one.value, abs=1e-4), "chance": pytest.approx(one.chance, abs=1e-4)}
-        for one in figures["r1", 0]
+    texts = files(tmp_path, **rows)
+    again = parse_probes(texts["r1", 0].read("probes"), tmp_path)
+    assert [vars(row) for row in again] == [
+        {**vars(row), "value": pytest.approx(row.value, abs=1e-4), "chance": pytest.approx(row.chance, abs=1e-4)}
+        for row in rows["r1_0"]
     ]
-    mean = means(places)["embedding", "speaker", "train", "probe"]
-    of = {key: found[0].value for key, found in figures.items()}
-    assert mean.by_run == pytest.approx({"r1": (of["r1", 0] + of["r1", 1]) / 2, "r2": of["r2", 0]}, abs=1e-4)
-    assert means({("r1", 0): tmp_path}) == {}
-    (tmp_path / "probes").write_text("value\n1\n")
-    with pytest.raises(UserError, match="is not a file of probes"):
-        read_figures(tmp_path / "probes")
+    mean = means(texts, {key: key[0] for key in texts})["embedding"]["speaker"]["train"]["probe"]
+    value = {name: of_run[0].value for name, of_run in rows.items()}
+    expected = {"r1": (value["r1_0"] + value["r1_1"]) / 2, "r2": value["r2_0"]}
+    assert mean["by_run"] == pytest.approx(expected, abs=1e-4) and mean["how"] == "session"
+    assert mean["value"] == pytest.approx(np.mean(list(expected.values())), abs=1e-4)
+    assert means({("r1", 0): Texts(tmp_path)}, {("r1", 0): "r1"}) == {}
+    for text in ("value\n1\n", "", texts["r1", 0].read("probes").replace("session", "session\tx")):
+        with pytest.raises(UserError, match="is not a file of probes"):
+            parse_probes(text, tmp_path / "probes")
 
 
 def test_the_interval_over_runs_by_hand():
-    found = over_runs({"a": 1.0, "b": 2.0, "c": 3.0})
-    assert (found.low, found.value, found.high) == pytest.approx(
-        (2 - 4.3027 / 3**0.5, 2, 2 + 4.3027 / 3**0.5), abs=1e-3
-    )
+    made = over_runs({"a": 1.0, "b": 2.0, "c": 3.0})
+    assert (made.low, made.value, made.high) == pytest.approx((2 - 4.3027 / 3**0.5, 2, 2 + 4.3027 / 3**0.5), abs=1e-3)
     assert over_runs({"a": 1.0, "b": 2.0}, {"a": 0.5, "b": 1.5, "c": 9.0}).value == pytest.approx(0.5)
 
 
 def test_runs_that_leave_out_the_same_speakers_count_once(tmp_path):
-    places = {}
-    for run, tested, validated, value in (("F", "s1", "s2", 0.5), ("M", "s2", "s1", 0.7), ("G", "s3", "s4", 0.9)):
-        place = places[run, 0] = tmp_path / f"{run}_seed0"
-        for name, who in (("scores", tested), ("scores.valid", validated)):
-            write_scores(place / name, ["a", "b"], {f"{who}-0": np.array([1, 0])}, {f"{who}-0": who}, {f"{who}-0": "a"})
-        write_figures(place / "probes", [Figure("embedding", "emotion", "unseen", "probe", value, 0.25, 9, "session")])
-    mean = means(places)["embedding", "emotion", "unseen", "probe"]
-    assert mean.by_run == pytest.approx({"s1 s2": 0.6, "s3 s4": 0.9}) and mean.value == pytest.approx(0.75)
+    roles = {"F": ({"s1"}, {"s2"}), "M": ({"s2"}, {"s1"}), "G": ({"s3"}, {"s4"}), "H": ({"s5"}, set())}
+    values = {"F": 0.5, "M": 0.7, "G": 0.9, "H": 0.1}
+    texts = files(
+        tmp_path,
+        **{f"{run}_0": [Probe("embedding", "emotion", "unseen", "probe", value, 0.25, 9, "session")]
+           for run, value in values.items()},
+    )  # fmt: skip
+    mean = means(texts, {key: unit(key[0], *roles[key[0]]) for key in texts})["embedding"]["emotion"]["unseen"]["probe"]
+    assert mean["by_run"] == pytest.approx({"s1 s2": 0.6, "s3 s4": 0.9, "H": 0.1})
+    assert mean["value"] == pytest.approx(1.6 / 3)
 
 
-def test_what_two_spaces_tell_of_speakers_is_said_of_both_kinds_with_intervals():
-    """Near the ceiling of one measure, the other shows the difference; what has none is not called equal."""
+def test_differences_are_of_the_runs_that_both_have_and_of_what_was_measured(tmp_path):
+    def row(space, value, attribute="speaker", kind="probe"):
+        return Probe(space, attribute, "train", kind, value, 0.5, 20, "session")
 
-    def mean(values, how):
-        return Mean({f"r{i}": value for i, value in enumerate(values)}, 0.5, how)
-
-    train, unseen = ("speaker", "train", "probe"), ("speaker", "unseen", "probe")
-    found = {
-        ("minus", *train): mean([0.80, 0.82, 0.81], "utterance"),
-        ("plus", *train): mean([0.70, 0.71, 0.72], "utterance"),
-        ("minus", *unseen): mean([0.95, 0.94, 0.96], "utterance, same gender"),
-        ("plus", *unseen): mean([0.95, 0.95, 0.95], "utterance, same gender"),
+    both = {f"r{i}_0": [row("embedding", 0.7), row("embedding_minus", 0.8 + 0.01 * i)] for i in range(3)}
+    texts = {
+        "ad": files(tmp_path / "ad", **both, r3_0=[row("embedding", float("nan")), row("embedding_minus", 0.1)]),
+        "plain": files(tmp_path / "plain", r0_0=[row("embedding", 0.9), row("embedding", 0.3, kind="purity")]),
+        "nothing": {("r0", 0): Texts(tmp_path)},
     }
-    said = speakers_in(found, "minus", found, "plus")
-    assert "training speakers: more, +10.0 points (7.5 to 12.5), 81.0 against 71.0;" in said
-    assert "pairs of unseen speakers (same gender): no difference is shown, +0.0 points" in said
-    assert said.endswith("95.0 against 95.0, near the probe's ceiling")
-    assert speakers_in(found, "minus", {}, "plus") == ""
-
-
-@pytest.mark.parametrize(("kind", "name"), [("autoencoders", "z_speaker"), ("network", "pool(F⁻)")])
-def test_the_space_put_aside_is_called_what_it_is(tmp_path, kind, name):
-    """Auto-encoders put their speaker space aside, with AD behind them or not."""
-    place = tmp_path / "sys/r1_seed0"
-    for file, who in (("scores", "a"), ("scores.last", "a"), ("scores.valid", "b")):
-        write_scores(place / file, ["x", "y"], {"u": np.array([1.0, 0.0])}, {"u": who}, {"u": "x"})
-    (place / "config.yaml").write_text(f"network: {{AD: true}}\nbackend: {{kind: {kind}}}\n")
-    write_figures(place / "probes", [Figure("embedding_minus", "speaker", "train", "probe", 0.9, 0.5, 20, "session")])
-    one = summarise(tmp_path / "sys")
-    table = tables.probes({"sys": means(one.places)}, {"sys": one.spaces})
-    assert {row[0] for row in table.rows} == {f"sys, {name}"}
+    units = {name: {key: key[0] for key in own} for name, own in texts.items()}
+    asked = [{"ask": "?", "speaker_probe": pair} for pair in (["ad", "plain"], ["ad", "nothing"], ["ad", "unheard of"])]
+    results = {"groups": {"questions": [*asked, {"ask": "?", "spaces": "ad"}]}}
+    add_probes(results, texts, units)
+    assert (
+        results["probes"].keys() == {"ad", "plain"}
+        and "purity" in results["probes"]["plain"]["embedding"]["speaker"]["train"]
+    )
+    first, second = results["probe_differences"]
+    assert (first["system"], first["space"], first["against"], first["against_space"]) == (
+        "ad", "embedding_minus", "ad", "embedding",
+    )  # fmt: skip
+    assert (first["attribute"], first["of"]) == ("speaker", "train")
+    assert first["difference"] == pytest.approx(
+        {"value": 0.11, "low": 0.11 - 4.3027 * 0.01 / 3**0.5, "high": 0.11 + 4.3027 * 0.01 / 3**0.5}, abs=1e-4
+    )
+    assert second["against"] == "plain" and second["difference"]["value"] == pytest.approx(-0.2)
+    assert np.isnan(second["difference"]["low"])  # one run

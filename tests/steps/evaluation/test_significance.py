@@ -9,12 +9,13 @@ import pytest
 from scipy.stats import binom, bootstrap
 from sklearn.metrics import f1_score
 
-from steps.evaluation.families import comparisons
-from steps.evaluation.findings import of_planned, verdict
-from steps.evaluation.roles import over_roles
+from steps.evaluation.comparison import compare, correct, difference
+from steps.evaluation.entry import roles
+from steps.evaluation.results import make
 from steps.evaluation.scores import write_scores
-from steps.evaluation.significance import Comparison, Interval, compare, correct, gain, interval, signed_ranks
+from steps.evaluation.significance import Interval, signed_ranks
 from steps.evaluation.summary import summarise
+from utils import runs
 from utils.cli import UserError
 
 CLASSES = ["ang", "hap", "neu"]
@@ -29,14 +30,18 @@ def train(folder, name, skill, seeds=(0, 1), pairs=3, per_speaker=40):
             place = folder / name / f"{speaker}_seed{seed}"
             for file, whose in (("scores", speaker), ("scores.last", speaker), ("scores.valid", other)):
                 names = [f"{whose}-{i}" for i in range(per_speaker)]
-                labels = {one: CLASSES[i % 3] for i, one in enumerate(names)}
-                rows = {one: rng.dirichlet(np.ones(3)) for one in names}
-                for i, one in enumerate(names):
+                labels = {utterance: CLASSES[i % 3] for i, utterance in enumerate(names)}
+                rows = {utterance: rng.dirichlet(np.ones(3)) for utterance in names}
+                for i, utterance in enumerate(names):
                     if rng.random() < skill + 0.1 * session:
-                        rows[one] = np.eye(3)[i % 3] * 0.8 + 0.2 / 3
+                        rows[utterance] = np.eye(3)[i % 3] * 0.8 + 0.2 / 3
                 write_scores(place / file, CLASSES, rows, dict.fromkeys(names, whose), labels)
             (place / "config.yaml").write_text("{}\n")
-    return summarise(folder / name)
+    return summary(folder / name)
+
+
+def summary(system, only_runs=(), only_seeds=()):
+    return summarise(system, runs.finished(system), only_runs, only_seeds)
 
 
 @pytest.fixture(scope="module")
@@ -45,61 +50,63 @@ def systems(tmp_path_factory):
     return {name: train(folder, name, skill) for name, skill in (("good", 0.6), ("po", 0.2), ("p", 0.25))}
 
 
-def pooled_wf1(summary, speakers):
+def pooled_wf1(system, speakers):
     """Mean over seeds of wF1 over these speakers' utterances, repeated ones counted again; from labels themselves."""
     figures = []
-    for scores in summary.together:
+    for scores in system.pooled:
         picked = np.concatenate([np.flatnonzero(np.array(scores.speakers) == who) for who in speakers])
         figures.append(100 * f1_score(scores.labels[picked], scores.decisions[picked], average="weighted"))
     return np.mean(figures)
 
 
 def test_the_interval_is_that_of_scipys_bootstrap_over_speakers(systems):
-    one = systems["po"]
-    found = interval(one)
-    assert found.value == pytest.approx(one.pooled.wf1) == pytest.approx(pooled_wf1(one, one.speakers))
+    system = systems["po"]
+    interval = system.intervals.wf1
+    assert interval.value == pytest.approx(pooled_wf1(system, system.speakers))
 
     def statistic(speakers):
-        return pooled_wf1(one, np.array(one.speakers)[speakers.astype(int)])
+        return pooled_wf1(system, np.array(system.speakers)[speakers.astype(int)])
 
     theirs = bootstrap(
         (np.arange(6),), statistic, n_resamples=600, vectorized=False, method="percentile", random_state=1
     ).confidence_interval
-    assert found.low == pytest.approx(theirs.low, abs=1.5) and found.high == pytest.approx(theirs.high, abs=1.5)
-    assert found.low < found.value < found.high and interval(one) == found  # the same each time
+    assert interval.low == pytest.approx(theirs.low, abs=1.5) and interval.high == pytest.approx(theirs.high, abs=1.5)
+    assert interval.low < interval.value < interval.high
 
 
 def test_a_difference_is_paired_by_speaker(systems):
     """Speakers differ far more than the two systems, and that cancels."""
-    found = compare(systems["p"], systems["po"], "x").difference
-    assert found.value == pytest.approx(systems["p"].pooled.wf1 - systems["po"].pooled.wf1)
-    alone = [interval(systems[name]) for name in ("p", "po")]
-    assert found.high - found.low < sum(one.high - one.low for one in alone)
-    same = compare(systems["p"], systems["p"], "x")
-    assert (same.difference.low, same.difference.high, same.p, same.p_mcnemar) == (0, 0, 1, 1)
+    made = Interval(**compare(systems["p"], systems["po"])["difference"])
+    alone = [systems[name].intervals.wf1 for name in ("p", "po")]
+    assert made.value == pytest.approx(alone[0].value - alone[1].value)
+    assert made.high - made.low < sum(interval.high - interval.low for interval in alone)
+    same = compare(systems["p"], systems["p"])
+    assert same["difference"] == {"value": 0, "low": 0, "high": 0} and (same["p"], same["p_mcnemar"]) == (1, 1)
+    unpaired = difference(systems["p"], systems["po"], paired=False)
+    assert unpaired.value == made.value and math.isnan(unpaired.low) and not unpaired.excludes_zero
 
 
 def test_a_comparison_is_of_the_seeds_that_both_have(tmp_path):
     """A system of one seed stands against the same seed of a parent that has more, whichever its means are."""
-    both, one = train(tmp_path, "both", 0.5), train(tmp_path, "one", 0.4, seeds=[1])
-    same, found = summarise(tmp_path / "both", seeds=[1]), compare(one, both, "x")
-    assert found == compare(one, same, "x") and found.difference.value == pytest.approx(gain(one, both))
-    assert found.by_seed == {1: pytest.approx(one.pooled.wf1 - same.pooled.wf1)}
-    assert found.difference.value != pytest.approx(one.pooled.wf1 - both.pooled.wf1, abs=0.1)
-    each = compare(both, train(tmp_path, "three", 0.4, seeds=[0, 1, 2]), "x")
-    assert list(each.by_seed) == [0, 1] and each.difference.value == pytest.approx(np.mean(list(each.by_seed.values())))
-    assert "+1.00 with seed 0, +3.00 with seed 4." in of_planned(
-        Comparison("planned", "a", "b", Interval(2, 1, 3), {0: 1.0, 4: 3.0}, 0.1, 0.1, 0, 0, 1.0)
-    )
+    both, single = train(tmp_path, "both", 0.5), train(tmp_path, "one", 0.4, seeds=[1])
+    same, made = summary(tmp_path / "both", only_seeds=[1]), compare(single, both)
+    means = [side.intervals.wf1.value for side in (single, same, both)]
+    assert made == compare(single, same) and made["by_seed"] == {"1": pytest.approx(means[0] - means[1])}
+    assert made["difference"]["value"] != pytest.approx(means[0] - means[2], abs=0.1)
+    each = compare(both, train(tmp_path, "three", 0.4, seeds=[0, 1, 2]))
+    assert list(each["by_seed"]) == ["0", "1"]
+    assert each["difference"]["value"] == pytest.approx(np.mean(list(each["by_seed"].values())))
 
 
 def test_without_a_seed_in_common_there_is_no_comparison(tmp_path):
     made = [train(tmp_path / "exp", name, 0.5, seeds=[i]) for i, name in enumerate(("parent", "child"))]
     with pytest.raises(UserError, match="child and parent have no seed in common"):
-        compare(made[1], made[0], "x")
+        compare(made[1], made[0])
+    assert math.isnan(difference(*made).value)
     (tmp_path / "systems").mkdir()
     (tmp_path / "systems/child.yaml").write_text("parent: parent\n")
-    assert comparisons(made, tmp_path) == [] and math.isnan(gain(*made))
+    (tmp_path / "systems/parent.yaml").write_text("")
+    assert make(tmp_path / "exp", tmp_path)["comparisons"] == []
 
 
 FROZEN = "training: {pretrained: true, epochs: 0}\nbackend: {kind: linear}\n"
@@ -122,10 +129,10 @@ def test_what_depends_on_no_seed_has_no_spread_and_goes_with_each_seed(tmp_path,
     for place in list((tmp_path / "frozen").iterdir()):
         (place / "config.yaml").write_text(settings)
         shutil.copytree(place, place.with_name(place.name.replace("seed0", "seed1")))
-    one = summarise(tmp_path / "frozen")
-    assert one.deterministic == fixed and math.isnan(one.pooled_sd.wf1) == fixed
-    assert list(compare(one, other, "x").by_seed) == ([0, 3] if fixed else [0])
-    assert list(compare(one, one, "x").by_seed) == ([0] if fixed else [0, 1])
+    frozen = summary(tmp_path / "frozen")
+    assert frozen.deterministic == fixed and math.isnan(frozen.sd.wf1) == fixed
+    assert list(compare(frozen, other)["by_seed"]) == (["0", "3"] if fixed else ["0"])
+    assert list(compare(frozen, frozen)["by_seed"]) == (["0"] if fixed else ["0", "1"])
 
 
 def test_signed_ranks_by_enumeration():
@@ -140,70 +147,65 @@ def test_signed_ranks_by_enumeration():
 
 
 def test_mcnemar_is_the_binomial_test_of_the_utterances_that_one_alone_got_right(systems):
-    found = compare(systems["good"], systems["po"], "x")
-    right = [np.array(one.together[0].decisions) == one.labels for one in (systems["good"], systems["po"])]
-    assert found.only_system == (right[0] & ~right[1]).sum() and found.only_reference == (right[1] & ~right[0]).sum()
-    b, c = found.only_system, found.only_reference
-    assert found.p_mcnemar == pytest.approx(min(1, 2 * binom.cdf(min(b, c), b + c, 0.5)))
-
-
-def comparison(p, low=1.0, high=3.0):
-    return Comparison("ablation", "a", "b", Interval((low + high) / 2, low, high), {0: 2.0}, p, p, 0, 0, 1.0)
+    made = compare(systems["good"], systems["po"])
+    right = [side.pooled[0].decisions == side.labels for side in (systems["good"], systems["po"])]
+    b, c = (right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum()
+    assert (made["only_system"], made["only_reference"]) == (b, c)
+    assert made["p_mcnemar"] == pytest.approx(min(1, 2 * binom.cdf(min(b, c), b + c, 0.5)))
 
 
 def test_holm_by_hand():
-    family = [comparison(p) for p in (0.04, 0.01, 0.03, 0.5)]
+    family = [{"p": p} for p in (0.04, 0.01, 0.03, 0.5)]
     correct(family)
-    assert [one.p_corrected for one in family] == pytest.approx([0.09, 0.04, 0.09, 0.5])
+    assert [row["p_corrected"] for row in family] == pytest.approx([0.09, 0.04, 0.09, 0.5])
     correct([])
-
-
-@pytest.mark.parametrize(
-    ("p", "low", "high", "said"),
-    [
-        (0.01, 1, 3, "better"),
-        (0.01, -3, -1, "worse"),
-        (0.2, 1, 3, "better, though not beyond doubt"),
-        (0.01, -1, 3, "no difference is shown"),
-        (0.01, math.nan, math.nan, "no difference is shown"),
-    ],
-)
-def test_a_difference_within_its_interval_is_none(p, low, high, said):
-    assert verdict(comparison(p, low, high)) == said
 
 
 def test_who_is_compared_with_whom_is_said_by_the_configuration(tmp_path):
     (tmp_path / "systems").mkdir()
-    parents = {
-        "resnet18_pretrain": "resnet18",
-        "resnet18_pretrain_ad": "resnet18_pretrain",
-        "mine": "resnet18_pretrain_ad",
-        "orphan": "gone",
+    parents = {"resnet": None, "pre": "resnet", "ad": "pre", "mine": "ad", "also": "ad", "orphan": "unscored"}
+    for i, (name, parent) in enumerate({**parents, "unscored": None}.items()):
+        (tmp_path / f"systems/{name}.yaml").write_text(f"parent: {parent}\n" if parent else "{}\n")
+        if name != "unscored":
+            train(tmp_path / "exp", name, 0.1 + 0.1 * i, seeds=[0], per_speaker=12)
+    families = "first: {title: First, systems: [resnet, pre, ad]}, ablation: {title: Ablations, systems: [mine]}"
+    (tmp_path / "groups.yaml").write_text(f"families: {{{families}}}\nplanned: [ad, pre]\n")
+    rows = make(tmp_path / "exp", tmp_path)["comparisons"]
+    assert {(row["system"], row["reference"]): row["family"] for row in rows} == {
+        ("ad", "pre"): "planned",
+        ("pre", "resnet"): "first",
+        ("mine", "ad"): "ablation",
+        ("also", "ad"): "ablation",
     }
-    for name, parent in parents.items():
-        (tmp_path / f"systems/{name}.yaml").write_text(f"parent: {parent}\n")
-    made = [
-        train(tmp_path / "exp", name, 0.1 + 0.1 * i, seeds=[0], per_speaker=12)
-        for i, name in enumerate(["resnet18", *parents])
-    ]
-    found = {(one.system, one.reference): one for one in comparisons(made, tmp_path)}
-    assert {pair: one.family for pair, one in found.items()} == {
-        ("resnet18_pretrain_ad", "resnet18_pretrain"): "planned",
-        ("resnet18_pretrain", "resnet18"): "table2",
-        ("mine", "resnet18_pretrain_ad"): "ablation",
-    }
-    with pytest.raises(UserError, match="not scored on the same utterances"):
-        compare(made[0], train(tmp_path / "exp", "small", 0.5, pairs=2), "x")
+    p = {row["system"]: (row["p"], row["p_corrected"]) for row in rows}
+    assert p["ad"][0] == p["ad"][1] and p["pre"][0] == p["pre"][1]  # alone in its family
+    low, high = sorted((p["mine"], p["also"]))
+    assert low[1] == min(1, 2 * low[0]) and high[1] == max(low[1], high[0])
+
+
+def test_systems_scored_on_other_utterances_or_labels_are_not_compared(tmp_path):
+    made = train(tmp_path, "made", 0.1, seeds=[0], per_speaker=12)
+    with pytest.raises(UserError, match="not scored on the same utterances: only made has 'S0F-0', the first of 24"):
+        compare(made, summary(tmp_path / "made", ["S1F", "S1M", "S2F", "S2M"]))
+    for change, message in (
+        (("S1F ang ", "S1F neu "), "'S1F-0' is 'ang' of speaker 'S1F' in made, and 'neu' of speaker 'S1F' in other"),
+        ((" S1F ", " S2F "), "'S1F-0' is 'ang' of speaker 'S1F' in made, and 'ang' of speaker 'S2F' in other"),
+    ):
+        shutil.copytree(tmp_path / "made", tmp_path / "other", dirs_exist_ok=True)
+        path = tmp_path / "other/S1F_seed0/scores"
+        path.write_text(path.read_text().replace(*change))
+        with pytest.raises(UserError, match=message):
+            compare(made, summary(tmp_path / "other"))
 
 
 def test_the_range_over_roles_by_enumeration(systems):
-    one = systems["po"]
-    found = over_roles(one)
+    system = systems["po"]
+    made = roles(system)
     figures = [
-        pooled_wf1(one, [f"S{i}{who}" for i, who in enumerate(choice)]) for choice in itertools.product("FM", repeat=3)
+        pooled_wf1(system, [f"S{i}{who}" for i, who in enumerate(choice)])
+        for choice in itertools.product("FM", repeat=3)
     ]
-    assert found.choices == 8
-    assert (found.lowest.wf1, found.highest.wf1) == pytest.approx((min(figures), max(figures)))
+    assert made["choices"] == 8 and made["wf1"] == pytest.approx([min(figures), max(figures)])
 
 
 def test_scores_of_a_speaker_that_selected_the_epoch_are_refused(tmp_path):
@@ -211,9 +213,9 @@ def test_scores_of_a_speaker_that_selected_the_epoch_are_refused(tmp_path):
     place = tmp_path / "one/S1F_seed0"
     (place / "scores.valid").write_text((place / "scores").read_text())
     with pytest.raises(UserError, match="S1F_seed0: 'S1F' is tested and selected the epoch, too"):
-        summarise(tmp_path / "one")
+        summary(tmp_path / "one")
 
 
 def test_runs_that_come_in_no_pairs_have_no_such_range(tmp_path):
     train(tmp_path, "one", 0.5, seeds=[0])
-    assert over_roles(summarise(tmp_path / "one", runs=["S0F", "S0M", "S1F"])) is None
+    assert roles(summary(tmp_path / "one", ["S0F", "S0M", "S1F"])) is None

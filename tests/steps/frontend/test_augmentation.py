@@ -10,7 +10,7 @@ from steps.frontend.augmentation import add_noise, mask_bands, speed_crops
 from steps.frontend.copypaste import Augmented
 from steps.frontend.crops import Crops
 from steps.frontend.functionals import functionals
-from steps.frontend.settings import Augmentation
+from steps.frontend.options import Augmentation
 from utils.cli import UserError
 
 CPU, LENGTH = torch.device("cpu"), 20

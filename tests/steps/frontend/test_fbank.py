@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from steps.frontend.fbank import Fbank
-from steps.frontend.settings import FbankOptions
+from steps.frontend.options import FbankOptions
 
 
 def reference(signal, options):

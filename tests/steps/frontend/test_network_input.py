@@ -7,7 +7,7 @@ import webrtcvad
 
 from steps.frontend.crops import Crops
 from steps.frontend.network_input import select, sliding_mean
-from steps.frontend.settings import FbankOptions, Input
+from steps.frontend.options import FbankOptions, Input
 from steps.frontend.vad import speech_frames
 
 RNG = np.random.default_rng(0)

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from steps.nnet import inference
+from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
-from steps.nnet.settings import Network
 
 
 def trained(network: Network) -> Classifier:
@@ -55,7 +55,7 @@ def test_an_utterance_of_a_few_frames_is_repeated_and_changes_no_other(settings)
     short = rng.normal(size=(2, 41)).astype(np.float32)
     said, with_short = inference.infer(model, long), inference.infer(model, [*long, short])
     assert torch.equal(said.logits, with_short.logits[:-1]) and torch.equal(said.embedding, with_short.embedding[:-1])
-    alone = model(torch.from_numpy(np.tile(short, (model.least // 2, 1)))[None])
+    alone = model(torch.from_numpy(np.tile(short, (model.smallest_input // 2, 1)))[None])
     torch.testing.assert_close(with_short.logits[-1:], alone.logits, rtol=1e-4, atol=1e-5)
 
 

@@ -2,17 +2,18 @@
 
 import pytest
 
-from steps.training.tasks import Task, deal, read_tasks, write_tasks
+from steps.training.tasks import deal, read_list, write_list
 from utils.cli import UserError
+from utils.runs import Run
 
-TASKS = [Task(system, run, seed) for system in ("a", "b", "c") for run in ("r1", "r2") for seed in (0, 1, 2)]
+RUNS = [Run(system, run, seed) for system in ("a", "b", "c") for run in ("r1", "r2") for seed in (0, 1, 2)]
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 4, 5, 18])
 def test_each_task_is_dealt_once_and_evenly(jobs):
-    shares = deal(TASKS, jobs)
-    assert len(shares) == jobs and shares == deal(TASKS, jobs)
-    assert sorted(task for share in shares for task in share) == sorted(TASKS)
+    shares = deal(RUNS, jobs)
+    assert len(shares) == jobs and shares == deal(RUNS, jobs)
+    assert sorted(task for share in shares for task in share) == sorted(RUNS)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
     for system in "abc":  # and so is each system
         counts = [sum(task.system == system for task in share) for share in shares]
@@ -20,8 +21,8 @@ def test_each_task_is_dealt_once_and_evenly(jobs):
 
 
 def test_a_share_is_read_as_it_was_written(tmp_path):
-    write_tasks(tmp_path / "log/1.list", TASKS[:3] + [Task("", "r1", 7)])
-    assert read_tasks(tmp_path / "log/1.list") == TASKS[:3] + [Task("", "r1", 7)]
+    write_list(tmp_path / "log/1.list", RUNS[:3] + [Run("", "r1", 7)])
+    assert read_list(tmp_path / "log/1.list") == RUNS[:3] + [Run("", "r1", 7)]
     (tmp_path / "log/1.list").write_text("a r1 x\n")
     with pytest.raises(UserError, match="1.list:1: expected"):
-        read_tasks(tmp_path / "log/1.list")
+        read_list(tmp_path / "log/1.list")

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Whether one system is better than another on the same utterances.
+
+  steps/compare.py [options] <system> <reference>
+  steps/compare.py exp/resnet18_pretrain_ad exp/resnet18_pretrain
+  steps/compare.py results/resnet18_pretrain_ad.tar.xz my_scores.txt
+
+Each is a system's folder, an archive of one (steps/publish.py), or a score file of anybody's: a line
+`# utt spk label <class names>`, then a line an utterance, with the posterior of each class. The difference is that of
+the utterances of all runs together, mean over the seeds that both have; interval and p take the speaker as the unit.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from steps.evaluation.comparison import compare, indices
+from steps.evaluation.results import plain
+from steps.evaluation.scores import read_scores
+from steps.evaluation.significance import FEW
+from steps.evaluation.summary import Summary, of_scores, summarise
+from steps.reporting import words
+from utils import cli, data_dir, runs
+
+NAMES = {"wf1": "wF1 (weighted F1)", "ua": "UA (mean recall)"}
+
+
+def read(path: Path, only_seeds: list[int], emotions: Mapping[str, str] | None) -> Summary:
+    """The scores of a folder, an archive, or a file."""
+    if path.is_file() and not path.name.endswith(runs.ARCHIVE):
+        return of_scores(str(path), read_scores(path, emotions))
+    system = path.with_name(path.name.removesuffix(runs.ARCHIVE))
+    files = runs.unpack(path, system) if path.is_file() else runs.finished(system)
+    if not files and not path.exists():
+        raise cli.UserError(f"{path}: no such folder, archive or score file")
+    runs.check_honest(system, files.values())
+    names = sorted({run for run, _ in files})
+    summary = summarise(system, files, names, only_seeds or runs.complete_seeds(files, names), emotions)
+    summary.name = str(path)
+    return summary
+
+
+def described(metric: str, comparison: dict[str, Any], system: Summary, reference: Summary) -> list[str]:
+    """A line of the difference, and a line of its seeds where there are several."""
+    difference, by_seed = comparison["difference"], comparison["by_seed"]
+    seeds = [int(seed) for seed in by_seed]
+    ends = [words.signed(difference[end]) for end in ("low", "high")]
+    interval = "no interval, of one speaker" if words.DASH in ends else f"95 % interval {' to '.join(ends)}"
+    means = [getattr(side.by_seed, metric)[indices(side, seeds)].mean() for side in (system, reference)]
+    each = ", ".join(f"{seed}: {words.signed(value)}" for seed, value in by_seed.items())
+    shown = f"the first is {'higher' if difference['value'] > 0 else 'lower'}"
+    return [
+        f"{NAMES[metric]}: {words.signed(difference['value'])} points, {interval}, p {words.p_value(comparison['p'])}; "
+        f"{means[0]:.2f} against {means[1]:.2f}: {shown if words.off_zero(difference) else 'no difference is shown'}",
+        *[f"  by seed: {each}"] * (len(seeds) > 1),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("system", type=Path, help="folder, archive, or score file")
+    parser.add_argument("reference", type=Path, help="the same of what it is compared with")
+    parser.add_argument("--seeds", default="", help="seeds to compare [those with all runs that both have]")
+    parser.add_argument("--data", type=Path, help="the data dir, for score files without labels")
+    options = parser.parse_args()
+    emotions = data_dir.read_table(options.data / "utt2emo") if options.data else None
+    seeds = cli.numbers("--seeds", options.seeds)
+    system, reference = (read(path, seeds, emotions) for path in (options.system, options.reference))
+    speakers = len(system.speakers)
+    comparisons = {metric: plain(compare(system, reference, metric)) for metric in NAMES}
+    wf1, shared = comparisons["wf1"], list(comparisons["wf1"]["by_seed"])
+    print(
+        f"{system.name} against {reference.name}: {len(system.utterances)} utterances, {speakers} speakers, "
+        f"seed{'s' * (len(shared) > 1)} {' '.join(shared)}"
+    )
+    for metric, comparison in comparisons.items():
+        print("\n".join(described(metric, comparison, system, reference)))
+    alone = f"the first {wf1['only_system']} utterances, the second {wf1['only_reference']}"
+    print(f"Right alone: {alone} (seed {shared[0]})")
+    if speakers < FEW:
+        print(f"Warning: with {speakers} speakers, fewer than {FEW}, the interval is too narrow and p says little.")
+
+
+if __name__ == "__main__":
+    cli.run(main)

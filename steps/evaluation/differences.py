@@ -1,0 +1,104 @@
+"""What results.json (steps/evaluation/results.py) says of systems against each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from steps.evaluation.comparison import compare, correct, difference, shared_seeds
+from steps.evaluation.evidence import Evidence
+from steps.evaluation.probes import means
+from steps.evaluation.significance import over_runs
+from steps.evaluation.summary import Key, Summary
+from utils import runs
+from utils.runs import Texts
+
+Json = dict[str, Any]
+
+
+def add_tests(results: Json, evidence: Evidence) -> None:
+    """Add to results.json what compares systems: comparisons, probes, leaks, selection, best."""
+    by_name = {summary.name: summary for summary in evidence.summaries}
+    results["comparisons"] = comparisons(results, by_name)
+    texts = {runs.PRETRAINED: evidence.pretrained} | {name: summary.texts for name, summary in by_name.items()}
+    units = {name: summary.units for name, summary in by_name.items()}
+    units[runs.PRETRAINED] = {key: key[0] for key in evidence.pretrained}
+    add_probes(results, texts, units)
+    results["leaks"] = leaks(evidence)
+    networks = [
+        summary
+        for summary in by_name.values()
+        if summary.settings.get("backend.kind", "network") == "network"
+        and summary.settings.get("training.selection") != "last"
+    ]
+    gains = [float(summary.last.wf1) - summary.intervals.wf1.value for summary in networks]
+    better = sum(gain > 0 for gain in gains)
+    selection = {"networks": len(gains), "last_better": better, "mean_gain": float(np.mean(gains or [0]))}
+    results["selection"] = selection if gains else None
+    best = max(by_name.values(), key=lambda summary: summary.intervals.wf1.value)
+    others = [summary for summary in by_name.values() if summary is not best]
+    alike = [summary.name for summary in others if not difference(best, summary).excludes_zero]
+    results["best"] = {"system": best.name, "not_told_from": alike, "of": len(by_name)}
+
+
+def comparisons(results: Json, by_name: Mapping[str, Summary]) -> list[Json]:
+    """Those said beforehand: the planned one; then, family by family, each system against its parent, which is the one
+    thing that its file changes. A pair without a seed in common is left out."""
+    planned = tuple(results["groups"]["planned"])
+    pairs: dict[str, list[tuple[str, ...]]] = {"planned": [planned] if planned else []}
+    for name, system in results["systems"].items():
+        if (name, system["parent"]) != planned:
+            pairs.setdefault(system["family"], []).append((name, system["parent"]))
+    rows = []
+    for family, names in pairs.items():
+        scored = [(by_name[name], by_name[parent]) for name, parent in names if {name, parent} <= by_name.keys()]
+        own = [{"family": family} | compare(*pair) for pair in scored if shared_seeds(*pair)]
+        if family != "planned":
+            correct(own)
+        rows += own
+    return rows
+
+
+def leaks(evidence: Evidence) -> list[Json]:
+    """What each mistake adds, of the systems that were made without it, too; paired by speaker where these are true."""
+    rows = []
+    for honest in evidence.summaries:
+        mistaken = [("test_epoch", evidence.oracle[honest.name])] if honest.name in evidence.oracle else []
+        for kind, summaries in evidence.leaking.items():
+            mistaken += [(kind, summary) for summary in summaries if summary.name == honest.name]
+        for mistake, summary in mistaken:
+            row: Json = {"system": honest.name, "mistake": mistake, "seeds": summary.seeds}
+            row |= {"wf1": summary.intervals.wf1._asdict()}
+            row |= {name: getattr(summary.intervals, name).value for name in ("ua", "wa")}
+            rows.append(row | {"gain": difference(summary, honest, paired=mistake == "test_epoch")._asdict()})
+    return rows
+
+
+def add_probes(results: Json, texts: Mapping[str, Mapping[Key, Texts]], units: Mapping[str, Mapping[Key, str]]) -> None:
+    """`probes` and `probe_differences` anew, from the probe files of the runs; texts: system → run and seed → files;
+    units: what each run counts as."""
+    probes = {name: means(files, units[name]) for name, files in texts.items()}
+    pairs = [(name, runs.MINUS, name, runs.EMBEDDING) for name in probes]
+    asked = [question["speaker_probe"] for question in results["groups"]["questions"] if "speaker_probe" in question]
+    pairs += [(system, runs.EMBEDDING, against, runs.EMBEDDING) for system, against in asked]
+
+    def by_run(system: str, space: str, attribute: str, whose: str) -> Mapping[str, float]:
+        groups = probes.get(system, {}).get(space, {}).get(attribute, {})
+        return groups.get(whose, {}).get("probe", {"by_run": {}})["by_run"]
+
+    rows = []
+    for system, space, against, against_space in pairs:
+        for attribute, whose in itertools.product(("speaker", "emotion"), ("train", "unseen")):
+            values, reference = (
+                by_run(system, space, attribute, whose),
+                by_run(against, against_space, attribute, whose),
+            )
+            if values.keys() & reference.keys():
+                row = {"system": system, "space": space, "against": against, "against_space": against_space}
+                row |= {"attribute": attribute, "of": whose}
+                rows.append(row | {"difference": over_runs(values, reference)._asdict()})
+    results["probes"] = {name: spaces for name, spaces in probes.items() if spaces}
+    results["probe_differences"] = rows

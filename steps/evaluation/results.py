@@ -1,0 +1,173 @@
+"""exp/results.json: every figure of a corpus's results, for the pages and for other people's programs.
+
+`make` makes it of a folder of systems or of archives; `read` and `write` are for the file. Figures are in percent,
+differences in points of percent, as full floats, unless it says otherwise; null is a figure that cannot be had.
+INTERVAL is {value, low, high}, with the 95 % bounds, null where there is one unit alone.
+
+format      1: a number that changes when a reader of this layout would go wrong
+corpus      the name of the folder that holds exp, or the title asked for
+how         in words, how intervals and p were made: interval, p, p_corrected, p_mcnemar, probe_interval
+test        what was tested: utterances, a number; speakers, runs, names; classes, class → utterances; untested, the
+            speakers that selected epochs and were never tested; validation_speakers, their number in a run or null
+majority    wf1, ua, wa, mf1 of always deciding for the commonest class
+published   system → wF1 in the paper
+systems     system → what follows, family by family
+  family, parent (null: none), differs (dotted key → value, of its own YAML), description, settings (dotted key →
+  value, of what is switched on), seeds, deterministic (it depends on no seed)
+  wf1, ua, wa, mf1    INTERVAL and sd: of the pooled test utterances, mean over seeds; the sample sd over seeds
+  over_folds          value, sd: wF1 of each run by itself, mean and sample sd over runs
+  last_epoch          wF1 of the last epoch instead of the selected one
+  by_class            class → precision, recall, f1; by_run: run → wF1; by_speaker: speaker → wF1; means over seeds
+  confusion           utterances, a row a true class in the order of test.classes, mean over seeds
+  roles               null, or the range over all choices of one run of each pair that test each other's validation
+                      speakers: choices, their number; wf1, ua, wa, [lowest, highest]
+  not_above_majority  wF1's interval is not above the majority's wF1; not_above_chance: UA's is not above chance
+  cost                null, or parameters, multiplications (a second of speech), real_time_factor (the runs' least)
+  conditions          date, revision, python, torch, device, precision, pretrained: all values; seconds: of all runs
+  commands            what was typed for its runs; spaces: names of the space classified and of the one put aside
+  curves              null, or column of history.tsv → mean, low, high over runs and seeds, each a list over epochs
+comparisons each system against its parent: family (or "planned"), system, reference, difference INTERVAL of wF1,
+            by_seed (seed → difference), p, p_corrected, p_mcnemar, only_system, only_reference (utterances that one
+            alone got right, with the first of these seeds)
+probes      system, or "pretrained" → space → attribute → of → measure → value, chance, low, high, by_run (run, or the
+            speakers that it leaves out → value), how (what was held out); shares of 1. space: embedding, or
+            embedding_minus, which was put aside; attribute: speaker or emotion; of: train or unseen speakers; measure:
+            probe (mean recall), silhouette, purity
+probe_differences  of the measure "probe": system, space, against, against_space, attribute, of, difference INTERVAL
+            over runs, shares of 1; of what a system put aside against what it classifies, and of pairs asked for
+leaks       what a mistake is worth: system, mistake ("test_epoch", or the kind of folds), seeds, wf1 INTERVAL, ua, wa,
+            gain INTERVAL of wF1 on the seeds that both have (no bounds where speakers are not true)
+selection   null, or of the networks that select an epoch: networks, last_better, numbers; mean_gain of the last epoch
+best        the highest wF1: system, not_told_from (systems whose difference from it holds 0), of (number of systems)
+unfinished  system, runs_done, runs: left out, as no seed has all runs; not_run: title of a family → systems
+few_speakers  fewer than eight test speakers: intervals over them are too narrow
+groups      of conf/groups.yaml: planned, main, controls, figure1, masks, questions, titles (family → title)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steps.evaluation.differences import add_tests
+from steps.evaluation.entry import Json, entry
+from steps.evaluation.evidence import Evidence, gather
+from steps.evaluation.metrics import majority
+from steps.evaluation.significance import FEW, RESAMPLES, SEED
+from utils import config, systems
+from utils.cli import UserError
+from utils.files import whole
+
+NAME = "results.json"
+FORMAT = 1
+HOW = {
+    "interval": f"95 % percentile bootstrap over speakers, {RESAMPLES} resamples, seed {SEED}",
+    "p": "Wilcoxon's signed ranks over speakers, two-sided",
+    "p_corrected": "Holm within the family; the planned comparison is none",
+    "p_mcnemar": "McNemar's exact test of utterances, with the first seed: a description",
+    "probe_interval": "95 %, Student's t over runs, of which those that leave out the same speakers count once",
+}
+
+
+def system_rows(evidence: Evidence, title: str = "") -> Json:
+    """Of results.json, all that the scores alone say: `test`, `majority`, `systems` and what the configuration says of
+    them."""
+    first, groups = evidence.summaries[0], systems.read_groups(evidence.conf)
+    family = {name: key for key, names in groups.families.items() for name in names}
+    base = majority(first.labels)
+    selecting = next(iter(first.selecting.values()))
+    present = {summary.name for summary in evidence.summaries}
+    with_yaml = set(systems.names(evidence.conf))
+    lacking = {
+        groups.titles[key]: [name for name in names if name in with_yaml - present]
+        for key, names in groups.families.items()
+    }
+    counts = np.bincount(first.labels, minlength=len(first.classes))
+    chance = 100 / np.count_nonzero(counts)
+    return {
+        "format": FORMAT,
+        "corpus": title or evidence.exp.resolve().parent.name,
+        "how": HOW,
+        "test": {
+            "utterances": len(first.utterances),
+            "speakers": first.speakers,
+            "runs": first.runs,
+            "classes": {name: int(count) for name, count in zip(first.classes, counts)},
+            "untested": first.untested,
+            "validation_speakers": len(selecting) or None,
+        },
+        "majority": base._asdict(),
+        "published": read_published(evidence.conf / "published.yaml"),
+        "systems": {
+            summary.name: entry(summary, evidence.conf, family.get(summary.name, systems.OTHERS), base.wf1, chance)
+            for summary in evidence.summaries
+        },
+        "unfinished": evidence.unfinished,
+        "not_run": {title: names for title, names in lacking.items() if names},
+        "few_speakers": len(first.speakers) < FEW,
+        "groups": {key: value for key, value in vars(groups).items() if key != "families"}
+        | {"main": groups.main or [summary.name for summary in evidence.summaries][: systems.MOST_MAIN]}
+        | {"titles": {systems.OTHERS: "Systems"} | groups.titles},
+    }
+
+
+def read_published(path: Path) -> Json:
+    """system → wF1 in the paper; {} where there is no such file."""
+    published = config.read_yaml(path) if path.is_file() else {}
+    if wrong := [name for name, value in published.items() if not isinstance(value, (int, float))]:
+        raise UserError(f"{path}: '{wrong[0]}' is not a number")
+    return published
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: nan and infinity are null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write(folder: Path, results: Json) -> None:
+    text = json.dumps(plain(results), indent=1, ensure_ascii=False, allow_nan=False, default=str)
+    text = re.sub(r"\[\s+([-+.\deE,\snul]+?)\s+\]", lambda row: f"[{' '.join(row[1].split())}]", text)  # a line a list
+    with whole(folder / NAME) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> Json:
+    """The results.json of a folder. Raises UserError where there is none, or another format's."""
+    path = folder / NAME
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; steps/score.py makes it") from None
+    except ValueError as error:
+        raise UserError(f"{path}: is not JSON ({error}); steps/score.py makes it anew") from None
+    if not isinstance(results, dict) or results.get("format") != FORMAT:
+        raise UserError(f"{path}: is not of format {FORMAT}; steps/score.py makes it anew")
+    return results
+
+
+def make(
+    folder: Path,
+    conf: Path,
+    title: str = "",
+    words: str = "",
+    only_runs: Sequence[str] = (),
+    only_seeds: Collection[int] = (),
+    data: Path | None = None,
+) -> Json:
+    """All of it, of the systems in `folder`; the arguments are those of `gather`."""
+    evidence = gather(folder, conf, words, only_runs, only_seeds, data)
+    results = system_rows(evidence, title)
+    add_tests(results, evidence)
+    return results

@@ -1,0 +1,68 @@
+"""Options of a network. Loads no torch: a command line is checked at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Precision = Literal["auto", "float32", "bfloat16"]  # in which it is trained; "auto": bfloat16 where the machine has it
+END = "end"  # of the extractor: behind its last layer
+
+
+@dataclass
+class Network:
+    """What a network is made of."""
+
+    extractor: Literal["resnet18", "vgg5"] = "resnet18"
+    """Feature extractor."""
+    width: int = 16
+    """Channels of the first convolution, at least 1; those of all other layers are multiples of it."""
+    norm: Literal["batch", "instance"] = "batch"
+    """Normalisation behind each convolution of the extractor."""
+    vgg5_max_pool: list[int] = field(default_factory=lambda: [2, 3])
+    """VGG5: the convolutions, four at most of 1 to 5, that 2 × 2 max-pooling follows."""
+    frozen: Literal["none", "batch_norm", "all"] = "none"
+    """Part of the extractor that does not learn: none, its batch norms (statistics, γ and β), or all of it."""
+    adapters: bool = False
+    """Add residual adapters (1 × 1 convolutions) beside the extractor's 3 × 3 convolutions."""
+    AD: bool = False
+    """Use attribute disentanglement (AD)."""
+    AD_after: list[str] = field(default_factory=lambda: [END])
+    """Layers of the extractor that an AD module follows, such as [stage2, end]; "end" is the last layer."""
+    attention: Literal["tf", "time", "frequency", "se"] = "tf"
+    """Attention that makes the mask of AD: over time and frequency, over one of them, or squeeze-and-excitation."""
+    attention_relu: bool = False
+    """Put a ReLU between the attention's two convolutions (squeeze-and-excitation always has one)."""
+    D: int = 8
+    """Channels between the attention's two convolutions, at least 1."""
+    detach_minus: bool = False
+    """Keep the gradient of F⁻, the part that AD throws away, from the extractor."""
+    pooling: Literal["mean", "mean_sd", "attention", "mask"] = "mean"
+    """Pooling of a feature map to an embedding: mean; mean and standard deviation; attentive; mean under a mask."""
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.D) < 1:
+            raise ValueError(f"network: width {self.width} and D {self.D} must be at least 1")
+        pools = set(self.vgg5_max_pool)
+        if len(pools) < len(self.vgg5_max_pool) or not pools <= set(range(1, 6)) or len(pools) == 5:
+            raise ValueError(
+                f"network: vgg5_max_pool {self.vgg5_max_pool}: name different ones of the convolutions 1 to 5, four at "
+                "most (behind all five, one of 41 bins would be left)"
+            )
+        places = [*self.layers[:-1], END]
+        if not self.AD_after or not set(self.AD_after) <= set(places):
+            raise ValueError(f"network: AD_after {self.AD_after}: name layers of {self.extractor}: {', '.join(places)}")
+
+    @property
+    def smallest_input(self) -> int:
+        """The fewest frames, and the fewest bins, of an input: of fewer, VGG5's poolings would leave nothing. (ResNet18
+        rounds up.)"""
+        return 2 ** len(self.vgg5_max_pool) if self.extractor == "vgg5" else 1
+
+    @property
+    def layers(self) -> list[str]:
+        """The extractor's layers, in turn."""
+        if self.extractor == "resnet18":
+            return ["conv1", *(f"{layer}{i}" for i in range(1, 5) for layer in ("stage", "transition"))]
+        kinds = {i: ("conv", "bn", "relu", *(["pool"] if i in self.vgg5_max_pool else [])) for i in range(1, 6)}
+        return [f"{kind}{i}" for i in kinds for kind in kinds[i]]

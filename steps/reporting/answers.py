@@ -1,0 +1,136 @@
+"""The questions of conf/groups.yaml, each answered in a sentence or two with its interval; other findings; limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from steps.reporting.tables import MISTAKES, comparison
+from steps.reporting.words import Results, bounds, certainty, names, number, off_zero, p_value, percent, signed
+
+CEILING = 90.0  # of a probe, in percent: above it, spaces cannot differ by much
+NOT = "Not answered: "
+LEADS = {  # certainty of a difference → of one downwards, of one upwards
+    "difference": ("No, it harms", "Yes"),
+    "hint": ("A hint that it harms", "A hint that it does"),
+    "no difference": ("No difference is shown", "No difference is shown"),
+}
+
+
+class Answer(NamedTuple):
+    ask: str
+    said: str
+    more: str = ""  # what a short page leaves out
+
+    def __str__(self) -> str:
+        return f"**{self.ask}** {self.said} {self.more}".rstrip()
+
+
+def answers(results: Results) -> list[Answer]:
+    """Of the questions; then on mistakes, on all changes, on selecting an epoch, and on what to use."""
+    replies = []
+    for question in results["groups"]["questions"]:
+        if pair := question.get("compare"):
+            said = compare(results, *pair)
+        elif pair := question.get("speaker_probe"):
+            said = probe(results, *((system, "embedding") for system in pair))
+        else:
+            said = probe(results, *((question["spaces"], space) for space in ("embedding_minus", "embedding")))
+        replies.append(Answer(question["ask"], *said))
+    if leaks := results["leaks"]:
+        replies.append(Answer("What do the usual mistakes inflate?", " ".join(map(inflation, leaks))))
+    if results["comparisons"]:
+        replies.append(Answer("Which changes make a difference?", *changes(results)))
+    if chosen := results["selection"]:
+        better = f"The last epoch is better for {chosen['last_better']} of {chosen['networks']} networks"
+        who = f"{results['test']['validation_speakers']} validation speakers a run select it"
+        better += f", by {signed(chosen['mean_gain'])} points in the mean over all; {who}."
+        replies.append(Answer("Does it pay to select the epoch?", better))
+    return [*replies, Answer("What should I use?", best(results))]
+
+
+def compare(results: Results, system: str, reference: str) -> tuple[str, str]:
+    """Whether `system` has a higher wF1."""
+    if not (row := comparison(results, system, reference)):
+        return f"{NOT}{reference} is not the parent of {system}, or they have no seed in common.", ""
+    difference, seeds = row["difference"], row["by_seed"]
+    mine, theirs = (results["systems"][name]["wf1"]["value"] for name in (system, reference))
+    how = ", planned beforehand" if row["family"] == "planned" else " after correction"
+    each = ", ".join(f"{signed(value, 1)} with seed {seed}" for seed, value in seeds.items())
+    return (
+        f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} reaches wF1 {mine:.1f}, {reference} {theirs:.1f}: "
+        + points(difference, f"p {p_value(row['p_corrected'])}{how}")
+        + ".",
+        f"Seed by seed: {each}." if len(seeds) > 1 else "",
+    )
+
+
+def points(difference: Mapping[str, Any], note: str) -> str:
+    """`+6.9 points (95 % interval 5.7 to 8.1; chance 6.2 %)`."""
+    interval = "" if difference["low"] is None else f"95 % interval {bounds(difference)}; "
+    return f"{signed(difference['value'], 1)} points ({interval}{note})"
+
+
+def probe(results: Results, mine: tuple[str, str], theirs: tuple[str, str]) -> tuple[str, str]:
+    """How much one embedding, a system and its space, tells of speakers against another: whether it holds less than
+    another system's or, of two spaces of one system, whether F⁻ holds more than F⁺."""
+    rows = {
+        row["of"]: percent(row["difference"])
+        for row in results["probe_differences"]
+        if row["attribute"] == "speaker"
+        and (row["system"], row["space"], row["against"], row["against_space"]) == (*mine, *theirs)
+    }
+    if "train" not in rows:
+        return f"{NOT}the embeddings of {mine[0]} or {theirs[0]} have not been probed.", ""
+
+    def told(whose: str) -> str:
+        sides = [results["probes"][system][space]["speaker"][whose]["probe"] for system, space in (mine, theirs)]
+        levels, chance = [100 * side["value"] for side in sides], 100 * sides[0]["chance"]
+        note = "both near the ceiling" if min(levels) > CEILING else f"chance {chance:.1f} %"
+        return f"{levels[0]:.1f} and {levels[1]:.1f} % mean recall: {points(rows[whose], note)}."
+
+    spaces = mine[0] == theirs[0]
+    lead = "Yes" if (rows["train"]["value"] > 0) == spaces else "No, the opposite"
+    lead = lead if off_zero(rows["train"]) else "No difference is shown"
+    whom = f"from F⁻ and from F⁺ of {mine[0]}" if spaces else f"from {mine[0]} and from {theirs[0]}"
+    return (
+        f"{lead}: a linear probe recognises training speakers {whom} with {told('train')}",
+        f"It tells two unseen speakers apart with {told('unseen')}" if "unseen" in rows else "",
+    )
+
+
+def inflation(leak: Mapping[str, Any]) -> str:
+    """What a mistake adds: with an interval, paired by speaker, where speakers are true."""
+    name, seeds = MISTAKES.get(leak["mistake"], leak["mistake"]), names([str(seed) for seed in leak["seeds"]])
+    details = [f"{leak['system']}, seed{'s' * (len(leak['seeds']) > 1)} {seeds}"]
+    if leak["gain"]["low"] is not None:
+        details.insert(0, f"95 % interval {bounds(leak['gain'])}")
+    gain, wf1 = leak["gain"]["value"], leak["wf1"]["value"]
+    words = f"{name[0].upper()}{name[1:]} inflates wF1 by {number(gain, digits=1)} points, to {wf1:.1f}"
+    return f"{words} ({'; '.join(details)})."
+
+
+def best(results: Results) -> str:
+    """The highest wF1, and from which others it is not told apart."""
+    name, total, equals = (results["best"][key] for key in ("system", "of", "not_told_from"))
+    wf1, said = results["systems"][name]["wf1"], (results["systems"][name]["description"] or "").partition(". ")[0]
+    about = f" ({said[0].lower()}{said[1:].rstrip('.')})" if said else ""
+    span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
+    whom = "any other system" if len(equals) == total - 1 > 1 else names(equals)
+    return (
+        f"{name}{about} has the highest wF1 here, {wf1['value']:.1f}{span}."
+        + f" No difference from it is shown for {whom}." * bool(equals)
+        + f" The best of {total} systems is biased upwards." * (total > 1)
+    )
+
+
+def changes(results: Results) -> tuple[str, str]:
+    """Which systems are told apart from their parents, the largest difference first; which may be."""
+    kinds: dict[str, list[str]] = {kind: [] for kind in LEADS}
+    for row in sorted(results["comparisons"], key=lambda row: -abs(row["difference"]["value"])):
+        kinds[certainty(row)].append(f"{row['system']} {signed(row['difference']['value'], 1)}")
+    survive, hints = names(kinds["difference"], 40), names(kinds["hint"], 40)
+    return (
+        f"Those that survive Holm's correction: {survive} of {len(results['comparisons'])}.",
+        f"Hints (the interval excludes 0, the corrected p is above 0.05): {hints}.",
+    )

@@ -1,0 +1,164 @@
+"""What is told, section by section: on the page, in exp/RESULTS.md and a recipe's results/README.md alike; more briefly
+in the root's RESULTS.md and README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steps.reporting import answers, tables
+from steps.reporting.page import bullets, document, picture
+from steps.reporting.words import Results, names
+
+ASKED = """\
+*Frontend Attributes Disentanglement for Speech Emotion Recognition* (Xi, Song, Dai, McLoughlin, Liu; ICASSP 2022,
+doi [10.1109/ICASSP43922.2022.9746691](https://doi.org/10.1109/ICASSP43922.2022.9746691)) pre-trains a network to tell
+speakers apart, fine-tunes it to tell emotions, and adds attribute disentanglement (AD): a module that divides the
+feature map into F⁺, from which the emotion is decided, and F⁻, which is to take the speaker away. Does that help on
+speakers never heard? Every system is trained on some speakers, selects its epoch on others, and is tested on the rest;
+every speaker is tested once."""
+CERTAINTY = """\
+A difference counts where its 95 % interval excludes 0 and its p stays below 0.05 after Holm's correction for the other
+comparisons of its family. Where the interval alone excludes 0, it is called a hint."""
+FILES = """\
+`results.json` holds every figure (its layout: `steps/evaluation/results.py`), `<system>.tar.xz` what they are computed
+from, a folder a run (its files: `utils/runs.py`)."""
+EMBEDDINGS = """\
+Fig. 1: t-SNE of L2-normalised embeddings of one run. Colour is emotion, digit is speaker; bold and ringed: speakers
+that the run never trained on. Distances between far groups mean nothing here; the probes are the measurement."""
+MASKS = """\
+What AD keeps and what it puts aside, of a test utterance of each class: time runs to the right, frequency upwards;
+means over channels, on the map that AD works on (of the input, every sixteenth frame). The masks have one scale."""
+
+
+Sections = dict[str, list[str]]  # heading → blocks of Markdown
+
+
+@dataclass
+class Recipe:
+    """One corpus with its results."""
+
+    name: str  # of its folder under egs/
+    results: Results
+    about: str  # on its data, written by hand (results/about.md); "" without
+
+
+def described(results: Results, systems: Iterable[str]) -> str:
+    words = {name: results["systems"][name]["description"] for name in systems}
+    return bullets(f"{name}: {said}" for name, said in words.items() if said)
+
+
+def everything(results: Results, folder: Path, networks: Iterable[str], suffixes: Collection[str]) -> Sections:
+    """All but the details; networks: what is shown of networks. Draws <folder>/figures/<name>.<suffix>."""
+    from steps.reporting import figures  # here, as it takes longer to import than --help may
+
+    def drawn(name: str, canvas: figures.Figure, caption: str) -> str:
+        figures.save(canvas, folder / "figures", name, suffixes)
+        return picture(f"figures/{name}", caption)
+
+    shown, systems = tables.short(results), results["systems"]
+    probed = [f"### {kind}\n\n{tables.probes(results, kind).markdown()}" for kind in tables.KINDS if results["probes"]]
+    sections: Sections = {
+        "What was compared": [ASKED, described(results, systems)],
+        "Answers": [CERTAINTY, bullets(map(str, answers.answers(results)))],
+        "Results": [
+            drawn("main", figures.intervals(results, shown), "wF1 of the main systems with its 95 % interval."),
+            tables.systems(results, shown, tables.MAIN).markdown(),
+        ],
+        "All systems": [
+            drawn("results", figures.intervals(results, systems), "wF1 of every system with its 95 % interval."),
+            tables.systems(results, systems, tables.ALL).markdown(),
+        ],
+        "What the embeddings tell of speaker and emotion": [
+            *(probed or ["Left out: no run has a file of probes."]),
+            *networks,
+        ],
+        "What mistakes inflate": [tables.leaks(results).markdown() if results["leaks"] else "Left out: none was made."],
+    }
+    if results["comparisons"]:
+        caption = "What each change is worth. An interval that holds 0 shows no difference."
+        sections["All systems"].append(drawn("comparisons", figures.differences(results), caption))
+    if lacking := results["not_run"]:
+        sections["Not run"] = [bullets(f"{title}: {names(missing, 99)}." for title, missing in lacking.items())]
+    return sections
+
+
+def detailed(results: Results, folder: Path) -> Sections:
+    """By class, run and speaker; learning curves; how it was made."""
+    from steps.reporting import figures
+
+    shown, systems, learning = tables.short(results), results["systems"], "Left out: no run has a history.tsv."
+    figures.save(figures.confusions(results, shown), folder / "figures", "confusions")
+    if curved := [name for name in shown if systems[name]["curves"]]:
+        figures.save(figures.learning(results, curved), folder / "figures", "learning")
+        learning = picture("figures/learning", "Mean over runs and seeds; shaded, the range of the first.")
+    caption = "Utterances by true and decided class, over all runs, mean over seeds; colour: share of the true class."
+    commands = "\n".join(line for name, own in systems.items() for line in (f"# {name}", *own["commands"]))
+    made = conditions(results, systems) | results["how"]
+    return {
+        "Classes, runs and speakers": [
+            picture("figures/confusions", caption),
+            *(f"### {title}\n\n{table.markdown()}" for title, table in tables.parts(results).items()),
+        ],
+        "Learning curves": [learning],
+        "How it was made": [bullets(f"{key}: {words}" for key, words in made.items())],
+        "Commands": [f"```\n{commands}\n```"],
+    }
+
+
+def conditions(results: Results, systems: Iterable[str]) -> dict[str, str]:
+    """Where and when the runs were made: each thing once, with all its values."""
+    merged: dict[str, list[Any]] = {}
+    for name in systems:
+        for key, values in results["systems"][name]["conditions"].items():
+            merged.setdefault(key, []).extend(values if isinstance(values, list) else [values])
+    merged["time"] = [f"{sum(merged.pop('seconds', [])) / 60:.0f} minutes in all"]
+    return {key: ", ".join(dict.fromkeys(map(str, values))) for key, values in merged.items() if values}
+
+
+def root(recipes: Collection[Recipe], others: Collection[str]) -> str:
+    """RESULTS.md: the answers. others: folders of further results, which have a page of their own."""
+    sections: Sections = {"What was asked": [ASKED]}
+    for recipe in recipes:
+        sections |= of_recipe(recipe)
+    if others:
+        sections["Other results"] = [bullets(f"[{folder}]({folder}/README.md)" for folder in others)]
+    return document("Results", "steps/publish.py", sections)
+
+
+def of_recipe(recipe: Recipe) -> Sections:
+    """What RESULTS.md says of one corpus."""
+    results, name, shown = recipe.results, recipe.name, tables.short(recipe.results)
+    systems, folder, made = results["systems"], f"egs/{name}/results", conditions(results, shown)
+    lines = []
+    for seeds in dict.fromkeys(tuple(systems[system]["seeds"]) for system in shown):  # a command for each set of seeds
+        members = " ".join(system for system in shown if tuple(systems[system]["seeds"]) == seeds)
+        options = f"--systems '{members}' --seeds '{' '.join(map(str, seeds))}'"
+        lines.append(f"egs/{name}/run.sh --{name} DIR {options}\n")
+    return {
+        name: [recipe.about],
+        f"{name}: answers": [CERTAINTY, *map(str, answers.answers(results))],
+        f"{name}: results": [
+            tables.systems(results, shown, tables.MAIN).markdown(),
+            described(results, shown),
+            picture(f"{folder}/figures/main", "wF1 of these systems with its 95 % interval over speakers."),
+            f"All {len(systems)} systems, probes, Fig. 1: [{folder}]({folder}/README.md).",
+        ],
+        f"{name}: make it again": [
+            f"```\n{''.join(lines)}cd egs/{name} && . ./path.sh && steps/publish.py exp\n```",
+            f"DIR is the corpus's folder. Training took {made['time']}, on: {made.get('device', 'unknown')}.",
+        ],
+    }
+
+
+def readme(recipes: Iterable[Recipe]) -> str:
+    """What stands between the marks of README.md: the short table and the answers."""
+    blocks = []
+    for recipe in recipes:
+        results = recipe.results
+        said = [str(answer._replace(more="")) for answer in answers.answers(results)]
+        table = tables.systems(results, tables.short(results), tables.MAIN).markdown()
+        blocks += [recipe.about.partition("\n\n")[0] or f"On {recipe.name}:", table, bullets(said)]
+    return "\n" + "\n\n".join(blocks) + "\n\n"

@@ -1,0 +1,194 @@
+"""Tables that are read first, from results.json to cells, each with a line of explanation a column."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from steps.reporting import words
+from steps.reporting.page import bullets
+from steps.reporting.words import DASH, Results, bounds, change, number, off_zero, p_value
+
+INTERVAL, DIFFERENCE, PAPER, ROLES = "95 % interval", "difference from parent", "wF1 in the paper", "choice of roles"
+MEASURES = {"wF1": "wf1", "UA": "ua", "WA": "wa"}
+COSTS = {"parameters": "parameters", "multiplications/s": "multiplications", "real-time factor": "real_time_factor"}
+# Columns of systems; one without content is left out of a table.
+SCORED = ("system", "seeds", "wF1", INTERVAL, "UA", "WA", "last epoch", PAPER)
+MAIN = ("system", "parent", "seeds", "wF1", INTERVAL, "UA", DIFFERENCE, *COSTS, PAPER)
+ALL = ("system", "parent", "what differs", *SCORED[1:-1], "over runs", ROLES, DIFFERENCE, "p", "p, Holm", PAPER)
+WORDS = {"system", "parent", "what differs", "mistake"}  # the columns that do not hold numbers
+NOTES = {
+    "what differs": "the keys that the system's file in `conf/systems` sets.",
+    "seeds": "repetitions of the fine-tuning; a dash where it depends on none.",
+    INTERVAL: "bootstrap over speakers, for these seeds and this pre-training alone.",
+    "last epoch": "wF1 of each run's last epoch instead of the one that the validation speakers select.",
+    "over runs": "wF1 of each run by itself, mean ± sd.",
+    ROLES: "the range of wF1 over all choices of one run of each pair that swaps validation and test speakers.",
+    DIFFERENCE: "points of wF1, with interval: one that holds 0 shows no difference; * survives Holm's correction.",
+    "p": "Wilcoxon's signed ranks over speakers, two-sided.",
+    "p, Holm": "corrected within the family (`conf/groups.yaml`). The planned comparison needs no correction.",
+    "multiplications/s": "for a second of speech.",
+    "real-time factor": "time over duration, on one CPU core.",
+    PAPER: "of its own folds and features.",
+}
+ATTRIBUTES = [("speaker", "train"), ("speaker", "unseen"), ("emotion", "train"), ("emotion", "unseen")]
+KINDS = {  # of what is measured in embeddings
+    "probe": "Mean recall, in percent, of a linear discriminant on the embeddings of each run, trained on some "
+    "utterances of these speakers and tested on others; mean over runs.",
+    "silhouette": "Times 100, of L2-normalised embeddings; 0 or below: no clusters.",
+    "purity": "Percent of the 10 nearest neighbours with the same label, of L2-normalised embeddings.",
+}
+MISTAKES = {
+    "test_epoch": "choosing the epoch on the test speakers",
+    "random": "splitting by utterance instead of speaker",
+    "prefix": "reading the speaker off the dialog's name",
+}
+
+
+@dataclass
+class Table:
+    head: Sequence[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+    def __post_init__(self) -> None:
+        """Leave out the columns without content."""
+        columns = [column for column in zip(self.head, *self.rows) if set(column[1:]) != {DASH}]
+        self.head, *self.rows = map(list, zip(*columns))
+
+    def markdown(self) -> str:
+        align = ["---" if title in WORDS else "---:" for title in self.head]
+        rows = "\n".join(f"| {' | '.join(cells)} |" for cells in (self.head, align, *self.rows))
+        return f"{rows}\n\n{bullets(self.notes)}"
+
+    def plain(self) -> str:
+        """For a terminal."""
+        widths = [max(map(len, column)) for column in zip(self.head, *self.rows)]
+        lines = []
+        for row in (self.head, ["-" * width for width in widths], *self.rows):
+            cells = [f"{cell:{'<' if title in WORDS else '>'}{n}}" for title, cell, n in zip(self.head, row, widths)]
+            lines.append("  ".join(cells).rstrip())
+        return "\n".join([*lines, "", *self.notes])
+
+
+def comparison(results: Results, system: str, reference: str | None) -> dict[str, Any] | None:
+    pairs = {(row["system"], row["reference"]): row for row in results.get("comparisons", [])}
+    return pairs.get((system, reference))
+
+
+def short(results: Results) -> list[str]:
+    """The systems of the short table."""
+    return [name for name in results["groups"]["main"] if name in results["systems"]] or [*results["systems"]][:11]
+
+
+def settings(flat: dict[str, Any]) -> str:
+    """`AD true, D 8`."""
+    values = {key.rpartition(".")[2]: json.dumps(value).replace('"', "") for key, value in flat.items()}
+    return ", ".join(f"{key} {value}" for key, value in values.items()) or DASH
+
+
+def described(results: Results, name: str) -> dict[str, str]:
+    """Column → cell of a system."""
+    system, row = results["systems"][name], comparison(results, name, results["systems"][name]["parent"])
+    cells = {
+        "system": name + " †" * (system["not_above_majority"] or system["not_above_chance"]),
+        "parent": system["parent"] or DASH,
+        "what differs": settings(system["differs"]),
+        "seeds": DASH if system["deterministic"] else str(len(system["seeds"])),
+        INTERVAL: bounds(system["wf1"]),
+        "last epoch": number(system["last_epoch"]),
+        "over runs": number(**system["over_folds"]),
+        ROLES: "{:.2f} to {:.2f}".format(*system["roles"]["wf1"]) if system["roles"] else DASH,
+        PAPER: number(results["published"].get(name)),
+    }
+    cells |= {title: number(system[key]["value"], system[key]["sd"]) for title, key in MEASURES.items()}
+    cells |= {title: words.compact((system["cost"] or {}).get(key)) for title, key in COSTS.items()}
+    if row:
+        cells[DIFFERENCE] = change(row["difference"], 2) + " *" * (words.certainty(row) == "difference")
+        cells["p"] = p_value(row["p"])
+        cells["p, Holm"] = "planned" if row["family"] == "planned" else p_value(row["p_corrected"])
+    return cells
+
+
+def systems(results: Results, names: Iterable[str], columns: Sequence[str]) -> Table:
+    """A row a system, below always deciding for the commonest class."""
+    majority = {title: number(results["majority"][key]) for title, key in MEASURES.items()}
+    cells = [majority | {"system": "majority class"}, *(described(results, name) for name in names)]
+    table = Table(columns, [[row.get(title, DASH) for title in columns] for row in cells], [])
+    test, weak = results["test"], "†: not shown to be above the majority class (wF1) or chance (UA)."
+    table.notes = [
+        f"wF1 (F1 weighted by class), UA (mean recall), WA (accuracy), in percent: {test['utterances']} utterances of "
+        f"{len(test['speakers'])} speakers, each tested once, in {len(test['runs'])} runs; mean ± sd over seeds.",
+        *(f"{title}: {NOTES[title]}" for title in table.head if title in NOTES),
+        *[weak] * any("†" in row[0] for row in table.rows),
+        *warnings(results),
+    ]
+    return table
+
+
+def warnings(results: Results) -> list[str]:
+    """What to beware of in any table of systems."""
+    untested, people = results["test"]["untested"], len(results["test"]["speakers"])
+    unfinished = [f"{row['system']} ({row['runs_done']} of {row['runs']} runs)" for row in results["unfinished"]]
+    few = f"Warning: {people} test speakers are too few for intervals over speakers; these are too narrow."
+    return [
+        *[few] * results["few_speakers"],
+        *[f"Never tested, though they select epochs: {words.names(untested)}: is a run missing?"] * bool(untested),
+        *[f"Left out, as no seed has all runs: {words.names(unfinished, 40)}."] * bool(unfinished),
+    ]
+
+
+def probes(results: Results, kind: str) -> Table:
+    """How much the two spaces of each system tell of the speaker and of the emotion."""
+
+    def said(system: str, space: str, key: tuple[str, str], what: str = "value") -> Any:
+        return results["probes"][system].get(space, {}).get(key[0], {}).get(key[1], {}).get(kind, {}).get(what)
+
+    def share(value: float | None) -> str:
+        return number(None if value is None else 100 * value, digits=1)
+
+    differences = {
+        (row["system"], row["attribute"], row["of"]): words.percent(row["difference"])
+        for row in results["probe_differences"]
+        if row["system"] == row["against"] and kind == "probe"
+    }
+    first, head, rows = next(iter(results["probes"])), ["system"], [["chance"], *([name] for name in results["probes"])]
+    for key in ATTRIBUTES:
+        head += [f"{', '.join(key).replace('train', 'training')}: F⁺", "F⁻", "F⁻ − F⁺"]
+        rows[0] += [share(said(first, "embedding", key, "chance")), DASH, DASH]
+        for cells in rows[1:]:
+            difference = differences.get((cells[0], *key))
+            cells += [share(said(cells[0], space, key)) for space in ("embedding", "embedding_minus")]
+            cells += [change(difference) + " *" * off_zero(difference) if difference else DASH]
+    how = [said(first, "embedding", key, "how") for key in ATTRIBUTES]
+    notes = [
+        f"speaker, training: held out by {how[0]}. speaker, unseen: which of two, held out by {how[1]}; mean of pairs.",
+        "F⁺: what the classifier sees; without AD all there is. F⁻: what AD puts aside; of auto-encoders, the speaker.",
+        "F⁻ − F⁺: with its 95 % interval over runs; * excludes 0.",
+    ]
+    return Table(head, rows, [KINDS[kind], *notes * (kind == "probe")])
+
+
+def leaks(results: Results) -> Table:
+    """What each common mistake inflates."""
+    rows = []
+    for leak in results["leaks"]:
+        wf1, gain = leak["wf1"], change(leak["gain"], 2)
+        cells = [str(len(leak["seeds"])), number(wf1["value"]), bounds(wf1), number(leak["ua"]), number(leak["wa"])]
+        rows.append([leak["system"], MISTAKES.get(leak["mistake"], leak["mistake"]), *cells, gain])
+    note = "No row is a result. inflation: points of wF1, on the seeds that both have; paired where speakers are true."
+    return Table(["system", "mistake", "seeds", "wF1", INTERVAL, "UA", "WA", "inflation"], rows, [note])
+
+
+def parts(results: Results) -> dict[str, Table]:
+    """Title → systems by class, run or speaker."""
+    tables = {}
+    for title, key in {"F1 by class": "by_class", "wF1 by run": "by_run", "wF1 by speaker": "by_speaker"}.items():
+        rows, head = [], ["system", *next(iter(results["systems"].values()))[key]]
+        for name, system in results["systems"].items():
+            values = (value["f1"] if key == "by_class" else value for value in system[key].values())
+            rows.append([name, *(number(value, digits=1) for value in values)])
+        tables[title] = Table(head, rows, ["In percent, mean over seeds."])
+    return tables

@@ -1,0 +1,113 @@
+"""The configuration of an emotion system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from steps.frontend.options import Augmentation, Input
+from steps.nnet.architecture import Network, Precision
+from utils import config
+
+
+@dataclass
+class Training:
+    """Adam; what is newly initialised learns at `classifier_lr`, the extractor and its adapters at `extractor_lr`."""
+
+    pretrained: bool = False
+    """Start the extractor from the model in --pretrained."""
+    epochs: int = 50
+    """Number of epochs, each one crop of every utterance; 0 leaves the network as it is, for a backend to use."""
+    batch: int = 128
+    """Crops a gradient step, at most."""
+    classifier_lr: float = 0.01
+    """Learning rate of what is newly initialised: classifier, AD, pooling, auxiliary classifiers."""
+    extractor_lr: float = 1e-3
+    """Learning rate of the extractor and its adapters."""
+    milestones: list[int] = field(default_factory=lambda: [21, 31, 41])
+    """Epochs, counted from 1, at whose start both learning rates fall to a tenth."""
+    lambda_ad: float = 0.5
+    """λ, the weight of the dual space loss in L = L_emo + λ (L_AD⁺ + L_AD⁻); 0 or above."""
+    L_AD_plus: bool = True
+    """Count L_AD⁺, the emotion loss on F⁺."""
+    L_AD_minus: bool = True
+    """Count L_AD⁻, the speaker loss on F⁻."""
+    lambda_speaker: float = 0.0
+    """Weight of the loss of a speaker classifier on the embedding; 0: there is none."""
+    adversarial: bool = False
+    """Reverse the gradient of that speaker classifier, so that the embedding unlearns the speaker."""
+    class_balanced: bool = False
+    """Weigh each utterance in L_emo and L_AD⁺ by the inverse frequency of its class."""
+    selection: Literal["wf1", "ua", "last"] = "wf1"
+    """Epoch that is tested: of highest weighted F1 or unweighted accuracy on the validation speakers, or the last."""
+    oracle: bool = False
+    """Also write scores.oracle, of the epoch that is best on the test speakers, to show what that would leak."""
+    precision: Precision = "auto"
+    """Precision of the convolutions in training; auto: bfloat16 where the machine has it."""
+
+    def __post_init__(self) -> None:
+        config.require_positive(self, "batch")
+        config.require_not_negative(self, "classifier_lr", "extractor_lr", "lambda_ad", "lambda_speaker")
+        if min(self.milestones, default=1) < 1:
+            raise ValueError(f"milestones {self.milestones}: epochs are counted from 1")
+        if self.epochs < 0:
+            raise ValueError(f"epochs is {self.epochs}, and must be 0 (the network stays as it is) or above")
+
+
+@dataclass
+class Backend:
+    """What classifies, and on what vectors."""
+
+    kind: Literal["network", "linear", "svm", "autoencoders"] = "network"
+    """Classifier: the network's own, or, fitted on vectors afterwards, logistic regression, a linear SVM, or a pair of
+    auto-encoders that separate style from speaker."""
+    sees: Literal["embedding", "functionals"] = "embedding"
+    """Vectors that are classified: the network's embeddings, or statistics (functionals) of the filter-bank."""
+    C: list[float] = field(default_factory=lambda: [0.001, 0.01, 0.1, 1.0, 10.0])
+    """Inverse regularisations to try for linear and svm, above 0; the validation speakers choose."""
+    latent: int = 32
+    """Size of each latent space of the auto-encoders."""
+    epochs: int = 100
+    """Number of epochs of the auto-encoders."""
+    batch: int = 64
+    """Embeddings in a gradient step of the auto-encoders."""
+    lr: float = 1e-3
+    """Learning rate of the auto-encoders."""
+
+    def __post_init__(self) -> None:
+        config.require_positive(self, "latent", "epochs", "batch", "lr")
+        if not self.C or min(self.C) <= 0:
+            raise ValueError(f"backend: C {self.C} must hold numbers above 0")
+        if self.kind == "network" and self.sees != "embedding":
+            raise ValueError("backend: the network sees no functionals; kind is linear, svm or autoencoders")
+
+
+@dataclass
+class Config:
+    """One emotion system: conf/finetune.yaml and a file of conf/systems."""
+
+    network: Network = field(default_factory=Network)
+    """What the network is made of."""
+    input: Input = field(default_factory=Input)
+    """How stored filter-banks become the network's input."""
+    training: Training = field(default_factory=Training)
+    """How the network is trained."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """What is done to training crops."""
+    backend: Backend = field(default_factory=Backend)
+    """What classifies, and on what vectors."""
+
+    def __post_init__(self) -> None:
+        if self.backend.kind == "network" and not self.training.epochs:
+            raise ValueError("training: epochs is 0, which leaves nothing that could tell emotions")
+        self.input.check_crop(self.network.smallest_input)
+
+    @property
+    def has_oracle(self) -> bool:
+        """Whether scores.oracle is written: where it is asked for, and the epoch is the network's to choose."""
+        return self.training.oracle and self.backend.kind == "network"
+
+    @property
+    def has_network(self) -> bool:
+        """Whether there is a network in it at all."""
+        return self.backend.sees == "embedding"

@@ -1,0 +1,138 @@
+"""In which words results are reported."""
+
+import pytest
+
+from steps.reporting import answers, tables
+from steps.reporting.words import certainty, compact, names, number, signed
+
+
+def interval(value, low=None, high=None):
+    return {"value": value, "low": low, "high": high}
+
+
+def system(wf1, parent=None, **more):
+    row = {"parent": parent, "family": "table2", "differs": {}, "description": "A net. It is deep.", "seeds": [0, 1]}
+    row |= {"deterministic": False, "cost": None, "not_above_majority": False, "not_above_chance": False}
+    row |= {"last_epoch": None, "over_folds": {"value": wf1, "sd": 0.0}, "roles": None}
+    values = interval(wf1, wf1 - 5, wf1 + 5) | {"sd": 1.0}
+    return row | {"wf1": values, "ua": values, "wa": values} | more
+
+
+@pytest.fixture
+def results():
+    """Two systems, one the other's parent, with a probe of each and a mistake of one."""
+    probe = {"probe": {"value": 0.95, "chance": 0.5, "how": "utterance, same gender"}}
+    return {
+        "corpus": "toy",
+        "test": {
+            "utterances": 20, "speakers": ["s1", "s2"], "runs": ["r1"], "classes": {"ang": 10, "hap": 10},
+            "untested": [], "validation_speakers": 1,
+        },
+        "majority": {"wf1": 33.3, "ua": 50.0, "wa": 50.0},
+        "published": {},
+        "few_speakers": False,
+        "systems": {"poor": system(50.0), "good": system(60.0, "poor")},
+        "comparisons": [comparison(10.0, 5.0, 15.0, 0.01)],
+        "probes": {name: {"embedding": {"speaker": {"train": probe, "unseen": probe}}} for name in ("poor", "good")},
+        "probe_differences": [
+            {"system": "good", "space": "embedding", "against": "poor", "against_space": "embedding"}
+            | {"attribute": "speaker", "of": speakers, "difference": interval(*difference)}
+            for speakers, difference in (("train", (-0.2, -0.3, -0.1)), ("unseen", (0.01, -0.1, 0.1)))
+        ],
+        "leaks": [],
+        "selection": {"networks": 2, "last_better": 1, "mean_gain": 0.5},
+        "best": {"system": "good", "not_told_from": [], "of": 2},
+        "unfinished": [],
+        "groups": {"main": ["poor", "good"], "titles": {}, "questions": []},
+    }  # fmt: skip
+
+
+def comparison(value, low, high, p, family="table2"):
+    return {"system": "good", "reference": "poor", "family": family, "difference": interval(value, low, high),
+            "by_seed": {"0": value, "1": value}, "p": p, "p_corrected": p}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "words"),
+    [
+        (comparison(10, 5, 15, 0.01), "difference", "Yes: good reaches wF1 60.0, poor 50.0: +10.0 points (95 %"),
+        (comparison(10, 5, 15, 0.06), "hint", "A hint that it does: good"),
+        (comparison(-10, -15, -5, 0.06), "hint", "A hint that it harms: good"),
+        (comparison(-10, -15, -5, 0.01), "difference", "No, it harms: good"),
+        (comparison(10, -5, 15, 0.01), "no difference", "No difference is shown: good"),
+        (comparison(10, None, None, 0.01), "no difference", "No difference is shown: good"),
+    ],
+)
+def test_a_difference_is_said_with_its_certainty(results, row, kind, words):
+    results["comparisons"] = [row]
+    results["groups"]["questions"] = [{"ask": "Is it?", "compare": ["good", "poor"]}]
+    assert certainty(row) == kind
+    answer = answers.answers(results)[0]
+    assert str(answer).startswith(f"**Is it?** {words}") and answer.more.startswith("Seed by seed")
+    table = tables.systems(results, ["poor", "good"], tables.MAIN)
+    cells = dict(zip(table.head, table.rows[2]))
+    assert ("*" in cells[tables.DIFFERENCE]) == (kind == "difference")
+
+
+def test_what_was_not_run_is_not_answered(results):
+    asked = [{"ask": "a", "compare": ["good", "gone"]}, {"ask": "b", "speaker_probe": ["good", "gone"]}]
+    results["groups"]["questions"] = [*asked, {"ask": "c", "spaces": "good"}]
+    assert all(answer.said.startswith(answers.NOT) for answer in answers.answers(results)[:3])
+
+
+def test_a_probe_answers_for_training_and_for_unseen_speakers(results):
+    results["groups"]["questions"] = [{"ask": "Less?", "speaker_probe": ["good", "poor"]}]
+    said = str(answers.answers(results)[0])
+    assert "** Yes: a linear probe recognises training speakers from good and from poor with 95.0 and 95.0 %" in said
+    assert "−20.0 points (95 % interval −30.0 to −10.0; both near the ceiling)" in said
+    assert "+1.0 points (95 % interval −10.0 to 10.0; both near the ceiling)" in said
+    results["probe_differences"][0]["difference"] = interval(0.2, 0.1, 0.3)
+    assert answers.answers(results)[0].said.startswith("No, the opposite: ")
+
+
+def test_mistakes_are_said_with_what_they_inflate(results):
+    leak = {"system": "poor", "seeds": [0], "wf1": interval(73.2, 70, 76), "ua": 70.0, "wa": 70.0}
+    results["leaks"] = [
+        leak | {"mistake": "random", "gain": interval(16.4)},
+        leak | {"mistake": "test_epoch", "gain": interval(1.0, -1.0, 3.0)},
+        leak | {"mistake": "other", "gain": interval(None)},
+    ]
+    said = answers.answers(results)[0].said
+    assert "Splitting by utterance instead of speaker inflates wF1 by 16.4 points, to 73.2 (poor, seed 0)." in said
+    assert "inflates wF1 by 1.0 points, to 73.2 (95 % interval −1.0 to 3.0; poor, seed 0)" in said
+    assert "Other inflates wF1 by – points" in said
+    assert [row[1] for row in tables.leaks(results).rows][2] == "other"
+
+
+def test_changes_are_told_by_their_certainty(results):
+    said = answers.answers(results)[0]
+    assert (
+        said.said == "Those that survive Holm's correction: good +10.0 of 1." and "p is above 0.05): none" in said.more
+    )
+    assert "better for 1 of 2 networks, by +0.50 points" in answers.answers(results)[1].said
+
+
+def test_the_best_is_said_with_its_equals_and_the_useless_are_marked(results):
+    said = answers.answers(results)[-1].said
+    assert "good (a net) has the highest wF1 here, 60.0 (95 % interval 55.0 to 65.0)." in said
+    assert "The best of 2 systems is biased upwards." in said
+    results["systems"]["poor"] |= {"not_above_majority": True, "not_above_chance": True}
+    results["few_speakers"] = True
+    table = tables.systems(results, results["systems"], tables.MAIN)
+    assert [row[0] for row in table.rows] == ["majority class", "poor †", "good"]
+    assert any("Warning" in note for note in table.notes) and any("†: not shown" in note for note in table.notes)
+
+
+def test_columns_without_content_are_left_out(results):
+    head = tables.systems(results, results["systems"], tables.ALL).head
+    assert "last epoch" not in head and tables.PAPER not in head and "over runs" in head
+    del results["comparisons"]  # as steps/score.py prints it, before they are made
+    assert tables.DIFFERENCE not in tables.systems(results, results["systems"], tables.ALL).head
+
+
+def test_numbers():
+    assert [compact(count) for count in (None, 880, 93_108, 1_031_540, 2e9)] == ["–", "880", "93.1 k", "1.03 M", "2 G"]
+    assert (number(None), number(68.191, 0.423), signed(-1.5, 1)) == ("–", "68.19 ± 0.42", "−1.5")
+    assert (
+        names(list("abc")) == "a, b and c" and names(list("abcdef"), 3) == "a, b, c and 3 more" and names([]) == "none"
+    )

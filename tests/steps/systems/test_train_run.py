@@ -1,0 +1,109 @@
+"""Every system under egs/iemocap/conf/systems, cut down, from its YAML to its score files."""
+
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from steps.evaluation.scores import read_scores
+from steps.frontend.utterances import read_corpus
+from steps.nnet.architecture import Network
+from steps.nnet.networks import Classifier
+from steps.systems import backend
+from steps.systems.system import Config
+from steps.systems.train_run import train_run
+from utils import config, folds, systems
+from utils.archive import read_array
+from utils.data_dir import read_table
+
+CONF = Path(__file__).resolve().parents[3] / "egs/iemocap/conf"
+SYSTEMS = systems.select(CONF, "all")
+SMALL = {"width": 2, "D": 2}
+
+
+def small(name):
+    """The system's configuration with a tiny network, a short crop and one epoch at most."""
+    own = config.read_files([CONF / "finetune.yaml", CONF / f"systems/{name}.yaml"], Config)
+    epochs = min(1, own["training"].get("epochs", 1))
+    over = {
+        "network": SMALL,
+        "input": {"crop": 40},
+        "augmentation": {"neutral": "ang"},
+        "training": {"epochs": epochs, "batch": 8},
+        "backend": {"epochs": 2},
+    }
+    parser = config.fields_only(Config)
+    chosen = parser.instantiate(parser.parse_object(config.merge(own, over)))
+    return Config(**{name: chosen[name] for name in ("network", "input", "augmentation", "training", "backend")})
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """For networks this small, sharing the work costs more than it saves."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def speakers(tmp_path):
+    """A pre-trained extractor."""
+    folder = tmp_path / "speakers"
+    folder.mkdir()
+    torch.manual_seed(1)
+    save_file(Classifier(Network(width=2), classes=7).state_dict(), folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_leaves_scores_and_embeddings(name, emotional, speakers, tmp_path):
+    settings, out = small(name), tmp_path / "out"
+    corpus = read_corpus(emotional, settings.input, torch.device("cpu"))
+    parts = folds.read(emotional / "folds")["r1"]
+    train_run(corpus, parts, out, 0, settings, str(speakers))
+    files = {"scores": "s3", "scores.valid": "s2"}
+    if settings.backend.kind not in ("linear", "svm"):  # which have no epochs, of which one is the last
+        files["scores.last"] = "s3"
+    assert {path.name for path in out.glob("scores*")} == files.keys()
+    for file, speaker in files.items():
+        scores = read_scores(out / file)
+        assert set(scores.speakers) == {speaker} and np.isfinite(scores.posteriors).all()
+        assert scores.posteriors.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    vectors = {key: read_array(entry) for key, entry in read_table(out / "embedding.scp").items()}
+    assert len(vectors) == len(corpus.utterances) and all(np.isfinite(v).all() for v in vectors.values())
+    assert (out / "embedding_minus.scp").exists() == (
+        settings.network.AD and settings.backend.kind == "network" or settings.backend.kind == "autoencoders"
+    )
+    assert config.load(Config, out / "config.yaml") == settings and not (out / "checkpoint.pt").exists()
+    if settings.network.frozen == "all":
+        given, found = load_file(speakers / "model.safetensors"), load_file(out / "model.safetensors")
+        assert all(torch.equal(found[key], given[key]) for key in given if key.startswith("extractor."))
+
+
+def test_of_autoencoders_the_last_epoch_is_kept_beside_the_selected_one(emotional, speakers, tmp_path, monkeypatch):
+    settings = small("autoencoders")
+    corpus = read_corpus(emotional, settings.input, torch.device("cpu"))
+    parts, merits = folds.read(emotional / "folds")["r1"], iter([1.0, 0.0])
+    train_run(corpus, parts, tmp_path / "two", 0, settings, str(speakers))
+    monkeypatch.setattr(backend, "merit", lambda *_: (next(merits), 0.0))  # the first of the two is selected
+    train_run(corpus, parts, tmp_path / "out", 0, settings, str(speakers))
+    assert (tmp_path / "out/scores.last").read_text() == (tmp_path / "two/scores.last").read_text()
+    assert (tmp_path / "out/scores.last").read_text() != (tmp_path / "out/scores").read_text()
+
+
+def test_every_system_is_in_one_family_and_every_name_in_a_family_is_a_system():
+    named = [name for family in systems.read_groups(CONF).families.values() for name in family]
+    assert sorted(named) == sorted(path.stem for path in (CONF / "systems").glob("*.yaml"))
+
+
+def test_committed_runs_of_earlier_configurations_load_with_todays_defaults(tmp_path):
+    with tarfile.open(CONF.parent.parent / "ravdess/results/resnet18_pretrain_ad.tar.xz") as archive:
+        archive.extract("run01_seed0/config.yaml", tmp_path, filter="data")
+    old = config.load(Config, tmp_path / "run01_seed0/config.yaml")
+    assert old.network == Network(AD=True) and old.backend.kind == "network"
+    names = {name.partition(".")[0] for name in Classifier(old.network, 4).state_dict()}
+    assert names == {"extractor", "disentanglement", "classifier"}

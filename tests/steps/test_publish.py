@@ -1,0 +1,199 @@
+"""steps/publish.py: what is kept of exp/, and the tables written from it."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from steps.evaluation.scores import write_scores
+from utils import runs
+
+CLASSES = ["ang", "hap", "neu"]
+GROUPS = """\
+families: {table2: {title: Table 2, systems: [poor, good]}}
+main: [poor, good]
+questions: [{ask: "Is good better?", compare: [good, poor]}]
+"""
+
+
+def pair(path, right, who, letter):
+    """A score file of ten utterances, of which the first `right` are decided as they should be."""
+    names = [f"{letter}-{i}" for i in range(10)]
+    posteriors = {name: np.eye(3)[i % 2 if i < right else 2] for i, name in enumerate(names)}
+    labels = {name: CLASSES[i % 2] for i, name in enumerate(names)}
+    write_scores(path, CLASSES, posteriors, dict.fromkeys(names, who), labels)
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A repository with one corpus, two systems and two runs: `good` is right 9 times in 10, `poor` 5 times."""
+    for system, right in (("good", 9), ("poor", 5)):
+        for run in ("r1", "r2"):
+            place = tmp_path / f"egs/toy/exp/{system}/{run}_seed0"
+            pair(place / "scores", right, run, run)
+            pair(place / "scores.valid", right, "valid", f"v{run}")
+            pair(place / "scores.last", right, run, run)
+            (place / "config.yaml").write_text(f"network: {{width: 4, AD: {str(system == 'good').lower()}}}\n")
+            (place / "environment.yaml").write_text(
+                "date: '2026-01-01'\ntorch: 2.13.0\nseconds: 90\ncommand: steps/finetune.py\n"
+            )
+            (place / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "egs/toy/conf/systems").mkdir(parents=True)
+    (tmp_path / "egs/toy/conf/systems/poor.yaml").write_text("{}\n")
+    (tmp_path / "egs/toy/conf/systems/good.yaml").write_text("parent: poor\nnetwork: {AD: true}\n")
+    (tmp_path / "egs/toy/conf/groups.yaml").write_text(GROUPS)
+    (tmp_path / "egs/toy/conf/published.yaml").write_text("good: 68.19\n")
+    (tmp_path / "README.md").write_text("before\n<!-- results -->\nstale\n<!-- /results -->\nafter\n")
+    return tmp_path / "egs/toy"
+
+
+def rows(text):
+    """Table rows by their first cell: of the first table that has it."""
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    return {row[0].removesuffix(" †"): dict(zip(cells[0], row)) for row in reversed(cells)}
+
+
+def content(folder):
+    """What every file in a folder holds."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_archives_hold_what_the_runs_hold_and_tables_what_results_json_holds(corpus, tmp_path, type_in):
+    type_in("steps/publish.py", corpus / "exp")
+    first = content(corpus / "results")
+    type_in("steps/publish.py", corpus / "exp")
+    assert content(corpus / "results") == first  # a second time changes nothing
+    type_in("steps/publish.py", corpus / "results")
+    assert content(corpus / "results") == first  # nor do the tables made anew from what is kept
+    assert {path.name for path in (corpus / "results").iterdir()} == {
+        "good.tar.xz", "poor.tar.xz", "results.json", "README.md", "figures",
+    }  # fmt: skip
+    for system in ("good", "poor"):
+        kept = runs.finished(corpus / "results" / system)
+        assert list(kept) == [("r1", 0), ("r2", 0)]
+        for (run, _), texts in kept.items():
+            place = corpus / f"exp/{system}/{run}_seed0"
+            names = {path.name for path in place.iterdir()} - {"model.safetensors"}
+            assert {name: texts.read(name) for name in names} == {name: (place / name).read_text() for name in names}
+            assert texts.read("model.safetensors") is None
+    made = json.loads((corpus / "results/results.json").read_text())
+    text, readme = (tmp_path / "RESULTS.md").read_text(), (tmp_path / "README.md").read_text()
+    assert readme.startswith("before\n") and readme.endswith("after\n") and "stale" not in readme
+    for document in (text, readme, (corpus / "results/README.md").read_text()):
+        table = rows(document)
+        for name, system in made["systems"].items():
+            assert table[name]["wF1"].startswith(f"{system['wf1']['value']:.2f}")
+            assert table[name]["UA"].startswith(f"{system['ua']['value']:.2f}")
+        assert (table["good"]["wF1 in the paper"], table["poor"]["wF1 in the paper"]) == ("68.19", "–")
+        assert table["majority class"]["wF1"] == f"{made['majority']['wf1']:.2f}"
+    difference = made["comparisons"][0]["difference"]
+    assert rows(text)["good"]["difference from parent"].startswith(f"{difference['value']:+.2f}")
+    everything = (corpus / "results/README.md").read_text().partition("## All systems")[2]
+    assert rows(everything)["good"]["what differs"] == "AD true"
+    assert "**Is good better?**" in text and "egs/toy/run.sh --toy DIR --systems 'poor good' --seeds '0'" in text
+    assert "2 test speakers are too few" in text and "![main](egs/toy/results/figures/main.png)" in text
+
+
+def test_systems_that_are_not_named_stay(corpus, type_in):
+    type_in("steps/publish.py", corpus / "exp")
+    poor = (corpus / "results/poor.tar.xz").read_bytes()
+    shutil.rmtree(corpus / "exp/poor")
+    pair(corpus / "exp/good/r1_seed0/scores", 8, "r1", "r1")
+    type_in("steps/publish.py", "--systems", "good", corpus / "exp")
+    assert (corpus / "results/poor.tar.xz").read_bytes() == poor
+    assert set(json.loads((corpus / "results/results.json").read_text())["systems"]) == {"good", "poor"}
+    shutil.rmtree(corpus / "exp/good/r2_seed0")  # a run that was kept before
+    type_in("steps/publish.py", corpus / "exp")
+    kept = runs.finished(corpus / "results/good")
+    assert list(kept) == [("r1", 0), ("r2", 0)]
+    assert kept["r1", 0].read("scores") == (corpus / "exp/good/r1_seed0/scores").read_text()
+
+
+def test_what_is_not_finished_is_named_and_what_leaks_is_kept_apart(corpus, tmp_path, type_in):
+    (corpus / "exp/poor/r2_seed0/scores").unlink()
+    for run in ("r1", "r2"):
+        shutil.copytree(corpus / f"exp/good/{run}_seed0", corpus / f"exp/leak_random/good/{run}_seed0")
+        (corpus / f"exp/leak_random/good/{run}_seed0/leak").write_text("random\n")
+        shutil.copyfile(corpus / f"exp/good/{run}_seed0/scores", corpus / f"exp/good/{run}_seed0/scores.oracle")
+    type_in("steps/publish.py", corpus / "exp")
+    assert (corpus / "results/leak_random/good.tar.xz").is_file() and not (corpus / "results/random.tar.xz").exists()
+    text, everything = (tmp_path / "RESULTS.md").read_text(), (corpus / "results/README.md").read_text()
+    assert "- Left out, as no seed has all runs: poor (1 of 2 runs)." in everything and "\n| poor" not in text
+    assert "Choosing the epoch on the test speakers inflates wF1 by 0.0 points, to 9" in text
+    assert "Splitting by utterance instead of speaker inflates wF1 by 0.0 points, to 9" in text
+    table = everything.partition("## What mistakes inflate")[2]
+    assert [line.split(" | ")[1] for line in table.splitlines() if line.startswith("| good")] == [
+        "choosing the epoch on the test speakers", "splitting by utterance instead of speaker",
+    ]  # fmt: skip
+
+
+def test_refusals(corpus, tmp_path, type_in):
+    def said(*words):
+        return type_in("steps/publish.py", *words, code=1).stderr
+
+    assert "gone: there are no scored systems here" in said(tmp_path / "gone")
+    assert "exp/gone: no run of this system is finished" in said("--systems", "gone", corpus / "exp")
+    (tmp_path / "egs/empty/exp").mkdir(parents=True)
+    assert "there are no scored systems here" in said(tmp_path / "egs/empty/exp")
+    shutil.copytree(corpus / "exp", tmp_path / "elsewhere/exp")
+    assert "--results egs/<recipe>/results" in said(tmp_path / "elsewhere/exp")
+    assert "--data" in said("--labels", "false", corpus / "exp")
+    (corpus / "exp/poor/r1_seed0/leak").write_text("random\n")
+    assert "leaking folds make no results" in said(corpus / "exp")
+    assert not (corpus / "results").exists()
+
+
+def test_of_a_licensed_corpus_no_label_is_kept(corpus, tmp_path, type_in):
+    (tmp_path / "data").mkdir()
+    lines = [f"{letter}-{i} {CLASSES[i % 2]}" for letter in ("r1", "r2", "vr1", "vr2") for i in range(10)]
+    (tmp_path / "data/utt2emo").write_text("".join(f"{line}\n" for line in lines))
+    type_in("steps/publish.py", corpus / "exp")
+    honest = (corpus / "results/results.json").read_text()
+    shutil.rmtree(corpus / "results")
+    type_in("steps/publish.py", "--labels", "false", "--data", tmp_path / "data", corpus / "exp")
+    for texts in runs.finished(corpus / "results/good").values():
+        for name in ("scores", "scores.valid", "scores.last"):
+            assert {line.split()[2] for line in texts.read(name).splitlines()[1:]} == {"-"}
+    assert (corpus / "results/results.json").read_text() == honest
+
+
+def test_pictures_are_kept_small_and_words_on_the_data_come_with_them(corpus, tmp_path, type_in):
+    from PIL import Image
+
+    (corpus / "exp/figures").mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (300, 3000, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(corpus / "exp/figures/masks.png")
+    Image.fromarray(noise).save(corpus / "exp/figures/learning.png")
+    (corpus / "results").mkdir()
+    (corpus / "results/about.md").write_text("Ten toys.\n\n- Toys are small.\n- They break.\n")
+    type_in("steps/publish.py", corpus / "exp")
+    assert {path.stem for path in (corpus / "results/figures").iterdir()} == {"masks", "main", "results", "comparisons"}
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "\nTen toys.\n" in text and text.index("Ten toys") < text.index("## toy: answers")
+    assert "- Toys are small.\n- They break.\n" in text and "They break" not in (tmp_path / "README.md").read_text()
+    assert "![masks](figures/masks.png)" in (corpus / "results/README.md").read_text()
+
+
+def test_a_run_that_is_missing_everywhere_is_noticed(corpus, tmp_path, type_in):
+    """Its test speaker selected another run's epoch, and is tested nowhere."""
+    for system in ("good", "poor"):
+        for run, who in (("r1", "r2"), ("r2", "r1")):
+            path = corpus / f"exp/{system}/{run}_seed0/scores.valid"
+            path.write_text(path.read_text().replace(" valid ", f" {who} "))
+    assert "Never tested" not in type_in("steps/publish.py", corpus / "exp").stdout
+    for system in ("good", "poor"):
+        shutil.rmtree(corpus / f"exp/{system}/r2_seed0")
+    shutil.rmtree(corpus / "results")
+    assert "Never tested, though they select epochs: r2" in type_in("steps/publish.py", corpus / "exp").stdout
+    assert re.search("- Never tested, though they select epochs: r2", (tmp_path / "RESULTS.md").read_text())
+
+
+def test_results_of_another_kind_are_linked(corpus, tmp_path, type_in):
+    (tmp_path / "egs/made/results").mkdir(parents=True)
+    (tmp_path / "egs/made/results/README.md").write_text("# Made\n")
+    type_in("steps/publish.py", corpus / "exp")
+    assert "- [egs/made/results](egs/made/results/README.md)" in (tmp_path / "RESULTS.md").read_text()

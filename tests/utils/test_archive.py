@@ -1,0 +1,48 @@
+"""utils/archive.py: what is written is read again, wherever it was moved, and nothing in it is run."""
+
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+
+from utils.archive import TWO_BYTES, ArkWriter, read_array, read_scp, scp_content
+from utils.cli import UserError
+
+
+@pytest.fixture
+def features(tmp_path):
+    """Two matrices in tmp_path/exp/fbank.ark, with their scp in tmp_path/data."""
+    (tmp_path / "data").mkdir()
+    with ArkWriter(tmp_path / "exp/fbank.ark", tmp_path / "data/feats.scp", TWO_BYTES) as out:
+        out.write("a", np.linspace(-1, 1, 20).reshape(5, 4))
+        out.write("b-é", np.zeros((1, 4)))
+    return tmp_path
+
+
+def test_what_is_written_is_read_again(features):
+    entries = read_scp(features / "data/feats.scp")
+    assert list(entries) == ["a", "b-é"] and read_array(entries["b-é"]).shape == (1, 4)
+    np.testing.assert_allclose(read_array(entries["a"]), np.linspace(-1, 1, 20).reshape(5, 4), atol=1e-3)
+
+
+def test_archives_that_moved_with_their_scp_are_found_and_are_the_same(features, tmp_path):
+    before = scp_content(features / "data/feats.scp")
+    for folder in ("data", "exp"):
+        shutil.move(features / folder, tmp_path / "new" / folder)
+    assert scp_content(tmp_path / "new/data/feats.scp") == before
+    assert read_array(read_scp(tmp_path / "new/data/feats.scp")["a"]).shape == (5, 4)
+    (tmp_path / "new/exp/fbank.ark").unlink()
+    with pytest.raises(UserError, match="fbank.ark is not there: make the features again"):
+        scp_content(tmp_path / "new/data/feats.scp")
+
+
+def test_nothing_is_run(tmp_path):
+    (tmp_path / "pickled").write_bytes(b"PKL" + pickle.dumps([1]))
+    for entry, message in (
+        ("echo x |", "commands in an scp are not run"),
+        (f"{tmp_path}/pickled:0", "there is no Kaldi matrix here"),
+        (f"{tmp_path}/gone:0", "No such file"),
+    ):
+        with pytest.raises(UserError, match=message):
+            read_array(entry)

@@ -1,0 +1,38 @@
+"""utils/cli.py: what whoever types a program is told."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from utils.cli import UserError, numbers
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("script", ["steps/embed.py", "steps/pretrain.py"])
+def test_ctrl_c_while_a_program_is_loading_is_one_line(script):
+    """The interrupt comes as the first heavy package begins to load."""
+    code = "import builtins, os, runpy, signal, sys\nreal = builtins.__import__\n"
+    code += "def load(name, *rest):\n    if name in ('numpy', 'torch'):\n        os.kill(os.getpid(), signal.SIGINT)\n"
+    code += "    return real(name, *rest)\nbuiltins.__import__ = load\n"
+    code += "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    code = code.replace("sys.argv[0]", repr(script))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == -signal.SIGINT and done.stderr.endswith("interrupted\n"), done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_numbers_are_whole_and_stand_once():
+    assert numbers("--seeds", " 3 1 3") == [3, 1]
+    with pytest.raises(UserError, match="--seeds '1,2': expected whole numbers separated by spaces"):
+        numbers("--seeds", "1,2")

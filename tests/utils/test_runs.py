@@ -1,0 +1,86 @@
+"""utils/runs.py: run folders, and the archives that keep them."""
+
+import tarfile
+
+import pytest
+
+from utils import runs
+from utils.cli import UserError
+
+HEAD = "# utt spk label ang neu\n"
+
+
+@pytest.fixture
+def exp(tmp_path):
+    """A system with two finished runs and one that is not, and one under false folds."""
+    for name in ("r1_seed0", "r_2_seed10", "r3_seed0"):
+        place = tmp_path / "exp/sys" / name
+        place.mkdir(parents=True)
+        (place / "config.yaml").write_text("network: {width: 4}\n")
+        (place / "scores.valid").write_text(HEAD + "b-1 b neu 0.25 0.75\n")
+        (place / "model.safetensors").write_bytes(b"weights")
+        if name != "r3_seed0":
+            (place / "scores").write_text(HEAD + "a-1 a ang 0.5 0.5\na-é a neu 0.125000 0.875000\n")
+    return tmp_path / "exp"
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Ses01F_seed0", ("Ses01F", 0)),
+        ("a_seed1_seed12", ("a_seed1", 12)),
+        ("log", None),
+        ("_seed1x", None),
+        ("r_seed", None),
+    ],
+)
+def test_run_and_seed_are_read_off_a_folders_name(name, key):
+    assert runs.parse(name) == key
+    assert key is None or runs.Run("s", *key).folder(runs.Path("exp")).name == name
+
+
+def test_an_archive_holds_the_finished_runs_and_is_read_as_they_are(exp, tmp_path):
+    kept = tmp_path / "results/sys.tar.xz"
+    assert runs.systems(exp) == ["sys"] and runs.pack(exp / "sys", kept) == 2
+    assert runs.systems(tmp_path / "results") == ["sys"]
+    trained, archived = runs.finished(exp / "sys"), runs.finished(tmp_path / "results/sys")
+    assert trained.keys() == archived.keys() == {("r1", 0), ("r_2", 10)}
+    for key, texts in trained.items():
+        for name in (*runs.KEPT, "model.safetensors"):
+            if name != "model.safetensors":
+                assert texts.read(name) == archived[key].read(name)
+            else:
+                assert archived[key].read(name) is None
+    with tarfile.open(kept) as tar:
+        assert {"r1_seed0/scores", "r_2_seed10/config.yaml"} <= set(tar.getnames())
+    before = kept.read_bytes()
+    runs.pack(exp / "sys", kept)
+    assert kept.read_bytes() == before
+
+
+def test_the_labels_of_a_licensed_corpus_stay_at_home(exp, tmp_path):
+    runs.pack(exp / "sys", tmp_path / "sys.tar.xz", labels=False)
+    text = runs.finished(tmp_path / "sys")["r1", 0].read("scores")
+    assert text == HEAD + "a-1 a - 0.5 0.5\na-é a - 0.125000 0.875000\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"\xfd7zXZ\x00broken"])
+def test_what_is_no_archive_is_named(tmp_path, content):
+    (tmp_path / "sys.tar.xz").write_bytes(content)
+    with pytest.raises(UserError, match="sys.tar.xz: is not an archive of runs"):
+        runs.finished(tmp_path / "sys")
+
+
+def test_what_was_made_under_false_folds_is_no_result(exp, tmp_path):
+    system = exp / "sys"
+    runs.check_honest(system, runs.finished(system).values())
+    with pytest.raises(UserError, match="leaking folds make no results"):
+        runs.check_honest(tmp_path / "leak_random/sys", [])
+    (system / "r1_seed0/leak").write_text("random, of data/x\n")
+    with pytest.raises(UserError, match="r1_seed0: leaking folds make no results"):
+        runs.check_honest(system, runs.finished(system).values())
+
+
+def test_seeds_with_all_runs():
+    keys = [("a", 0), ("b", 0), ("a", 1), ("a", 2), ("b", 2)]
+    assert runs.complete_seeds(keys, ["a", "b"]) == [0, 2] and runs.complete_seeds(keys, ["a"]) == [0, 1, 2]
