@@ -23,12 +23,12 @@ import soundfile
 import torch
 
 from bench.harness import RESULTS, Row, Usage, interleave, ratios, save, spawn
-from steps.evaluation.scores import write_scores
 from steps.frontend.crops import Crops
 from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
 from utils.cli import UserError, run
 from utils.data_dir import Utterance, write_data_dir
+from utils.scores import write_scores
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = [1000, 10_000, 100_000, 1_000_000]  # utterances

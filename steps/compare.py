@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from steps.evaluation.comparison import compare, indices
+from steps.evaluation.metrics import Metrics
 from steps.evaluation.results import plain
-from steps.evaluation.scores import read_scores
 from steps.evaluation.significance import FEW
-from steps.evaluation.summary import Summary, of_scores, summarise
+from steps.evaluation.summary import Summary, summarise
 from steps.reporting import words
 from utils import cli, data_dir, runs
+from utils.scores import pool, read_scores
 
 NAMES = {"wf1": "wF1 (weighted F1)", "ua": "UA (mean recall)"}
 
@@ -31,7 +32,8 @@ NAMES = {"wf1": "wF1 (weighted F1)", "ua": "UA (mean recall)"}
 def read(path: Path, only_seeds: list[int], emotions: Mapping[str, str] | None) -> Summary:
     """The scores of a folder, an archive, or a file."""
     if path.is_file() and not path.name.endswith(runs.ARCHIVE):
-        return of_scores(str(path), read_scores(path, emotions))
+        scores = pool([read_scores(path, emotions)])  # one run with seed 0
+        return Summary(str(path), [""], [0], {}, {}, {("", 0): scores}, {}, Metrics(*[float("nan")] * 4))
     system = path.with_name(path.name.removesuffix(runs.ARCHIVE))
     files = runs.unpack(path, system) if path.is_file() else runs.finished(system)
     if not files and not path.exists():

@@ -22,7 +22,6 @@ from threadpoolctl import threadpool_limits
 from steps.evaluation import results
 from steps.evaluation.differences import add_probes
 from steps.evaluation.probes import probe_run, read_labelled, read_tables, write_probes
-from steps.evaluation.scores import speakers_in
 from steps.evaluation.summary import Key, unit
 from steps.systems.embedding import embed
 from utils import cli, data_dir, folds, record, runs
@@ -30,6 +29,7 @@ from utils.archive import scp_content
 from utils.files import remove
 from utils.hold import hold
 from utils.runs import Texts
+from utils.scores import speakers_in
 
 SPACES = (runs.EMBEDDING, runs.MINUS)
 TABLES = ("utt2spk", "utt2emo", "utt2session", "spk2gender")

@@ -25,7 +25,6 @@ from threadpoolctl import threadpool_limits
 
 from steps.evaluation import results
 from steps.evaluation.probes import Labelled, read_labelled, read_tables
-from steps.evaluation.scores import read_scores
 from steps.frontend.network_input import select
 from steps.nnet.networks import Classifier
 from steps.reporting import documents, figures, page
@@ -35,6 +34,7 @@ from utils import cli, folds, runs
 from utils.archive import read_array, read_scp
 from utils.job_log import revision
 from utils.runs import Run
+from utils.scores import read_scores
 
 
 def find_data(exp: Path) -> Path | None:

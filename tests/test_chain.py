@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from steps.evaluation.scores import read_scores
+from utils.scores import read_scores
 
 ROOT = Path(__file__).resolve().parent.parent
 IEMOCAP, VOXCELEB1 = ROOT / "egs/iemocap/run.sh", ROOT / "egs/voxceleb1/run.sh"

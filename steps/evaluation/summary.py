@@ -12,11 +12,11 @@ import numpy as np
 import yaml
 
 from steps.evaluation.metrics import Metrics, confusion, of_confusions
-from steps.evaluation.scores import Scores, parse, pool, speakers_in
 from steps.evaluation.significance import percentiles, resample
 from utils import config, runs
 from utils.cli import UserError
 from utils.runs import Texts
+from utils.scores import Scores, parse, pool, speakers_in
 
 ORACLE = "training.oracle"  # the one setting that trains nothing differently
 # What a value switches on: without it, these keys say nothing.
@@ -240,12 +240,6 @@ def summarise(
     if len(last) == len(texts):
         summary.last = Metrics(*(float(values.mean()) for values in replace(summary, scores=last).by_seed))
     return summary
-
-
-def of_scores(name: str, scores: Scores) -> Summary:
-    """A score file by itself, as one run with seed 0."""
-    texts: dict[Key, Texts] = {}
-    return Summary(name, [""], [0], texts, {}, {("", 0): pool([scores])}, {}, Metrics(*[float("nan")] * 4))
 
 
 def with_file(summary: Summary, name: str, emotions: Mapping[str, str] | None = None) -> Summary | None:

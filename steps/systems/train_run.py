@@ -16,7 +16,6 @@ import torch
 import yaml
 
 from steps.evaluation.metrics import classification_metrics
-from steps.evaluation.scores import write_scores
 from steps.frontend.functionals import functionals
 from steps.frontend.utterances import Corpus
 from steps.nnet.architecture import Precision
@@ -32,6 +31,7 @@ from utils import config, runs
 from utils.archive import ArkWriter
 from utils.files import whole
 from utils.job_log import revision
+from utils.scores import write_scores
 
 
 def train_run(

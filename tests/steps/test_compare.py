@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import wilcoxon
 from sklearn.metrics import f1_score, recall_score
 
-from steps.evaluation.scores import read_scores, write_scores
 from utils import runs
+from utils.scores import read_scores, write_scores
 
 CLASSES = ["ang", "hap", "neu"]
 SPEAKERS = [f"s{i}" for i in range(9)]

@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing import event_accumulator
 
-from steps.evaluation.scores import read_scores
 from steps.frontend.options import Input
 from steps.frontend.utterances import read_corpus
 from steps.nnet.architecture import Network
@@ -23,6 +22,7 @@ from utils import config, data_dir, folds
 from utils.archive import ArkWriter, read_array
 from utils.cli import UserError
 from utils.hold import hold
+from utils.scores import read_scores
 
 CPU = torch.device("cpu")
 SETTINGS = Config(

@@ -8,13 +8,13 @@ import pytest
 
 from steps.evaluation import results
 from steps.evaluation.probes import parse_probes
-from steps.evaluation.scores import write_scores
 from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
 from steps.systems.embedding import Model
 from steps.training.checkpoint import save_model
 from utils import config, folds
 from utils.archive import ArkWriter
+from utils.scores import write_scores
 from utils.table import read_table
 
 CLASSES = ["ang", "hap"]

@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from steps.evaluation.scores import write_scores
 from utils import runs
+from utils.scores import write_scores
 
 CLASSES = ["ang", "hap", "neu"]
 GROUPS = """\

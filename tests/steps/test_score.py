@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from steps.evaluation import results
-from steps.evaluation.scores import write_scores
 from utils import runs
+from utils.scores import write_scores
 
 CLASSES = ["ang", "hap", "neu"]
 ENVIRONMENT = "date: '2026-01-01'\ntorch: 2.13.0\nseconds: 90\ncommand: steps/finetune.py {}\n"

@@ -7,7 +7,7 @@ import pytest
 
 from steps.evaluation.probes import Probe, write_probes
 from steps.evaluation.results import make, write
-from steps.evaluation.scores import write_scores
+from utils.scores import write_scores
 
 CLASSES = ["ang", "hap"]
 HEAD = ["strength", "system", "space", "attribute", "of", "value", "low", "high", "chance", "runs"]

@@ -12,11 +12,11 @@ from sklearn.metrics import f1_score
 from steps.evaluation.comparison import compare, correct, difference
 from steps.evaluation.entry import roles
 from steps.evaluation.results import make
-from steps.evaluation.scores import write_scores
 from steps.evaluation.significance import Interval, signed_ranks
 from steps.evaluation.summary import summarise
 from utils import runs
 from utils.cli import UserError
+from utils.scores import write_scores
 
 CLASSES = ["ang", "hap", "neu"]
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from steps.evaluation.scores import read_scores
 from steps.frontend.utterances import read_corpus
 from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
@@ -18,6 +17,7 @@ from steps.systems.train_run import train_run
 from utils import config, folds, systems
 from utils.archive import read_array
 from utils.data_dir import read_table
+from utils.scores import read_scores
 
 CONF = Path(__file__).resolve().parents[3] / "egs/iemocap/conf"
 SYSTEMS = systems.select(CONF, "all")

@@ -1,0 +1,29 @@
+"""EER and minDCF, by hand (trials and embeddings: test_pretrain.py)."""
+
+import numpy as np
+import pytest
+
+from steps.score_trials import eer, min_dcf
+
+
+def test_eer_by_hand():
+    # Targets 0.9 0.8 0.4, others 0.5 0.3 0.2 0.1. Just above 0.4: misses 1/3, false alarms 1/4; at 0.4: 0 and 1/4.
+    # Between the two, misses fall from 1/3 to 0 and cross 1/4.
+    scores = np.array([0.9, 0.8, 0.4, 0.5, 0.3, 0.2, 0.1])
+    targets = np.array([1, 1, 1, 0, 0, 0, 0])
+    assert eer(scores, targets) == pytest.approx(0.25)
+
+
+def test_eer_of_perfect_useless_and_reversed_scores():
+    targets = np.array([1, 1, 0, 0])
+    assert eer(np.array([4.0, 3.0, 2.0, 1.0]), targets) == 0
+    assert eer(np.array([1.0, 1.0, 1.0, 1.0]), targets) == 0.5
+    assert eer(np.array([1.0, 2.0, 3.0, 4.0]), targets) == 1
+
+
+def test_min_dcf_by_hand():
+    scores, targets = np.array([0.9, 0.8, 0.4, 0.5, 0.3, 0.2, 0.1]), np.array([1, 1, 1, 0, 0, 0, 0])
+    # Accept 0.9 and 0.8 alone: misses 1/3, no false alarm: 0.01 / 3, over the 0.01 of rejecting all.
+    assert min_dcf(scores, targets) == pytest.approx(1 / 3)
+    # With targets as likely as others it is better to accept the third too, at one false alarm in four.
+    assert min_dcf(scores, targets, p_target=0.5) == pytest.approx((1 / 4 * 0.5) / 0.5)

@@ -1,0 +1,69 @@
+"""Score files: written, read, refused, pooled."""
+
+import numpy as np
+import pytest
+
+from utils.cli import UserError
+from utils.scores import parse, pool, read_scores, speakers_in, write_scores
+
+CLASSES = ["ang", "neu"]
+
+
+def write(path, right, wrong, speaker="a", first=0):
+    """A score file of `right` good and `wrong` bad decisions."""
+    names = [f"{speaker}-{first + i:03d}" for i in range(right + wrong)]
+    rows = {name: np.array([0.9, 0.1] if i < right else [0.2, 0.8]) for i, name in enumerate(names)}
+    write_scores(path, CLASSES, rows, dict.fromkeys(names, speaker), dict.fromkeys(names, "ang"))
+
+
+def test_score_files_are_read_as_written(tmp_path):
+    write(tmp_path / "scores", 2, 1)
+    text = (tmp_path / "scores").read_text().splitlines()
+    assert text[:2] == ["# utt spk label ang neu", "a-000 a ang 0.900000 0.100000"]
+    scores = read_scores(tmp_path / "scores")
+    assert scores.decisions.tolist() == [0, 0, 1] and scores.labels.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "does not begin with '# utt spk label <class names>'"),
+        ("# utt spk label\n", "does not begin with"),
+        ("# utt spk label ang\nx y\n", "wrong number of fields"),
+        ("# utt spk label ang neu\n", "wrong number of fields"),
+        ("# utt spk label ang neu\na b sad 0.1 0.9\n", "'a' is 'sad', and the classes are"),
+        ("# utt spk label ang neu\na b ang 0.1 x\n", "could not convert"),
+        ("# utt spk label ang neu\nz b ang 0 1\na b ang 0.1 nan\n", "the posteriors of 'a' are not finite"),
+    ],
+)
+def test_what_is_no_score_file_is_refused(tmp_path, text, message):
+    (tmp_path / "scores").write_text(text)
+    with pytest.raises(UserError, match=message) as error:
+        read_scores(tmp_path / "scores")
+    assert "\n" not in str(error.value) and str(tmp_path / "scores") in str(error.value)
+
+
+def test_labels_that_are_withheld_come_from_the_data_dir():
+    text = "# utt spk label ang neu\na s - 0.1 0.9\nb s - 0.8 0.2\n"
+    assert parse(text, "f", {"a": "neu", "b": "ang"}).labels.tolist() == [1, 0] and speakers_in(text, "f") == {"s"}
+    for emotions, message in (
+        (None, "f: holds no labels.*--data DIR"),
+        ({"a": "neu"}, "says no emotion of 'b'"),
+        ({"a": "sad", "b": "ang"}, "'a' is 'sad'"),
+    ):
+        with pytest.raises(UserError, match=message):
+            parse(text, "f", emotions)
+
+
+def test_an_utterance_scored_twice_is_refused(tmp_path):
+    write(tmp_path / "scores", 2, 1)
+    with pytest.raises(UserError, match="two runs"):
+        pool([read_scores(tmp_path / "scores")] * 2)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_posteriors_that_are_not_finite_are_not_written(tmp_path, value):
+    rows = {"s1-0": np.array([0.5, 0.5]), "s1-1": np.array([value, 0.5])}
+    with pytest.raises(UserError, match="the posteriors of 's1-1' are not finite"):
+        write_scores(tmp_path / "scores", CLASSES[:2], rows, dict.fromkeys(rows, "s1"), dict.fromkeys(rows, "ang"))
+    assert not list(tmp_path.iterdir())
