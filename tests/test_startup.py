@@ -20,6 +20,6 @@ def test_help_loads_what_it_needs(program):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", ASK, program, "--help"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
-    assert done.returncode == 0 and done.stdout.startswith("usage:")
+    assert done.returncode == 0 and done.stdout.startswith("usage:") and os.access(program, os.X_OK)
     loaded = set(done.stdout.rpartition("loaded:")[2].split())
     assert "argparse" in loaded and loaded & HEAVY <= NEEDED.get(program.name, set())
