@@ -34,18 +34,17 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from threading import Event, Thread
 
-from steps.systems.checks import check_classes, check_pretrained
+from steps.systems.plan import Plan, deal, write_list
 from steps.systems.system import Config
-from steps.training.tasks import deal, read_list, write_list
 from utils import cli, config, folds, jobs, runs, systems
-from utils.archive import scp_content
 from utils.hold import hold
-from utils.record import Origin, begin, content, of_settings, outdated
+from utils.record import begin
 from utils.runs import Run
 from utils.table import read_table
 
-VERSION = 1  # raised when a training makes another result of the same things
+LOOK = 20.0  # seconds between looks at how many runs of an array are done
 
 
 def arguments() -> config.ArgumentParser:
@@ -64,68 +63,18 @@ def arguments() -> config.ArgumentParser:
     return parser
 
 
-class Plan:
-    """What is asked for: systems × runs × seeds, and what each is made from."""
-
-    def __init__(self, options: config.Namespace) -> None:
-        """Raises UserError for whatever is wrong with it."""
-        self.options = options
-        names = systems.select(options.conf, options.systems)
-        if options.systems.strip() and not names:
-            raise cli.UserError(f"--systems '{options.systems}' names no system of {options.conf}/systems")
-        words = {name: [*sys.argv[1:], "--config", f"{options.conf}/systems/{name}.yaml"] for name in names}
-        words = words or {"": sys.argv[1:]}
-        self.settings = {name: config.parse(arguments(), Config, args)[1] for name, args in words.items()}
-        self.folds = folds.of_data_dir(options.data)
-        chosen = options.runs.split() or list(self.folds)
-        if unknown := [run for run in chosen if run not in self.folds]:
-            known = " ".join(self.folds)
-            raise cli.UserError(f"{options.data}/folds: there is no run {unknown[0]}; there are: {known}")
-        seeds = cli.numbers("--seeds", options.seeds)
-        if not seeds:
-            raise cli.UserError("--seeds is empty: name at least one")
-        quick_first = sorted(self.settings, key=lambda name: self.settings[name].training.epochs > 0)
-        self.runs = list(
-            dict.fromkeys(Run(name, run, seed) for name in quick_first for run in chosen for seed in seeds)
-        )
-        if options.list:
-            self.runs = [run for run in read_list(options.list) if run in self.runs]
-        self.check({run: self.folds[run] for run in chosen})
-        self.content = {"features": scp_content(options.data / "feats.scp")}
-        self.content["labels"] = content(options.data / "utt2spk", options.data / "utt2emo")
-
-    def check(self, chosen: folds.Folds) -> None:
-        """Refuse here what would be refused behind the first run."""
-        data = self.options.data
-        runs.check_home(data, self.options.out if self.options.systems else self.options.out.resolve().parent)
-        utt2spk, utt2emo = (read_table(data / name) for name in ("utt2spk", "utt2emo"))
-        for name, settings in self.settings.items():
-            check_pretrained(Path(self.options.pretrained), settings, utt2spk.values())
-            check_classes(settings, chosen, utt2spk, utt2emo, name)
-
-    def folder(self, run: Run) -> Path:
-        return run.folder(self.options.out)
-
-    def origin(self, run: Run) -> Origin:
-        """What a run is made from."""
-        settings, read = self.settings[run.system], dict(self.content)
-        if settings.input.vad:
-            read["speech decisions"] = scp_content(self.options.data / "vad.scp")
-        if settings.training.pretrained:
-            read["pre-trained model"] = content(Path(self.options.pretrained) / runs.MODEL)
-        chosen = of_settings(settings, ["training.oracle"])
-        chosen |= {f"speakers of {part}": " ".join(names) for part, names in self.folds[run.run].items()}
-        return Origin("finetune", VERSION, chosen, read, of_settings(Config()))
-
-    def unfinished(self, run: Run) -> str:
-        """Why a run is to be trained; "" where it is finished."""
-        wanted = [runs.SCORES, *[runs.ORACLE] * self.settings[run.system].has_oracle]
-        return outdated(self.folder(run), self.origin(run), *(self.folder(run) / name for name in wanted))
+def settings_of(options: config.Namespace) -> dict[str, Config]:
+    """The configuration of each system; without --systems, of the one that --config names."""
+    names = systems.select(options.conf, options.systems)
+    if options.systems.strip() and not names:
+        raise cli.UserError(f"--systems '{options.systems}' names no system of {options.conf}/systems")
+    words = {name: [*sys.argv[1:], "--config", f"{options.conf}/systems/{name}.yaml"] for name in names}
+    return {name: config.parse(arguments(), Config, args)[1] for name, args in (words or {"": sys.argv[1:]}).items()}
 
 
 def main() -> None:
     options, _ = config.parse(arguments(), Config)
-    plan = Plan(options)
+    plan = Plan(options, settings_of(options))
     if options.list:
         train_here(plan, [run for run in plan.runs if plan.unfinished(run)])
         return
@@ -146,7 +95,7 @@ def main() -> None:
                     path.unlink()
         for words in folds.left_out(plan.folds, set(read_table(options.data / "utt2spk").values())):
             cli.warn(f"{options.data}/folds: {words}")
-        print(f"{options.out}: {len(todo)} of {len(plan.runs)} runs to train", flush=True)
+        print(f"{options.out}: {len(todo)} of {len(plan.runs)} runs to train, {plan.crops(todo):,} crops", flush=True)
         if options.nj:
             train_in_jobs(plan, todo)
         else:
@@ -159,8 +108,23 @@ def train_in_jobs(plan: Plan, todo: list[Run]) -> None:
     for number, share in enumerate(deal(todo, count), 1):
         write_list(out / f"log/finetune.{number}.list", share)
     again = [*sys.argv, "--nj", "0", "--redo", "false", "--list", f"{out}/log/finetune.JOB.list"]
-    if not jobs.call(plan.options.cmd, f"JOB=1:{count}", f"{out}/log/finetune.JOB.log", *again):
+    ended = Event()
+    Thread(target=show_progress, args=(plan, todo, ended), daemon=True).start()
+    trained = jobs.call(plan.options.cmd, f"JOB=1:{count}", f"{out}/log/finetune.JOB.log", *again)
+    ended.set()
+    if not trained:
         raise cli.UserError(f"{out}: training failed; the log is named above")
+
+
+def show_progress(plan: Plan, todo: list[Run], ended: Event) -> None:
+    """Say from time to time how many runs are done, and about how long the others will take, by their crops."""
+    began, shown = time.monotonic(), 0
+    while not ended.wait(LOOK):
+        done = [run for run in todo if (plan.folder(run) / runs.SCORES).exists()]
+        if len(done) > shown and (crops := plan.crops(done)):
+            left = (plan.crops(todo) / crops - 1) * (time.monotonic() - began) / 60
+            print(f"{plan.options.out}: {len(done)} of {len(todo)} runs done, about {left:.0f} min to go", flush=True)
+        shown = len(done)
 
 
 def train_here(plan: Plan, todo: list[Run]) -> None:
@@ -170,16 +134,14 @@ def train_here(plan: Plan, todo: list[Run]) -> None:
     from steps.systems.train_run import train_run
     from steps.training.device import pick_device
 
-    wanted, corpus, began = None, None, time.monotonic()
+    wanted, corpus = None, None
     for number, run in enumerate(todo):
         settings, folder = plan.settings[run.system], plan.folder(run)
         if corpus is None or settings.input != wanted:  # most systems read the same features in the same way
             wanted, corpus = settings.input, read_corpus(plan.options.data, settings.input, pick_device())
         sizes = ", ".join(f"{part} {len(speakers)}" for part, speakers in plan.folds[run.run].items())
-        left = (time.monotonic() - began) / number * (len(todo) - number) / 60 if number else 0.0
-        about = f", about {left:.0f} min to go" if left >= 1 else ""
         print(
-            f"run {number + 1} of {len(todo)}: {folder.relative_to(plan.options.out)} (speakers: {sizes}){about}",
+            f"run {number + 1} of {len(todo)}: {folder.relative_to(plan.options.out)} (speakers: {sizes})",
             flush=True,
         )
         with hold(folder):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from steps.nnet.architecture import Network
 from steps.systems.system import Config
-from utils import config
+from utils import config, runs
 from utils.cli import UserError
 from utils.folds import Folds
 
@@ -27,12 +27,12 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
     <folder>/speakers, where there is one (steps/pretrain.py leaves it); a person with two ids is not found."""
     if not settings.training.pretrained:
         return
-    if not (folder / "model.safetensors").is_file():
+    if not (folder / runs.MODEL).is_file():
         raise UserError(
-            f"{folder}/model.safetensors: no such model; --pretrained names the folder of one, and --speakers makes one"
+            f"{folder / runs.MODEL}: no such model; --pretrained names the folder of one, and --speakers makes one"
         )
-    if (folder / "config.yaml").is_file():
-        theirs, ours = config.load(Pretrained, folder / "config.yaml").network, settings.network
+    if (folder / runs.CONFIG).is_file():
+        theirs, ours = config.load(Pretrained, folder / runs.CONFIG).network, settings.network
         for name in ("extractor", "width"):
             if (there := getattr(theirs, name)) != (needed := getattr(ours, name)):
                 raise UserError(f"{folder}: holds a network of {name} {there}, and {name} {needed} is wanted")

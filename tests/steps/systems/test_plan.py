@@ -2,7 +2,7 @@
 
 import pytest
 
-from steps.training.tasks import deal, read_list, write_list
+from steps.systems.plan import deal, read_list, write_list
 from utils.cli import UserError
 from utils.runs import Run
 

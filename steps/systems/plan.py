@@ -1,0 +1,108 @@
+"""What is to be trained: systems × runs × seeds, and how that is dealt over jobs, a list for each. Loads no torch."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from steps.systems.checks import check_classes, check_pretrained
+from steps.systems.system import Config
+from utils import cli, folds, runs
+from utils.archive import scp_content
+from utils.files import whole
+from utils.record import Origin, content, of_settings, outdated
+from utils.runs import Run
+from utils.table import read_table
+
+VERSION = 1  # raised when a training makes another result of the same things
+
+
+class Plan:
+    """What is asked for, systems × runs × seeds; what each run is made from; which are to be trained."""
+
+    def __init__(self, options: Namespace, settings: dict[str, Config]) -> None:
+        """options: those of steps/finetune.py; settings: system → its configuration. Raises UserError for whatever is
+        wrong with them."""
+        self.options, self.settings = options, settings
+        self.folds = folds.of_data_dir(options.data)
+        chosen = options.runs.split() or list(self.folds)
+        if unknown := [run for run in chosen if run not in self.folds]:
+            known = " ".join(self.folds)
+            raise cli.UserError(f"{options.data}/folds: there is no run {unknown[0]}; there are: {known}")
+        seeds = cli.numbers("--seeds", options.seeds)
+        if not seeds:
+            raise cli.UserError("--seeds is empty: name at least one")
+        quick_first = sorted(self.settings, key=lambda name: self.settings[name].training.epochs > 0)
+        self.runs = list(
+            dict.fromkeys(Run(name, run, seed) for name in quick_first for run in chosen for seed in seeds)
+        )
+        if options.list:
+            self.runs = [run for run in read_list(options.list) if run in self.runs]
+        self.check({run: self.folds[run] for run in chosen})
+        data, model = options.data, Path(options.pretrained) / runs.MODEL
+        every = settings.values()
+        self.content = {
+            "features": scp_content(data / "feats.scp"),
+            "labels": content(data / "utt2spk", data / "utt2emo"),
+        }
+        self.speech = scp_content(data / "vad.scp") if any(settings.input.vad for settings in every) else ""
+        self.model = content(model) if any(settings.training.pretrained for settings in every) else ""
+
+    def check(self, chosen: folds.Folds) -> None:
+        """Refuse here what would be refused behind the first run."""
+        data = self.options.data
+        runs.check_home(data, self.options.out if self.options.systems else self.options.out.resolve().parent)
+        utt2spk, utt2emo = (read_table(data / name) for name in ("utt2spk", "utt2emo"))
+        for name, settings in self.settings.items():
+            check_pretrained(Path(self.options.pretrained), settings, utt2spk.values())
+            check_classes(settings, chosen, utt2spk, utt2emo, name)
+
+    def folder(self, run: Run) -> Path:
+        return run.folder(self.options.out)
+
+    def origin(self, run: Run) -> Origin:
+        """What a run is made from."""
+        settings, read = self.settings[run.system], dict(self.content)
+        if settings.input.vad:
+            read["speech decisions"] = self.speech
+        if settings.training.pretrained:
+            read["pre-trained model"] = self.model
+        chosen = of_settings(settings, ["training.oracle"])
+        chosen |= {f"speakers of {part}": " ".join(names) for part, names in self.folds[run.run].items()}
+        return Origin("finetune", VERSION, chosen, read, of_settings(Config()))
+
+    def crops(self, todo: list[Run]) -> int:
+        """How many crops the training of some runs takes: one of each training utterance an epoch."""
+        counts = Counter(read_table(self.options.data / "utt2spk").values())
+        trained = {run: sum(counts[who] for who in parts["train"]) for run, parts in self.folds.items()}
+        return sum(self.settings[run.system].training.epochs * trained[run.run] for run in todo)
+
+    def unfinished(self, run: Run) -> str:
+        """Why a run is to be trained; "" where it is finished."""
+        wanted = [runs.SCORES, *[runs.ORACLE] * self.settings[run.system].has_oracle]
+        return outdated(self.folder(run), self.origin(run), *(self.folder(run) / name for name in wanted))
+
+
+def deal(runs: Sequence[Run], jobs: int) -> list[list[Run]]:
+    """A share of `runs` for each job, of equal size but for one run. They are dealt in turn, so that every job gets
+    some of each system, whose costs differ."""
+    return [list(runs[job::jobs]) for job in range(jobs)]
+
+
+def write_list(path: Path, runs: Sequence[Run]) -> None:
+    """Write `<system> <run> <seed>` lines; the system is "-" where there is one only."""
+    with whole(path) as temporary:
+        temporary.write_text("".join(f"{run.system or '-'} {run.run} {run.seed}\n" for run in runs))
+
+
+def read_list(path: Path | str) -> list[Run]:
+    """The runs that `write_list` wrote. Raises UserError for a line of another form."""
+    runs = []
+    for number, line in enumerate(Path(path).read_text().splitlines(), 1):
+        fields = line.split()
+        if len(fields) != 3 or not fields[2].isdigit():
+            raise cli.UserError(f"{path}:{number}: expected '<system> <run> <seed>', found '{line}'")
+        runs.append(Run("" if fields[0] == "-" else fields[0], fields[1], int(fields[2])))
+    return runs
