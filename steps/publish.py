@@ -76,7 +76,7 @@ def write_folder(folder: Path, exp: Path) -> None:
         if kept.is_file():
             networks.append(page.picture(f"figures/{name}", caption))
     sections = documents.everything(recipe.results, folder, networks, ["png"])
-    sections = {"": [recipe.about]} | sections | {"The files": [documents.FILES]}
+    sections = {"": [recipe.about]} | sections | documents.again(recipe) | {"The files": [documents.FILES]}
     page.write(folder / README, page.document(f"All results on {recipe.name}", "steps/publish.py", sections))
 
 

@@ -116,6 +116,8 @@ def expand(conf: Path, words: str) -> list[str]:
 def select(conf: Path, words: str) -> list[str]:
     """The same; raises UserError for a system that has no YAML."""
     there, chosen = names(conf), expand(conf, words)
+    if chosen and not (conf / "systems").is_dir():
+        raise cli.UserError(f"{conf}/systems: no such folder; --conf names the folder that holds it")
     if unknown := [name for name in chosen if name not in there]:
         groups = [*read_groups(conf).families, "controls", "main", ALL]
         hint = config.nearest(unknown[0], [*there, *groups])

@@ -40,7 +40,8 @@ def add_tests(results: Json, evidence: Evidence) -> None:
     results["selection"] = selection if gains else None
     best = max(by_name.values(), key=lambda summary: summary.intervals.wf1.value)
     others = [summary for summary in by_name.values() if summary is not best]
-    alike = [summary.name for summary in others if not difference(best, summary).excludes_zero]
+    leads = {summary.name: difference(best, summary) for summary in others}
+    alike = {name: lead._asdict() for name, lead in leads.items() if not lead.excludes_zero}
     results["best"] = {"system": best.name, "not_told_from": alike, "of": len(by_name)}
 
 

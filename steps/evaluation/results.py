@@ -38,7 +38,8 @@ probe_differences  of the measure "probe": system, space, against, against_space
 leaks       what a mistake is worth: system, mistake ("test_epoch", or the kind of folds), seeds, wf1 INTERVAL, ua, wa,
             gain INTERVAL of wF1 on the seeds that both have (no bounds where speakers are not true)
 selection   null, or of the networks that select an epoch: networks, last_better, numbers; mean_gain of the last epoch
-best        the highest wF1: system, not_told_from (systems whose difference from it holds 0), of (number of systems)
+best        the highest wF1: system; not_told_from, system → INTERVAL of the best's lead on it, where that contains 0;
+            of, the number of systems
 unfinished  system, runs_done, runs: left out, as no seed has all runs; not_run: title of a family → systems
 few_speakers  fewer than eight test speakers: intervals over them are too narrow
 groups      of conf/groups.yaml: planned, main, controls, figure1, masks, questions, titles (family → title)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from steps.reporting.tables import MISTAKES, comparison
-from steps.reporting.words import Results, bounds, certainty, names, number, off_zero, p_value, percent, signed
+from steps.reporting.words import Results, bounds, certainty, change, names, number, off_zero, p_value, percent, signed
 
+MOST = 5  # systems that one answer names with their figures
 CEILING = 90.0  # of a probe, in percent: above it, spaces cannot differ by much
 NOT = "Not answered: "
 LEADS = {  # certainty of a difference → of one downwards, of one upwards
@@ -27,8 +28,8 @@ class Answer(NamedTuple):
 
 
 def answers(results: Results) -> list[Answer]:
-    """Of the questions; then on mistakes, on all changes, on selecting an epoch, and on what to use."""
-    replies = []
+    """On what to use, which is read most; of the questions; on mistakes, on all changes, on selecting an epoch."""
+    replies = [Answer("What should I use?", best(results))]
     for question in results["groups"]["questions"]:
         if pair := question.get("compare"):
             said = compare(results, *pair)
@@ -42,11 +43,19 @@ def answers(results: Results) -> list[Answer]:
     if results["comparisons"]:
         replies.append(Answer("Which changes make a difference?", *changes(results)))
     if chosen := results["selection"]:
-        better = f"The last epoch is better for {chosen['last_better']} of {chosen['networks']} networks"
-        who = f"{results['test']['validation_speakers']} validation speakers a run select it"
-        better += f", by {signed(chosen['mean_gain'])} points in the mean over all; {who}."
-        replies.append(Answer("Does it pay to select the epoch?", better))
-    return [*replies, Answer("What should I use?", best(results))]
+        replies.append(Answer("Does it pay to select the epoch?", selection(results, chosen)))
+    return replies
+
+
+def selection(results: Results, chosen: Mapping[str, Any]) -> str:
+    """Whether the epoch that the validation speakers select is better than the last."""
+    speakers = results["test"]["validation_speakers"]
+    lead, than = ("No", "more") if chosen["mean_gain"] > 0 else ("Yes", "less")
+    return (
+        f"{lead}: on average the last epoch has {abs(chosen['mean_gain']):.2f} points {than} wF1 than the selected "
+        f"one, and more for {chosen['last_better']} of {chosen['networks']} networks. The tables still show the "
+        f"selected epoch, as fixed beforehand; {speakers} validation speaker{'s' * (speakers != 1)} a run selected it."
+    )
 
 
 def compare(results: Results, system: str, reference: str) -> tuple[str, str]:
@@ -55,13 +64,15 @@ def compare(results: Results, system: str, reference: str) -> tuple[str, str]:
         return f"{NOT}{reference} is not the parent of {system}, or they have no seed in common.", ""
     difference, seeds = row["difference"], row["by_seed"]
     mine, theirs = (results["systems"][name]["wf1"]["value"] for name in (system, reference))
-    how = ", planned beforehand" if row["family"] == "planned" else " after correction"
+    p = f"p {p_value(row['p'])}, "
+    p += "planned beforehand" if row["family"] == "planned" else f"{p_value(row['p_corrected'])} after correction"
     each = ", ".join(f"{signed(value, 1)} with seed {seed}" for seed, value in seeds.items())
     return (
         f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} reaches wF1 {mine:.1f}, {reference} {theirs:.1f}: "
-        + points(difference, f"p {p_value(row['p_corrected'])}{how}")
-        + ".",
-        f"Seed by seed: {each}." if len(seeds) > 1 else "",
+        + points(difference, p)
+        + "."
+        + f" Seed by seed: {each}." * (len(seeds) > 1),
+        "",
     )
 
 
@@ -90,8 +101,15 @@ def probe(results: Results, mine: tuple[str, str], theirs: tuple[str, str]) -> t
         return f"{levels[0]:.1f} and {levels[1]:.1f} % mean recall: {points(rows[whose], note)}."
 
     spaces = mine[0] == theirs[0]
-    lead = "Yes" if (rows["train"]["value"] > 0) == spaces else "No, the opposite"
-    lead = lead if off_zero(rows["train"]) else "No difference is shown"
+
+    def verdict(of: str) -> str:
+        as_asked = (rows[of]["value"] > 0) == spaces
+        return ("yes" if as_asked else "no, the opposite") if off_zero(rows[of]) else "no difference is shown"
+
+    lead = verdict("train")
+    if "unseen" in rows and verdict("unseen") != lead:
+        lead += f" for training speakers, {verdict('unseen')} for unseen ones"
+    lead = lead[0].upper() + lead[1:]
     whom = f"from F⁻ and from F⁺ of {mine[0]}" if spaces else f"from {mine[0]} and from {theirs[0]}"
     return (
         f"{lead}: a linear probe recognises training speakers {whom} with {told('train')}",
@@ -112,14 +130,15 @@ def inflation(leak: Mapping[str, Any]) -> str:
 
 def best(results: Results) -> str:
     """The highest wF1, and from which others it is not told apart."""
-    name, total, equals = (results["best"][key] for key in ("system", "of", "not_told_from"))
+    name, total = results["best"]["system"], results["best"]["of"]
+    equals = [f"{other}, {change(lead)}" for other, lead in results["best"]["not_told_from"].items()]
+    equals = [*equals[:MOST], *[f"{len(equals) - MOST} more"] * (len(equals) > MOST)]
     wf1, said = results["systems"][name]["wf1"], (results["systems"][name]["description"] or "").partition(". ")[0]
     about = f" ({said[0].lower()}{said[1:].rstrip('.')})" if said else ""
     span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
-    whom = "any other system" if len(equals) == total - 1 > 1 else names(equals)
     return (
         f"{name}{about} has the highest wF1 here, {wf1['value']:.1f}{span}."
-        + f" No difference from it is shown for {whom}." * bool(equals)
+        + f" No difference is shown from: {'; '.join(equals)}." * bool(equals)
         + f" The best of {total} systems is biased upwards." * (total > 1)
     )
 

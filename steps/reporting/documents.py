@@ -16,12 +16,13 @@ ASKED = """\
 *Frontend Attributes Disentanglement for Speech Emotion Recognition* (Xi, Song, Dai, McLoughlin, Liu; ICASSP 2022,
 doi [10.1109/ICASSP43922.2022.9746691](https://doi.org/10.1109/ICASSP43922.2022.9746691)) pre-trains a network to tell
 speakers apart, fine-tunes it to tell emotions, and adds attribute disentanglement (AD): a module that divides the
-feature map into F⁺, from which the emotion is decided, and F⁻, which is to take the speaker away. Does that help on
+feature map into F⁺, from which the emotion is decided, and F⁻, which is meant to carry the speaker. Does that help on
 speakers never heard? Every system is trained on some speakers, selects its epoch on others, and is tested on the rest;
 every speaker is tested once."""
 CERTAINTY = """\
 A difference counts where its 95 % interval excludes 0 and its p stays below 0.05 after Holm's correction for the other
-comparisons of its family. Where the interval alone excludes 0, it is called a hint."""
+comparisons of its family. Where the interval alone excludes 0, it is called a hint. The interval is a bootstrap of
+the pooled wF1 over speakers; p is Wilcoxon's, of each speaker's own wF1: two tests, which may disagree."""
 FILES = """\
 `results.json` holds every figure (its layout: `steps/evaluation/results.py`), `<system>.tar.xz` what they are computed
 from, a folder a run (its files: `utils/runs.py`)."""
@@ -78,7 +79,7 @@ def everything(results: Results, folder: Path, networks: Iterable[str], suffixes
         "What mistakes inflate": [tables.leaks(results).markdown() if results["leaks"] else "Left out: none was made."],
     }
     if results["comparisons"]:
-        caption = "What each change is worth. An interval that holds 0 shows no difference."
+        caption = "What each change is worth. An interval that contains 0 shows no difference."
         sections["All systems"].append(drawn("comparisons", figures.differences(results), caption))
     if lacking := results["not_run"]:
         sections["Not run"] = [bullets(f"{title}: {names(missing, 99)}." for title, missing in lacking.items())]
@@ -95,7 +96,7 @@ def detailed(results: Results, folder: Path) -> Sections:
         figures.save(figures.learning(results, curved), folder / "figures", "learning")
         learning = picture("figures/learning", "Mean over runs and seeds; shaded, the range of the first.")
     caption = "Utterances by true and decided class, over all runs, mean over seeds; colour: share of the true class."
-    commands = "\n".join(line for name, own in systems.items() for line in (f"# {name}", *own["commands"]))
+    typed = "\n".join(line for name, own in systems.items() for line in (f"# {name}", *own["commands"]))
     made = conditions(results, systems) | results["how"]
     return {
         "Classes, runs and speakers": [
@@ -104,7 +105,7 @@ def detailed(results: Results, folder: Path) -> Sections:
         ],
         "Learning curves": [learning],
         "How it was made": [bullets(f"{key}: {words}" for key, words in made.items())],
-        "Commands": [f"```\n{commands}\n```"],
+        "Commands": [f"```\n{typed}\n```"],
     }
 
 
@@ -131,12 +132,7 @@ def root(recipes: Collection[Recipe], others: Collection[str]) -> str:
 def of_recipe(recipe: Recipe) -> Sections:
     """What RESULTS.md says of one corpus."""
     results, name, shown = recipe.results, recipe.name, tables.short(recipe.results)
-    systems, folder, made = results["systems"], f"egs/{name}/results", conditions(results, shown)
-    lines = []
-    for seeds in dict.fromkeys(tuple(systems[system]["seeds"]) for system in shown):  # a command for each set of seeds
-        members = " ".join(system for system in shown if tuple(systems[system]["seeds"]) == seeds)
-        options = f"--systems '{members}' --seeds '{' '.join(map(str, seeds))}'"
-        lines.append(f"egs/{name}/run.sh --{name} DIR {options}\n")
+    systems, folder = results["systems"], f"egs/{name}/results"
     return {
         name: [recipe.about],
         f"{name}: answers": [CERTAINTY, *map(str, answers.answers(results))],
@@ -147,9 +143,31 @@ def of_recipe(recipe: Recipe) -> Sections:
             f"All {len(systems)} systems, probes, Fig. 1: [{folder}]({folder}/README.md).",
         ],
         f"{name}: make it again": [
-            f"```\n{''.join(lines)}cd egs/{name} && . ./path.sh && steps/publish.py exp\n```",
-            f"DIR is the corpus's folder. Training took {made['time']}, on: {made.get('device', 'unknown')}.",
+            f"```\n{commands(recipe, shown)}cd egs/{name} && . ./path.sh && steps/publish.py exp\n```",
+            f"DIR is the corpus's folder. Training took {conditions(results, shown)['time']}. The commands for all "
+            f"{len(systems)} systems are in [{folder}]({folder}/README.md), those for the mistakes in "
+            f"[egs/{name}](egs/{name}/README.md).",
         ],
+    }
+
+
+def commands(recipe: Recipe, shown: Iterable[str]) -> str:
+    """What to type to make these systems again: a line for each set of seeds."""
+    by_seeds: dict[str, list[str]] = {}
+    for system in shown:
+        by_seeds.setdefault(" ".join(map(str, recipe.results["systems"][system]["seeds"])), []).append(system)
+    run = f"egs/{recipe.name}/run.sh --{recipe.name} DIR"
+    return "".join(f"{run} --seeds '{seeds}' --systems '{' '.join(names)}'\n" for seeds, names in by_seeds.items())
+
+
+def again(recipe: Recipe) -> Sections:
+    """How all systems are made again, and in which circumstances they were made."""
+    made = conditions(recipe.results, recipe.results["systems"])
+    return {
+        "Make it again": [
+            f"```\n{commands(recipe, recipe.results['systems'])}```",
+            "How these were made: " + "; ".join(f"{key}: {words}" for key, words in made.items()) + ".",
+        ]
     }
 
 

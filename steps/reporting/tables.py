@@ -13,6 +13,7 @@ from steps.reporting.words import DASH, Results, bounds, change, number, off_zer
 
 INTERVAL, DIFFERENCE, PAPER, ROLES = "95 % interval", "difference from parent", "wF1 in the paper", "choice of roles"
 MEASURES = {"wF1": "wf1", "UA": "ua", "WA": "wa"}
+NAMES = {"wF1": "F1 weighted by class", "UA": "mean recall", "WA": "accuracy"}
 COSTS = {"parameters": "parameters", "multiplications/s": "multiplications", "real-time factor": "real_time_factor"}
 # Columns of systems; one without content is left out of a table.
 SCORED = ("system", "seeds", "wF1", INTERVAL, "UA", "WA", "last epoch", PAPER)
@@ -21,12 +22,13 @@ ALL = ("system", "parent", "what differs", *SCORED[1:-1], "over runs", ROLES, DI
 WORDS = {"system", "parent", "what differs", "mistake"}  # the columns that do not hold numbers
 NOTES = {
     "what differs": "the keys that the system's file in `conf/systems` sets.",
-    "seeds": "repetitions of the fine-tuning; a dash where it depends on none.",
-    INTERVAL: "bootstrap over speakers, for these seeds and this pre-training alone.",
+    "seeds": "repetitions of the fine-tuning; a dash where the result depends on no seed.",
+    INTERVAL: "bootstrap over speakers; how much other seeds or another pre-training would change is not in it.",
     "last epoch": "wF1 of each run's last epoch instead of the one that the validation speakers select.",
     "over runs": "wF1 of each run by itself, mean ± sd.",
     ROLES: "the range of wF1 over all choices of one run of each pair that swaps validation and test speakers.",
-    DIFFERENCE: "points of wF1, with interval: one that holds 0 shows no difference; * survives Holm's correction.",
+    DIFFERENCE: "points of wF1 on the seeds that both have, with interval. One that contains 0 shows no difference; "
+    "* survives Holm's correction.",
     "p": "Wilcoxon's signed ranks over speakers, two-sided.",
     "p, Holm": "corrected within the family (`conf/groups.yaml`). The planned comparison needs no correction.",
     "multiplications/s": "for a second of speech.",
@@ -119,8 +121,9 @@ def systems(results: Results, names: Iterable[str], columns: Sequence[str]) -> T
     table = Table(columns, [[row.get(title, DASH) for title in columns] for row in cells], [])
     test, weak = results["test"], "†: not shown to be above the majority class (wF1) or chance (UA)."
     table.notes = [
-        f"wF1 (F1 weighted by class), UA (mean recall), WA (accuracy), in percent: {test['utterances']} utterances of "
-        f"{len(test['speakers'])} speakers, each tested once, in {len(test['runs'])} runs; mean ± sd over seeds.",
+        f"{', '.join(f'{title} ({NAMES[title]})' for title in table.head if title in NAMES)}, in percent, of "
+        f"{test['utterances']} utterances of {len(test['speakers'])} speakers, each tested once, in "
+        f"{len(test['runs'])} runs; mean ± sd over seeds.",
         *(f"{title}: {NOTES[title]}" for title in table.head if title in NOTES),
         *[weak] * any("†" in row[0] for row in table.rows),
         *warnings(results),
@@ -135,7 +138,8 @@ def warnings(results: Results) -> list[str]:
     few = f"Warning: {people} test speakers are too few for intervals over speakers; these are too narrow."
     return [
         *[few] * results["few_speakers"],
-        *[f"Never tested, though they select epochs: {words.names(untested)}: is a run missing?"] * bool(untested),
+        *[f"Validation speakers never tested: {words.names(untested)}; expected with some of the runs only."]
+        * bool(untested),
         *[f"Left out, as no seed has all runs: {words.names(unfinished, 40)}."] * bool(unfinished),
     ]
 
@@ -161,12 +165,12 @@ def probes(results: Results, kind: str) -> Table:
         for cells in rows[1:]:
             difference = differences.get((cells[0], *key))
             cells += [share(said(cells[0], space, key)) for space in ("embedding", "embedding_minus")]
-            cells += [change(difference) + " *" * off_zero(difference) if difference else DASH]
+            cells += [change(difference) + " ‡" * off_zero(difference) if difference else DASH]
     how = [said(first, "embedding", key, "how") for key in ATTRIBUTES]
     notes = [
         f"speaker, training: held out by {how[0]}. speaker, unseen: which of two, held out by {how[1]}; mean of pairs.",
-        "F⁺: what the classifier sees; without AD all there is. F⁻: what AD puts aside; of auto-encoders, the speaker.",
-        "F⁻ − F⁺: with its 95 % interval over runs; * excludes 0.",
+        "F⁺: the embedding that is classified, with AD or without. F⁻: what AD or the auto-encoders put aside.",
+        "F⁻ − F⁺: with its 95 % interval over runs; ‡ marks one that excludes 0.",
     ]
     return Table(head, rows, [KINDS[kind], *notes * (kind == "probe")])
 
@@ -178,7 +182,7 @@ def leaks(results: Results) -> Table:
         wf1, gain = leak["wf1"], change(leak["gain"], 2)
         cells = [str(len(leak["seeds"])), number(wf1["value"]), bounds(wf1), number(leak["ua"]), number(leak["wa"])]
         rows.append([leak["system"], MISTAKES.get(leak["mistake"], leak["mistake"]), *cells, gain])
-    note = "No row is a result. inflation: points of wF1, on the seeds that both have; paired where speakers are true."
+    note = "None of these is a result. inflation: points of wF1 on the seeds that both have; paired by true speakers."
     return Table(["system", "mistake", "seeds", "wF1", INTERVAL, "UA", "WA", "inflation"], rows, [note])
 
 

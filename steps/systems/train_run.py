@@ -98,7 +98,7 @@ def save_environment(
 ) -> None:
     """Write date, code, versions, device, time taken, and what is known of the model in the folder `pretrained`; then
     `others`."""
-    on_cpu = f"{torch.get_num_threads()} threads of {platform.machine()}"
+    on_cpu = f"threads: {torch.get_num_threads()}, {platform.machine()}"
     conditions: dict[str, Any] = {
         "date": str(datetime.date.today()),
         "revision": revision(),

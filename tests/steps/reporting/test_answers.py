@@ -41,7 +41,7 @@ def results():
         ],
         "leaks": [],
         "selection": {"networks": 2, "last_better": 1, "mean_gain": 0.5},
-        "best": {"system": "good", "not_told_from": [], "of": 2},
+        "best": {"system": "good", "not_told_from": {}, "of": 2},
         "unfinished": [],
         "groups": {"main": ["poor", "good"], "titles": {}, "questions": []},
     }  # fmt: skip
@@ -67,8 +67,8 @@ def test_a_difference_is_said_with_its_certainty(results, row, kind, words):
     results["comparisons"] = [row]
     results["groups"]["questions"] = [{"ask": "Is it?", "compare": ["good", "poor"]}]
     assert certainty(row) == kind
-    answer = answers.answers(results)[0]
-    assert str(answer).startswith(f"**Is it?** {words}") and answer.more.startswith("Seed by seed")
+    answer = answers.answers(results)[1]
+    assert str(answer).startswith(f"**Is it?** {words}") and "Seed by seed" in answer.said
     table = tables.systems(results, ["poor", "good"], tables.MAIN)
     cells = dict(zip(table.head, table.rows[2]))
     assert ("*" in cells[tables.DIFFERENCE]) == (kind == "difference")
@@ -77,17 +77,20 @@ def test_a_difference_is_said_with_its_certainty(results, row, kind, words):
 def test_what_was_not_run_is_not_answered(results):
     asked = [{"ask": "a", "compare": ["good", "gone"]}, {"ask": "b", "speaker_probe": ["good", "gone"]}]
     results["groups"]["questions"] = [*asked, {"ask": "c", "spaces": "good"}]
-    assert all(answer.said.startswith(answers.NOT) for answer in answers.answers(results)[:3])
+    assert all(answer.said.startswith(answers.NOT) for answer in answers.answers(results)[1:4])
 
 
 def test_a_probe_answers_for_training_and_for_unseen_speakers(results):
     results["groups"]["questions"] = [{"ask": "Less?", "speaker_probe": ["good", "poor"]}]
-    said = str(answers.answers(results)[0])
-    assert "** Yes: a linear probe recognises training speakers from good and from poor with 95.0 and 95.0 %" in said
+    said = str(answers.answers(results)[1])
+    assert "** Yes for training speakers, no difference is shown for unseen ones: a linear probe" in said
+    assert "training speakers from good and from poor with 95.0 and 95.0 %" in said
     assert "−20.0 points (95 % interval −30.0 to −10.0; both near the ceiling)" in said
     assert "+1.0 points (95 % interval −10.0 to 10.0; both near the ceiling)" in said
     results["probe_differences"][0]["difference"] = interval(0.2, 0.1, 0.3)
-    assert answers.answers(results)[0].said.startswith("No, the opposite: ")
+    assert answers.answers(results)[1].said.startswith("No, the opposite for training speakers, no difference")
+    results["probe_differences"][1]["difference"] = interval(0.2, 0.1, 0.3)
+    assert answers.answers(results)[1].said.startswith("No, the opposite: ")
 
 
 def test_mistakes_are_said_with_what_they_inflate(results):
@@ -97,7 +100,7 @@ def test_mistakes_are_said_with_what_they_inflate(results):
         leak | {"mistake": "test_epoch", "gain": interval(1.0, -1.0, 3.0)},
         leak | {"mistake": "other", "gain": interval(None)},
     ]
-    said = answers.answers(results)[0].said
+    said = answers.answers(results)[1].said
     assert "Splitting by utterance instead of speaker inflates wF1 by 16.4 points, to 73.2 (poor, seed 0)." in said
     assert "inflates wF1 by 1.0 points, to 73.2 (95 % interval −1.0 to 3.0; poor, seed 0)" in said
     assert "Other inflates wF1 by – points" in said
@@ -105,15 +108,23 @@ def test_mistakes_are_said_with_what_they_inflate(results):
 
 
 def test_changes_are_told_by_their_certainty(results):
-    said = answers.answers(results)[0]
+    said = answers.answers(results)[1]
     assert (
         said.said == "Those that survive Holm's correction: good +10.0 of 1." and "p is above 0.05): none" in said.more
     )
-    assert "better for 1 of 2 networks, by +0.50 points" in answers.answers(results)[1].said
+    selected = answers.answers(results)[2].said
+    assert (
+        selected.startswith("No: on average the last epoch has 0.50 points more")
+        and "1 validation speaker a" in selected
+    )
+    results["selection"]["mean_gain"] = -0.5
+    assert answers.answers(results)[2].said.startswith("Yes: on average the last epoch has 0.50 points less")
 
 
 def test_the_best_is_said_with_its_equals_and_the_useless_are_marked(results):
-    said = answers.answers(results)[-1].said
+    results["best"]["not_told_from"] = {"poor": interval(10.0, -1.0, 21.0)}
+    said = answers.answers(results)[0].said
+    assert "No difference is shown from: poor, +10.0 (−1.0 to 21.0)." in said
     assert "good (a net) has the highest wF1 here, 60.0 (95 % interval 55.0 to 65.0)." in said
     assert "The best of 2 systems is biased upwards." in said
     results["systems"]["poor"] |= {"not_above_majority": True, "not_above_chance": True}
