@@ -70,7 +70,8 @@ def settle(data: Path, max_lost: float, frame_shift: float) -> None:
         for table in MADE[:-1]:
             (data / table).unlink()
         raise cli.UserError(
-            f"{data}: more than max_lost {max_lost:g} (fbank.yaml) of them cannot be used; see {data}/lost"
+            f"{data}: {len(lost)} of {total} utterances are unusable, more than max_lost {max_lost:g} allows; "
+            f"{data}/lost names them"
         )
     with whole(data / "frame_shift") as temporary:
         temporary.write_text(f"{frame_shift / 1000:g}\n")

@@ -60,7 +60,9 @@ def probe_folder(place: Path, source: Path, run: str, corpus: Corpus, tested: se
         return False
     roles = corpus.roles(run, place)
     if tested is not None and tested != set(roles["test"]):
-        raise cli.UserError(f"{place}: tested others than the data dir's folds say: was it trained on other data?")
+        raise cli.UserError(
+            f"{place}: its test speakers are not those of the data dir's folds; was it trained on another data dir?"
+        )
     origin = record.Origin(
         "probe",
         VERSION,
@@ -129,7 +131,7 @@ def main() -> None:
             if count := embed(options.pretrained, options.data, pretrained):
                 print(f"{pretrained}: {count} embeddings", flush=True)
         elif options.pretrained:
-            print(f"{options.pretrained}: there is no {runs.MODEL}, so that no extractor is measured")
+            print(f"{options.pretrained}: there is no {runs.MODEL}; the pre-trained extractor is not probed")
         if pretrained.is_dir():
             done += sum(
                 probe_folder(pretrained / f"{run}_seed0", pretrained, run, corpus, None) for run in corpus.folds

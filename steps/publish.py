@@ -109,7 +109,7 @@ def main() -> None:
     if folder.parent.parent.name != "egs":
         raise cli.UserError(f"{folder}: name the folder to keep them in, --results egs/<recipe>/results")
     if not labels and not options.data:
-        raise cli.UserError("--labels false: name the data dir that says the labels (--data)")
+        raise cli.UserError("--labels false needs --data DIR, the data dir that has the labels")
     keep_all(exp, folder, systems, labels)
     made = results.make(folder, conf, data=options.data)
     results.write(folder, made)

@@ -129,7 +129,7 @@ def main() -> None:
     exp, made, data = options.exp, results.read(options.exp), options.data or find_data(options.exp)
     run = options.run or made["test"]["runs"][0]
     if run not in made["test"]["runs"]:
-        raise cli.UserError(f"--run {run}: there are {' '.join(made['test']['runs'])}")
+        raise cli.UserError(f"--run {run}: there is no such run; there are: {' '.join(made['test']['runs'])}")
     absent = ["Fig. 1 and masks, left out: they need the data dir (--data)."]
     networks = [figure1(made, exp, data, run), masks(made, exp, data, run)] if data else absent
     sections = documents.everything(made, exp, networks, figures.SUFFIXES) | documents.detailed(made, exp)

@@ -26,7 +26,9 @@ def combine(dest: Path, sources: Sequence[Path]) -> int:
             raise UserError(f"{source} has falsified speaker labels ({source / runs.LEAK}), so it is not combined")
     segments = [source for source in sources if (source / "segments").is_file()]
     if segments and len(segments) < len(sources):
-        raise UserError(f"{segments[0]}/segments: not every data dir has segments, so wav.scp would mean two things")
+        raise UserError(
+            f"{segments[0]}/segments: some data dirs have segments and others do not; they cannot be combined"
+        )
     with whole(replaceable(dest, *sources)) as temporary:
         temporary.mkdir()
         for name in sorted({path.name for source in sources for path in tables(source)} - {"spk2utt"}):
@@ -43,7 +45,7 @@ def combine(dest: Path, sources: Sequence[Path]) -> int:
                 shifts = ", ".join(f"{path.read_text().strip()} in {path}" for path in paths)
                 raise UserError(f"frame_shift differs, so the features do not go together: {shifts}")
             else:
-                warn(f"{name} is left out: it differs, and what it is keyed on is not known")
+                warn(f"{name} is left out: it differs, and is keyed neither by utterance nor by speaker")
         utt2spk = read_table(temporary / "utt2spk")
         check_prefixes(utt2spk, dest)
         write_table(temporary / "spk2utt", spk2utt(utt2spk))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import re
 import sys
 from argparse import SUPPRESS, Action, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,15 @@ from utils.cli import UserError
 from utils.files import whole
 
 T = TypeVar("T")
+WRONG_VALUE = re.compile(r'Parser key "([^"]+)": Expected a (\S.*?)\. Got value: (.*)')
+KINDS = {  # Python's name of a type → the user's
+    "<class 'int'>": "a whole number",
+    "<class 'float'>": "a number",
+    "<class 'bool'>": "true or false",
+    "<class 'str'>": "text",
+    "<class 'list'>": "a list",
+    "<class 'dict'>": "keys with values",
+}
 
 
 class HelpFormatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):
@@ -236,4 +246,9 @@ def one_line(error: Exception, known: Iterable[str]) -> str:
     unknown = [word.split("=")[0] for word in message.split() if word.startswith("--")]
     if message.startswith("unrecognized arguments") and unknown:
         return f"there is no option {unknown[0]}{nearest(unknown[0], known)}"
+    if wrong := WRONG_VALUE.search(message):
+        key, wanted, value = wrong.groups()
+        if choices := re.fullmatch(r"typing\.Literal\[(.*)\]", wanted):
+            wanted = f"one of {choices[1]}"
+        return f"{key}: expected {KINDS.get(wanted, wanted)}, found {value}"
     return message

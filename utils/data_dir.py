@@ -148,7 +148,9 @@ def _check_rows(path: Path | str, rows: Sequence[Utterance]) -> None:
         if after and row.name == after.name:
             raise UserError(f"{path}: utterance '{row.name}' stands for both {row.wav} and {after.wav}")
         if any(word.split() != [word] for word in (row.name, row.speaker, row.session, row.emotion or "none")):
-            raise UserError(f"{path}: {row.wav}: an id is empty, or it or a class holds white space: {row}")
+            raise UserError(
+                f"{path}: {row.wav}: ids must not be empty, and ids and classes must not contain white space: {row}"
+            )
         if not row.name.startswith(f"{row.speaker}-"):
             raise UserError(f"{path}: utterance '{row.name}' does not begin with '{row.speaker}-', its speaker")
         if bool(row.emotion) != bool(rows[0].emotion):

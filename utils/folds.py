@@ -54,8 +54,8 @@ def check(
     known = set(utt2spk.values())
     if utt2session is not None and (lacking := utt2spk.keys() - utt2session.keys()):
         raise UserError(
-            f"utt2session: {len(lacking)} utterances missing, first '{min(lacking)}'; what they share with others "
-            "is not known"
+            f"utt2session: {len(lacking)} utterances missing, first '{min(lacking)}'; whether "
+            "they share a session with others cannot be checked"
         )
     sessions: dict[str, set[str]] = {}
     for utterance, session in (utt2session or {}).items():
@@ -118,7 +118,7 @@ def check_recordings(
             places = {part_of[utt2spk[name]]: name for name in names if utt2spk[name] in part_of}
             if len(places) > 1:
                 who = " and ".join(f"'{name}' ({part})" for part, name in places.items())
-                raise UserError(f"folds: {run}: {who} are one recording under two speakers' names: {sound}")
+                raise UserError(f"folds: {run}: {who} are the same recording under two speakers: {sound}")
 
 
 def left_out(folds: Mapping[str, Mapping[str, Sequence[str]]], speakers: Collection[str]) -> Iterator[str]:

@@ -35,7 +35,9 @@ def dealt(utt2spk: dict[str, str], seed: int) -> dict[str, str]:
 def one_after_next(speakers: list[str]) -> list[str]:
     """The fold list of `prefix`. Raises UserError where there are too few for it."""
     if len(speakers) < 4:
-        raise cli.UserError(f"--kind prefix: the sessions' names begin in {len(speakers)} ways, and four are needed")
+        raise cli.UserError(
+            f"--kind prefix: the sessions' names have {len(speakers)} different prefixes, and four are needed"
+        )
     parts = ["test", "train", "valid", *["train"] * (len(speakers) - 3)]  # of the tested one, and who follows
     return [
         f"{tested} {parts[place - number]} {speaker}"

@@ -149,8 +149,8 @@ def check_honest(system: Path, runs: Iterable[Texts]) -> None:
     marked = [texts.place for texts in runs if texts.read(LEAK) is not None]
     if marked or place.name.startswith(LEAKING) or place.parent.name.startswith(LEAKING):
         raise UserError(
-            f"{(marked or [system])[0]}: leaking folds make no results; the leak table shows them by itself where they "
-            f"are in a folder {LEAKING}<kind> beside the honest systems"
+            f"{(marked or [system])[0]}: made with false speakers, so no result; the leak table shows it from a folder "
+            f"{LEAKING}<kind> beside the honest systems"
         )
 
 

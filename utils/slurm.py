@@ -170,7 +170,7 @@ def clear_queue(script: str, patience: Patience, given_up: Callable[[], bool]) -
         there = patience.until(lambda: scheduler.of_script(script), given_up)
         left = None if there is None else [job for job in there if job in (cancelled or [])]
     if left is None or left:
-        warn(f"not sure that its jobs have ended: see 'squeue --me', and end {' '.join(left or ['them'])} by scancel")
+        warn(f"its jobs may still run: see 'squeue --me', and end {' '.join(left or ['them'])} by scancel")
     return cancelled or []
 
 

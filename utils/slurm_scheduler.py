@@ -100,7 +100,7 @@ class Patience:
             answer = question()
         except Silence as silence:
             if not self.waiting:
-                warn(f"{silence}; jobs that run go on, and this waits for the controller")
+                warn(f"{silence}; running jobs go on; waiting for the Slurm controller")
             self.waiting = True
             return None
         if self.waiting:

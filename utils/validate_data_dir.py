@@ -69,7 +69,7 @@ def validate(data: Path | str, feats: bool = True, wav: bool = True) -> int:
             raise UserError(f"{data / name}: no such file{hint}")
     segments = (data / "segments").is_file()
     if segments and not (data / "wav.scp").is_file():
-        raise UserError(f"{data / 'segments'}: the recordings it speaks of need a wav.scp")
+        raise UserError(f"{data / 'segments'}: needs wav.scp, which is missing")
     utterances, owners = _read(data / "utt2spk")
     if not utterances:
         raise UserError(f"{data / 'utt2spk'}: empty file")
@@ -92,7 +92,7 @@ def validate(data: Path | str, feats: bool = True, wav: bool = True) -> int:
     if (data / "folds").is_file():
         lists = folds.of_data_dir(data, complete=False)
         if lacking := [f"{run} no {part}" for run, parts in lists.items() for part in folds.PARTS if not parts[part]]:
-            warn(f"{data / 'folds'}: cannot be trained as it stands: {lacking[0]} speaker ({len(lacking)} such)")
+            warn(f"{data / 'folds'}: {len(lacking)} partitions have no speaker, first {lacking[0]}; no run trains so")
         for words in folds.left_out(lists, expected["speaker"]):
             warn(f"{data / 'folds'}: {words}")
     return len(utterances)

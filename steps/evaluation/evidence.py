@@ -85,9 +85,11 @@ def gather(
         try:
             check_alike(summaries[0], other)
         except UserError as error:
-            raise UserError(f"{exp}: {error}; name --runs that all have") from None
+            raise UserError(f"{exp}: {error}; --runs chooses those that every system has finished") from None
         if other.classes != summaries[0].classes:
-            raise UserError(f"{exp}: {summaries[0].name} and {other.name} have other classes, or in another order")
+            raise UserError(
+                f"{exp}: {summaries[0].name} and {other.name} differ in their classes, or in the order of these"
+            )
     leaking = {}
     for place in sorted(exp.glob(f"{runs.LEAKING}*")):
         false = {name: runs.finished(place / name) for name in runs.systems(place)} if place.is_dir() else {}

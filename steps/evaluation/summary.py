@@ -188,7 +188,7 @@ def _settings(system: Path, files: Mapping[Key, Texts]) -> dict[str, Any]:
     """What all of these runs were made with. Raises UserError where they differ in what both know: what a later version
     added had one value before."""
     if lacking := [texts.place for texts in files.values() if texts.read(runs.CONFIG) is None]:
-        raise UserError(f"{lacking[0]}: has scores and no {runs.CONFIG}; train it again")
+        raise UserError(f"{lacking[0]}: {runs.CONFIG} is missing beside the scores; train this run again")
     every = {texts.place: switched_on(config.flatten(read_mapping(texts, runs.CONFIG))) for texts in files.values()}
     first, *others = every.items()
     for place, own in others:
@@ -227,9 +227,7 @@ def summarise(
         valid = files.read(runs.VALID)
         selecting[key] = speakers_in(valid, files.place / runs.VALID) if valid is not None else set()
         if both := selecting[key] & set(scores[key].speakers):
-            raise UserError(
-                f"{files.place}: '{min(both)}' is tested and selected the epoch, too; these scores are no result"
-            )
+            raise UserError(f"{files.place}: '{min(both)}' is tested, and selected the epoch; these scores are invalid")
     summary = Summary(system.name, names, seeds, texts, settings, scores, selecting, Metrics(*[float("nan")] * 4))
     try:
         together = summary.pooled

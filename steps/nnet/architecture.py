@@ -41,8 +41,9 @@ class Network:
     """Pooling of a feature map to an embedding: mean; mean and standard deviation; attentive; mean under a mask."""
 
     def __post_init__(self) -> None:
-        if min(self.width, self.D) < 1:
-            raise ValueError(f"network: width {self.width} and D {self.D} must be at least 1")
+        for name in ("width", "D"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"network.{name} is {getattr(self, name)}, and must be at least 1")
         pools = set(self.vgg5_max_pool)
         if len(pools) < len(self.vgg5_max_pool) or not pools <= set(range(1, 6)) or len(pools) == 5:
             raise ValueError(

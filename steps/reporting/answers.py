@@ -42,7 +42,7 @@ def answers(results: Results) -> list[Answer]:
         replies.append(Answer("What do the usual mistakes inflate?", " ".join(map(inflation, leaks))))
     if results["comparisons"]:
         replies.append(Answer("Which changes make a difference?", *changes(results)))
-    if chosen := results["selection"]:
+    if (chosen := results["selection"]) and chosen["mean_gain"] is not None:  # null where a last epoch was not scored
         replies.append(Answer("Does it pay to select the epoch?", selection(results, chosen)))
     return replies
 

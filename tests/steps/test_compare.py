@@ -116,5 +116,5 @@ def test_what_cannot_be_compared_is_said(pair, tmp_path, type_in):
     (tmp_path / "broken.tar.xz").write_text("hello\n")
     assert "broken.tar.xz: is not an archive of runs" in error(mine, tmp_path / "broken.tar.xz")
     (pair[1] / "run1_seed1/leak").write_text("random\n")
-    assert "leaking folds make no results" in error(*pair)
+    assert "made with false speakers, so no result" in error(*pair)
     assert "no seed in common" in error(pair[0], system(tmp_path / "exp/late", 0.2, seeds=[7]))

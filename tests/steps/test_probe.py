@@ -139,14 +139,14 @@ def test_the_extractor_is_applied_again_when_it_or_the_features_have_changed(emo
     said = probe(*words)
     assert "embeddings" not in said and "1 runs probed" in said
     shutil.rmtree(extractor)
-    assert "there is no model.safetensors, so that no extractor is measured" in probe(*words)
+    assert "there is no model.safetensors; the pre-trained extractor is not probed" in probe(*words)
 
 
 def test_embeddings_of_other_data_and_leaking_folds_are_refused(emotional, exp, probe):
     path = emotional / "folds"
     text = path.read_text()
     path.write_text(text.replace("r1 valid s2", "r1 valid s3").replace("r1 test s3", "r1 test s2"))
-    assert "tested others than the data dir's folds say" in probe(code=1)
+    assert "its test speakers are not those of the data dir's folds" in probe(code=1)
     path.write_text(text.replace("r1 test s3", "r1 test s3\nr1 train s3"))
     assert "speaker 's3' is in both" in probe(code=1)
     path.write_text(text.replace("r1 ", "r3 "))

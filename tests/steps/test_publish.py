@@ -94,7 +94,7 @@ def test_archives_hold_what_the_runs_hold_and_tables_what_results_json_holds(cor
     assert rows(text)["good"]["difference from parent"].startswith(f"{difference['value']:+.2f}")
     everything = (corpus / "results/README.md").read_text().partition("## All systems")[2]
     assert rows(everything)["good"]["what differs"] == "AD true"
-    assert "**Is good better?**" in text and "egs/toy/run.sh --toy DIR --systems 'poor good' --seeds '0'" in text
+    assert "**Is good better?**" in text and "egs/toy/run.sh --toy DIR --seeds '0' --systems 'poor good'" in text
     assert "2 test speakers are too few" in text and "![main](egs/toy/results/figures/main.png)" in text
 
 
@@ -143,7 +143,7 @@ def test_refusals(corpus, tmp_path, type_in):
     assert "--results egs/<recipe>/results" in said(tmp_path / "elsewhere/exp")
     assert "--data" in said("--labels", "false", corpus / "exp")
     (corpus / "exp/poor/r1_seed0/leak").write_text("random\n")
-    assert "leaking folds make no results" in said(corpus / "exp")
+    assert "made with false speakers, so no result" in said(corpus / "exp")
     assert not (corpus / "results").exists()
 
 
@@ -184,12 +184,12 @@ def test_a_run_that_is_missing_everywhere_is_noticed(corpus, tmp_path, type_in):
         for run, who in (("r1", "r2"), ("r2", "r1")):
             path = corpus / f"exp/{system}/{run}_seed0/scores.valid"
             path.write_text(path.read_text().replace(" valid ", f" {who} "))
-    assert "Never tested" not in type_in("steps/publish.py", corpus / "exp").stdout
+    assert "never tested" not in type_in("steps/publish.py", corpus / "exp").stdout
     for system in ("good", "poor"):
         shutil.rmtree(corpus / f"exp/{system}/r2_seed0")
     shutil.rmtree(corpus / "results")
-    assert "Never tested, though they select epochs: r2" in type_in("steps/publish.py", corpus / "exp").stdout
-    assert re.search("- Never tested, though they select epochs: r2", (tmp_path / "RESULTS.md").read_text())
+    assert "Validation speakers never tested: r2" in type_in("steps/publish.py", corpus / "exp").stdout
+    assert re.search("- Validation speakers never tested: r2", (tmp_path / "RESULTS.md").read_text())
 
 
 def test_results_of_another_kind_are_linked(corpus, tmp_path, type_in):

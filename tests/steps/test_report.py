@@ -115,7 +115,10 @@ def test_what_is_missing_is_left_out_with_a_reason(exp, emotional, type_in):
 def test_mistakes_in_words(scored, tmp_path, type_in):
     exp = scored
     assert "steps/score.py makes it" in type_in("steps/report.py", tmp_path, code=1).stderr
-    assert "--run r9: there are r1 r2" in type_in("steps/report.py", "--run", "r9", exp, code=1).stderr
+    assert (
+        "--run r9: there is no such run; there are: r1 r2"
+        in type_in("steps/report.py", "--run", "r9", exp, code=1).stderr
+    )
     other = tmp_path / "other"
     shutil.copytree(tmp_path / "data", other)
     folds = (other / "folds").read_text()

@@ -252,9 +252,9 @@ def test_what_mistakes_are_worth_is_kept_apart(corpus, score):
     assert (random["system"], random["mistake"]) == ("poor", "random") and random["gain"]["low"] is None
     wf1 = [figures["systems"][name]["wf1"]["value"] for name in ("good", "poor")]
     assert random["gain"]["value"] == pytest.approx(wf1[0] - wf1[1]) and random["wf1"]["value"] == wf1[0]
-    assert "leaking folds make no results" in score("--systems", "leak_random", code=1)
+    assert "made with false speakers, so no result" in score("--systems", "leak_random", code=1)
     (corpus / "exp/good/r1_seed0/leak").write_text("random\n")
-    assert "leaking folds make no results" in score(code=1)
+    assert "made with false speakers, so no result" in score(code=1)
 
 
 def test_seeds_that_differ_in_the_oracle_alone_make_one_table(corpus, score):

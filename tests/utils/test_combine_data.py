@@ -100,7 +100,7 @@ def test_runs_that_only_some_have_are_told(halves, tmp_path, capsys):
 
 
 def test_segments_in_some_only_are_refused(data, halves, segmented, tmp_path):
-    with pytest.raises(UserError, match="not every data dir has segments"):
+    with pytest.raises(UserError, match="some data dirs have segments"):
         combine(tmp_path / "whole", [segmented, halves[0]])
 
 

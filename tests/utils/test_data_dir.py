@@ -94,7 +94,7 @@ def test_gender_known_of_some_speakers_only_is_left_out_aloud(tmp_path, capsys):
         ([one(wav="a.wav"), one(wav="b.wav")], "utterance 's-1' stands for both a.wav and b.wav"),
         ([one("s1")], "'s1' does not begin with 's-'"),
         ([one("s- 1")], "white space"),
-        ([one(session="")], "is empty"),
+        ([one(session="")], "must not be empty"),
         ([one(emotion="ang"), one("s-2")], "only one has an emotion"),
         ([one("a-x", "a"), one("a-b-1", "a-b")], "comes after the utterances of speaker"),
         ([], "no utterances"),

@@ -77,7 +77,7 @@ def test_dialog_prefixes_put_one_person_into_train_and_test(data, tmp_path, type
 def test_what_cannot_lie_so_is_refused(data, tmp_path, type_in):
     dest = tmp_path / "lying"
     (data / "utt2session").write_text("".join(f"{name} one\n" for name in read_table(data / "utt2spk")))
-    assert "begin in 1 ways" in type_in("utils/leak_data_dir.py", "--kind", "prefix", data, dest, code=1).stderr
+    assert "have 1 different prefixes" in type_in("utils/leak_data_dir.py", "--kind", "prefix", data, dest, code=1).stderr
     assert "is read, so it cannot be" in type_in("utils/leak_data_dir.py", data, data, code=1).stderr
     (data / "folds").unlink()
     assert "folds: no such file" in type_in("utils/leak_data_dir.py", data, dest, code=1).stderr
@@ -124,6 +124,6 @@ def test_scores_under_leaking_folds_become_no_results_wherever_they_are(emotiona
         refused = [type_in("steps/score.py", folder, code=1)]
         refused += [type_in("steps/publish.py", "--results", tmp_path / "egs/odd/results", folder, code=1)]
         for done in refused:
-            assert "leaking folds make no results" in done.stderr and len(done.stderr.splitlines()) == 1
+            assert "made with false speakers, so no result" in done.stderr and len(done.stderr.splitlines()) == 1
         assert not (folder / "results.json").exists() and not (folder / "small/result").exists()
     assert not (tmp_path / "egs").exists()

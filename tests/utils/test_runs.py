@@ -74,10 +74,10 @@ def test_what_is_no_archive_is_named(tmp_path, content):
 def test_what_was_made_under_false_folds_is_no_result(exp, tmp_path):
     system = exp / "sys"
     runs.check_honest(system, runs.finished(system).values())
-    with pytest.raises(UserError, match="leaking folds make no results"):
+    with pytest.raises(UserError, match="made with false speakers, so no result"):
         runs.check_honest(tmp_path / "leak_random/sys", [])
     (system / "r1_seed0/leak").write_text("random, of data/x\n")
-    with pytest.raises(UserError, match="r1_seed0: leaking folds make no results"):
+    with pytest.raises(UserError, match="r1_seed0: made with false speakers, so no result"):
         runs.check_honest(system, runs.finished(system).values())
 
 

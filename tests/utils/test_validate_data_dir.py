@@ -105,12 +105,12 @@ SPOILT = {
     ),
     "one recording of two": (
         lines("wav.scp", to(3, "/c/spk5/0.wav")),
-        "'spk1-u0' (test) and 'spk5-u0' (train) are one recording under two speakers' names: /c/spk5/0.wav",
+        "'spk1-u0' (test) and 'spk5-u0' (train) are the same recording under two speakers: /c/spk5/0.wav",
         False,
     ),
     "features of two": (
         lines("feats.scp", to(3, "/x/feats.scp.ark:26")),
-        "are one recording under two speakers' names: /x/feats.scp.ark:26",
+        "are the same recording under two speakers: /x/feats.scp.ark:26",
         False,
     ),
 }
@@ -158,7 +158,7 @@ def test_a_text_may_be_without_words(data):
 @pytest.mark.parametrize(
     "spoil, said",
     [
-        (unlink("wav.scp"), "need a wav.scp"),
+        (unlink("wav.scp"), "needs wav.scp"),
         (lines("wav.scp", drop), "wav.scp: 1 recordings missing, first 'rec-spk3'"),
         (lines("reco2dur", drop), "reco2dur: 1 recordings missing"),
         (lines("segments", drop), "segments: 1 utterances missing"),
@@ -179,7 +179,7 @@ def test_segments(segmented, spoil, said):
 def test_a_run_without_test_speakers_is_told_but_valid(data, capsys):
     lines("folds", lambda rows: [row for row in rows if not row.startswith("run02 test")])(data)
     assert validate(data) == 27
-    assert "run02 no test speaker" in capsys.readouterr().err
+    assert "1 partitions have no speaker, first run02 no test" in capsys.readouterr().err
 
 
 def test_speakers_that_the_folds_leave_out_are_told(data, capsys):
@@ -194,7 +194,7 @@ def test_two_speakers_may_share_a_recording_but_not_one_stretch_of_it(segmented)
     lines("segments", to(3, "rec-spk5 2.5 3.0"))(segmented)
     assert validate(segmented) == 27
     lines("segments", to(3, "rec-spk5 3.0 3.9"))(segmented)
-    with pytest.raises(UserError, match="'spk1-u0' .* and 'spk5-u3' .* are one recording .*: /c/spk5.wav 3.0 3.9"):
+    with pytest.raises(UserError, match="'spk1-u0' .* and 'spk5-u3' .* are the same recording .*: /c/spk5.wav 3.0 3.9"):
         validate(segmented)
 
 

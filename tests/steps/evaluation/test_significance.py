@@ -212,7 +212,7 @@ def test_scores_of_a_speaker_that_selected_the_epoch_are_refused(tmp_path):
     train(tmp_path, "one", 0.5, seeds=[0])
     place = tmp_path / "one/S1F_seed0"
     (place / "scores.valid").write_text((place / "scores").read_text())
-    with pytest.raises(UserError, match="S1F_seed0: 'S1F' is tested and selected the epoch, too"):
+    with pytest.raises(UserError, match="S1F_seed0: 'S1F' is tested, and selected the epoch"):
         summary(tmp_path / "one")
 
 

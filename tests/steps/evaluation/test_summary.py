@@ -64,7 +64,7 @@ def test_runs_of_different_configurations_are_not_pooled(system):
         with pytest.raises(UserError, match=message):
             summary(system)
     (system / "r2_seed1/config.yaml").unlink()
-    with pytest.raises(UserError, match="r2_seed1: has scores and no config.yaml"):
+    with pytest.raises(UserError, match="r2_seed1: config.yaml is missing"):
         summary(system)
 
 

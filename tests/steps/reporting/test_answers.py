@@ -119,6 +119,8 @@ def test_changes_are_told_by_their_certainty(results):
     )
     results["selection"]["mean_gain"] = -0.5
     assert answers.answers(results)[2].said.startswith("Yes: on average the last epoch has 0.50 points less")
+    results["selection"]["mean_gain"] = None
+    assert len(answers.answers(results)) == 2
 
 
 def test_the_best_is_said_with_its_equals_and_the_useless_are_marked(results):
