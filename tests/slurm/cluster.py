@@ -2,7 +2,7 @@
 """A Slurm of one's own on this machine: a controller and two nodes of four CPUs, 4 GB and two false GPUs each.
 
   tests/slurm/cluster.py up DIR       start it, everything it needs being in the new folder DIR
-  export SLURM_CONF=DIR/slurm.conf    and sbatch, squeue, scancel, ... speak to it
+  export SLURM_CONF=$PWD/DIR/slurm.conf    and sbatch, squeue, scancel, ... speak to it
   tests/slurm/cluster.py down DIR     stop it
 
 Needs slurmctld, slurmd, slurm-client and munge (Debian's packages), but no root, systemd, cgroups or database."""

@@ -77,7 +77,7 @@ def test_dialog_prefixes_put_one_person_into_train_and_test(data, tmp_path, type
 def test_what_cannot_lie_so_is_refused(data, tmp_path, type_in):
     dest = tmp_path / "lying"
     (data / "utt2session").write_text("".join(f"{name} one\n" for name in read_table(data / "utt2spk")))
-    assert "have 1 different prefixes" in type_in("utils/leak_data_dir.py", "--kind", "prefix", data, dest, code=1).stderr
+    assert "have 1 different pre" in type_in("utils/leak_data_dir.py", "--kind", "prefix", data, dest, code=1).stderr
     assert "is read, so it cannot be" in type_in("utils/leak_data_dir.py", data, data, code=1).stderr
     (data / "folds").unlink()
     assert "folds: no such file" in type_in("utils/leak_data_dir.py", data, dest, code=1).stderr
