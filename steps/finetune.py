@@ -74,6 +74,12 @@ def settings_of(options: config.Namespace) -> dict[str, Config]:
 
 def main() -> None:
     options, _ = config.parse(arguments(), Config)
+    with hold(options.data, shared=True):  # all runs read the same features and labels
+        train(options)
+
+
+def train(options: config.Namespace) -> None:
+    """What is unfinished or out of date, here or in jobs."""
     plan = Plan(options, settings_of(options))
     if options.list:
         train_here(plan, [run for run in plan.runs if plan.unfinished(run)])

@@ -129,18 +129,26 @@ def main() -> None:
         return
     if not (data / "wav.scp").is_file():
         raise cli.UserError(f"{data}/wav.scp: no such file; is {data} a data dir?")
-    with hold(data, wait=True):
-        reason = why(data, features)
-        if not reason and not options.redo:
-            print(f"{data}: features are there and up to date")
-            return
-        for table in [*MADE, "frame_shift"]:  # the archives that an old table points into are about to be replaced
-            (data / table).unlink(missing_ok=True)
-        print(f"{data}: making features{f' ({reason})' if reason else ''}", flush=True)
-        extract_in_jobs(options, data_dir.split(data, options.nj), features)
-        config.save(features, data / "fbank.yaml")  # how they are made, for people and for prediction
-        settle(data, features.max_lost, features.fbank.frame_shift)
-        origin(data, features).write(data)
+    if options.redo or why(data, features):  # else whoever reads them need not be waited for
+        with hold(data, wait=True):
+            make(options, features)
+    else:
+        print(f"{data}: features are there and up to date")
+
+
+def make(options: config.Namespace, features: Features) -> None:
+    """The features, unless somebody else has made them meanwhile."""
+    data, reason = options.data, why(options.data, features)
+    if not reason and not options.redo:
+        print(f"{data}: features are there and up to date")
+        return
+    for table in [*MADE, "frame_shift"]:  # the archives that an old table points into are about to be replaced
+        (data / table).unlink(missing_ok=True)
+    print(f"{data}: making features{f' ({reason})' if reason else ''}", flush=True)
+    extract_in_jobs(options, data_dir.split(data, options.nj), features)
+    config.save(features, data / "fbank.yaml")  # how they are made, for people and for prediction
+    settle(data, features.max_lost, features.fbank.frame_shift)
+    origin(data, features).write(data)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from utils.cli import UserError, warn
 from utils.files import whole
+from utils.hold import hold
 from utils.record import Origin, content, listing, outdated, total
 from utils.table import aligned, content_of, key_of, read_lines, read_table, write_lines, write_table
 
@@ -135,7 +136,8 @@ def write_data_dir(
     sums = {name: total([*lines[name], ""]) for name in contents} | {"recordings": listing(recordings.values())}
     origin = Origin("data", 1, content=sums)
     if outdated(Path(path), origin, Path(path) / "utt2spk"):
-        with whole(replaceable(path)) as temporary:
+        there = replaceable(path)
+        with hold(there), whole(there) as temporary:
             temporary.mkdir()
             for name, table in contents.items():
                 (temporary / name).write_bytes(table)

@@ -27,13 +27,15 @@ from utils.cli import UserError, run, warn
 
 MARK = "HOLD_PY"  # the variable by which the processes of a command are known
 HELD = "HOLD_PY_FOLDERS"  # the variable that tells them which folders are held for them, a line each
+held: set[int] = set()  # the locks of this program, handed on to its job runner in case that it is killed
 GRACE = 90.0  # seconds between asking processes to end and killing them: a job runner's own grace is shorter
 
 
 @contextmanager
-def hold(folder: Path, wait: bool = False) -> Iterator[int]:
-    """Keep others out of `folder` within the block; gives the lock's descriptor, for child processes to hold it as
-    well. Where somebody is there, raises UserError that says who, or, with `wait`, waits.
+def hold(folder: Path, wait: bool = False, shared: bool = False) -> Iterator[int]:
+    """Keep others out of `folder` within the block; with `shared`, for reading, those alone who would write. Gives the
+    lock's descriptor, for child processes to hold it as well. Where somebody is there, raises UserError that says who,
+    or, with `wait`, waits.
 
     What keeps others out is the system's lock (flock) on the file .lock, which ends with the processes that hold it,
     however they end: a .lock that was left behind is no obstacle. On a network file system it holds between machines as
@@ -42,22 +44,26 @@ def hold(folder: Path, wait: bool = False) -> Iterator[int]:
     if str(folder.resolve()) in os.environ.get(HELD, "").splitlines():
         yield -1
         return
+    if shared and not os.access(folder, os.W_OK):  # nobody writes there, or it is not there at all
+        yield -1
+        return
     new = not folder.exists()
-    path = folder / ".lock"
+    path, kind = folder / ".lock", fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = path.read_text(errors="replace").strip() if path.is_file() else ""
             if not wait:
                 os.close(lock)
                 raise UserError(
-                    f"{folder} is in use by {holder or 'another program'}; wait for it, end it, or use another folder"
+                    f"{folder} is in use by {holder or 'another program'}, or by what that has started; wait for it, "
+                    "end it, or use another folder"
                 ) from None
             warn(f"waiting for {holder}, who works in {folder}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, kind)
         except OSError:
             warn(f"{folder}: its file system has no locks: see that nobody else works there")
         with suppress(FileNotFoundError):  # whoever held it may have removed the file meanwhile, and with it the lock
@@ -68,9 +74,14 @@ def hold(folder: Path, wait: bool = False) -> Iterator[int]:
         who = f"{Path(sys.argv[0]).name} on {platform.node()}, process {os.getpid()}"
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{who}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode(errors="replace"), 0)
+        held.add(lock)
         yield lock
     finally:
-        path.unlink(missing_ok=True)
+        held.discard(lock)
+        with suppress(OSError):
+            if shared:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the last reader removes the file
+            path.unlink(missing_ok=True)
         os.close(lock)
         if new:
             with suppress(OSError):

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from utils.cli import UserError, warn
+from utils.hold import held
 from utils.job_log import succeeded, tail
 
 EPILOG = """\
@@ -218,8 +219,9 @@ def free_port() -> int:
 
 def call(runner: str, *words: str) -> bool:
     """Run jobs by `runner`, as $train_cmd names one, and return whether all of them ended well. Where this program is
-    interrupted, it ends after the runner, which has its jobs to end."""
-    process = subprocess.Popen([*shlex.split(runner), *words])
+    interrupted, it ends after the runner, which has its jobs to end. Where it is killed, the folders that it holds stay
+    held until the runner ends."""
+    process = subprocess.Popen([*shlex.split(runner), *words], pass_fds=list(held))
     try:
         return process.wait() == 0
     except BaseException:

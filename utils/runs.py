@@ -68,7 +68,10 @@ class Texts:
         if self.contents is not None:
             return self.contents.get(name)
         path = self.place / name
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        try:
+            return path.read_text(encoding="utf-8") if path.is_file() else None
+        except UnicodeDecodeError:
+            raise UserError(f"{path}: is no text in UTF-8; make it again") from None
 
 
 def systems(exp: Path) -> list[str]:
@@ -117,7 +120,7 @@ def unpack(archive: Path, system: Path) -> dict[tuple[str, int], Texts]:
                 folder, _, name = member.name.partition("/")
                 if (key := parse(folder)) and name in KEPT and (file := tar.extractfile(member)):
                     contents.setdefault(key, {})[name] = file.read().decode("utf-8")
-    except (tarfile.TarError, EOFError, ValueError, OSError) as error:
+    except (tarfile.TarError, EOFError, KeyError, ValueError, OSError) as error:
         raise UserError(f"{archive}: is not an archive of runs ({error}); steps/publish.py makes it") from None
     return {(run, seed): Texts(system / f"{run}_seed{seed}", files) for (run, seed), files in sorted(contents.items())}
 

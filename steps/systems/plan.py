@@ -55,6 +55,8 @@ class Plan:
         data = self.options.data
         runs.check_home(data, self.options.out if self.options.systems else self.options.out.resolve().parent)
         utt2spk, utt2emo = (read_table(data / name) for name in ("utt2spk", "utt2emo"))
+        if blank := [name for name in utt2emo if len(utt2emo[name].split()) != 1]:
+            raise cli.UserError(f"{data}/utt2emo: {blank[0]}: a class is one word, not '{utt2emo[blank[0]]}'")
         for name, settings in self.settings.items():
             check_pretrained(Path(self.options.pretrained), settings, utt2spk.values())
             check_classes(settings, chosen, utt2spk, utt2emo, name)

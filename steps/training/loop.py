@@ -137,7 +137,8 @@ def fit(
             lr = optimiser.param_groups[-1]["lr"]
             progress.history[epoch - 1 :] = [{"epoch": epoch, **means, "lr": lr}]
             words = [f"epoch {epoch}/{schedule.epochs}", *(f"{name} {value:.4f}" for name, value in means.items())]
-            left = (schedule.epochs - epoch) * len(utterances) / speed / 60
+            # An epoch that was resumed behind its last step has no speed.
+            left = (schedule.epochs - epoch) * len(utterances) / speed / 60 if speed else 0
             words += [f"lr {lr:.2g}", f"{speed:.0f} crops/s", f"about {left:.0f} min to go" if left >= 1 else ""]
             try:
                 with interruption.allowed():

@@ -240,7 +240,7 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--systems", "nowhere"], "there is no system 'nowhere' in conf/systems"),
+        (["--systems", "nowhere"], "conf/systems: no such folder; --conf names"),
         (["--runs", "r9"], "there is no run r9; there are: r1 r2"),
         (["--seeds", "x"], "--seeds 'x': expected whole numbers"),
         (["--training.epoch", "2"], "no option --training.epoch; did you mean '--training.epochs'?"),
@@ -248,9 +248,10 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
         (["--training.pretrained", "true"], "no such model"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: no such configuration file"),
         (["--network.extractor", "lstm"], "network.extractor"),
-        (["--network.width", "0"], "width 0"),
+        (["--network.width", "0"], "network.width is 0"),
         (["--training.batch", "0"], "batch is 0"),
         (["--seeds", ""], "--seeds is empty"),
+        (["--seeds", "99999999999999999999"], "a number is too large"),
         (["--seeds", "²"], "--seeds '²': expected whole numbers"),
         (["--training.classifier_lr", "-1"], "classifier_lr is -1.0, and must be 0 or above"),
         (["--training.extractor_lr", "-0.1"], "extractor_lr is -0.1, and must be 0 or above"),
@@ -269,6 +270,21 @@ def test_wrong_options_end_in_one_line(emotional, system, tmp_path, type_in, wor
     done = type_in("steps/finetune.py", "--config", system, *words, emotional, tmp_path / "sys", code=1)
     assert len(done.stderr.splitlines()) == 1 and message in done.stderr
     assert not (tmp_path / "sys").exists()
+
+
+def test_a_class_of_two_words_is_refused_before_training(emotional, system, tmp_path, type_in):
+    lines = (emotional / "utt2emo").read_text().splitlines()
+    (emotional / "utt2emo").write_text("\n".join([f"{lines[0]} indeed", *lines[1:]]) + "\n")
+    done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
+    assert "a class is one word, not" in done.stderr and not (tmp_path / "sys").exists()
+
+
+def test_features_are_not_replaced_while_a_training_reads_them(emotional, system, tmp_path, type_in):
+    with hold(emotional):
+        done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
+    assert f"{emotional} is in use by" in done.stderr
+    with hold(emotional, shared=True):  # as another training holds it
+        type_in("steps/finetune.py", "--config", system, "--training.epochs", "1", emotional, tmp_path / "sys")
 
 
 @pytest.mark.parametrize("line", ["input: {cmn: foo}", "training: {epochs: three}", "training: {epochs: 0}"])

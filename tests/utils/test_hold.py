@@ -125,3 +125,30 @@ def test_who_waits_goes_on_when_the_other_has_left(tmp_path):
         )
         assert "waiting for" in waiting.stderr.readline()
     assert waiting.stdout.read() == "in\n" and waiting.wait(30) == 0
+
+
+def test_readers_share_a_folder_and_keep_writers_out(tmp_path):
+    with hold(tmp_path, shared=True):
+        with hold(tmp_path, shared=True):
+            pass
+        with pytest.raises(UserError, match="is in use by"), hold(tmp_path):
+            pass
+    with hold(tmp_path), pytest.raises(UserError, match="is in use by"), hold(tmp_path, shared=True):
+        pass
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_stays_held_by_the_runner_of_a_program_that_was_killed(tmp_path):
+    code = "from pathlib import Path; from utils import hold, jobs\n"
+    code += f"with hold.hold(Path({str(tmp_path)!r})): jobs.call('sh -c', 'echo; read end')"
+    killed = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    killed.stdout.readline()  # the runner is there
+    killed.kill()
+    killed.wait()
+    with pytest.raises(UserError, match="or by what that has started"), hold(tmp_path):
+        pass
+    killed.stdin.close()  # and now it ends
+    with hold(tmp_path, wait=True):
+        pass

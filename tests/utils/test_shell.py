@@ -100,6 +100,13 @@ def test_a_relative_path_belongs_to_the_callers_folder(monkeypatch):
     assert f"corpus=[{Path.cwd()}/there]" in options(run())
 
 
+@pytest.mark.parametrize("words", [["--corpus", ""], ["--corpus="]])
+def test_a_folder_is_not_left_empty(monkeypatch, words):
+    prepare()
+    monkeypatch.setenv("CORPUS", "/there")
+    assert run(*words, code=1).stderr.endswith("--corpus is empty: a folder is needed\n")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
