@@ -32,6 +32,8 @@ NAMES = {"wf1": "wF1 (weighted F1)", "ua": "UA (mean recall)"}
 def read(path: Path, only_seeds: list[int], emotions: Mapping[str, str] | None) -> Summary:
     """The scores of a folder, an archive, or a file."""
     if path.is_file() and not path.name.endswith(runs.ARCHIVE):
+        if only_seeds and 0 not in only_seeds:
+            raise cli.UserError(f"--seeds: {path} is one score file, and counts as seed 0")
         scores = pool([read_scores(path, emotions)])  # one run with seed 0
         return Summary(str(path), [""], [0], {}, {}, {("", 0): scores}, {}, Metrics(*[float("nan")] * 4))
     system = path.with_name(path.name.removesuffix(runs.ARCHIVE))

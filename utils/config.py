@@ -71,16 +71,24 @@ def parse(parser: ArgumentParser, config: type[T], args: Sequence[str] | None = 
     its `parent`, then the command line. Raises UserError for an option, a key or a value that does not fit."""
     args = sys.argv[1:] if args is None else list(args)
     names = list(get_type_hints(config))
+    paths: list[Path] = []
     try:
         files = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
         files.add_argument("--config", action="append", default=[], type=Path)
-        settings = read_files(files.parse_known_args(args)[0].config, config)
+        paths = files.parse_known_args(args)[0].config
+        settings = read_files(paths, config)
         fields_only(config).parse_object(settings)  # checks the values: defaults are taken as they are
         parser.set_defaults(flatten(settings))
         options = parser.parse_args(args)
         chosen = parser.instantiate(Namespace({name: options[name] for name in names}))
         return options, config(**{name: chosen[name] for name in names})
     except (ArgumentError, TypeError, ValueError, RecursionError) as error:
+        settings = {}
+        for file in [
+            file for path in paths for file in chain(path)
+        ]:  # if the value stands in one of them, say in which
+            settings = merge(settings, {key: value for key, value in read_yaml(file).items() if key != "parent"})
+            build(config, settings, file)
         raise UserError(one_line(error, option_names(parser))) from None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+BACKUP = ".backup"  # folder of what was set aside; the names of later ones begin so
 STRAY = 3600.0  # seconds for which a temporary file of another host has lain untouched when it counts as left behind
 
 
@@ -44,13 +45,15 @@ def whole(path: Path | str) -> Iterator[Path]:
 
 
 def set_aside(folder: Path, keep: Collection[str] = ()) -> Path:
-    """Move what is in `folder`, but for the names in `keep`, to <folder>/.backup, which is returned, in the place of
-    what was set aside before."""
-    backup = folder / ".backup"
-    remove(backup)
+    """Move what is in `folder`, but for the names in `keep`, to <folder>/.backup, which is returned; where that
+    is there already, to .backup.2, and so on."""
+    number, backup = 1, folder / BACKUP
+    while backup.exists():
+        number += 1
+        backup = folder / f"{BACKUP}.{number}"
     backup.mkdir(parents=True)
     for path in sorted(folder.iterdir()):
-        if path.name not in (".backup", *keep):
+        if path.name not in keep and not path.name.startswith(BACKUP):
             path.rename(backup / path.name)
     return backup
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.cli import UserError, warn
-from utils.files import set_aside, whole
+from utils.files import BACKUP, set_aside, whole
 
 SMALL = 1 << 20  # bytes: a file up to this size is summed each time, of a larger one the sum is kept beside it
 
@@ -65,7 +65,7 @@ def outdated(folder: Path, origin: Origin, *results: Path) -> str:
         before = json.loads(path.read_text(encoding="utf-8"))
         version, options, content = before["version"], dict(before["options"]), dict(before["content"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: cannot be read as a record; remove {folder} to have it made again") from None
+        raise UserError(f"{path}: cannot be read as a record; remove it, and the result is made again") from None
     if version != origin.version:
         return f"it was made by version {version} of {origin.program}, and this is version {origin.version}"
     now = json.loads(json.dumps(origin.options, default=str))
@@ -83,7 +83,9 @@ def begin(folder: Path, origin: Origin, keep: Collection[str] = ()) -> None:
     """Leave the record in `folder` before anything is made there. What is there from other things is set aside, but for
     the names in `keep`, and that is said; what is there from the same things stays, to be gone on with."""
     kept = (".lock", *keep)
-    used = folder.is_dir() and any(path.name not in (".backup", *kept) for path in folder.iterdir())
+    used = folder.is_dir() and any(
+        path.name not in kept and not path.name.startswith(BACKUP) for path in folder.iterdir()
+    )
     if used and (why := outdated(folder, origin)):
         warn(f"{folder}: out of date ({why}): moved to {set_aside(folder, kept)}, and made anew")
     origin.write(folder)

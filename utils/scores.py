@@ -3,6 +3,7 @@ label is "-" where the corpus does not allow it to be given away."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,8 @@ def pool(parts: Sequence[Scores]) -> Scores:
         raise UserError("score files with different classes cannot be pooled")
     utterances = [name for part in parts for name in part.utterances]
     if len(set(utterances)) < len(utterances):
-        raise UserError("an utterance is scored in two runs; these runs cannot be pooled")
+        name = Counter(utterances).most_common(1)[0][0]
+        raise UserError(f"'{name}' is scored twice, by one run or by two; these scores cannot be pooled")
     order = np.array(sorted(range(len(utterances)), key=utterances.__getitem__), dtype=int)
     speakers = [name for part in parts for name in part.speakers]
     labels, posteriors = (np.concatenate([getattr(part, key) for part in parts]) for key in ("labels", "posteriors"))

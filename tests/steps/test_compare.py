@@ -113,6 +113,7 @@ def test_what_cannot_be_compared_is_said(pair, tmp_path, type_in):
     assert "no scores of any run" in error(tmp_path / "data", mine)
     theirs.write_text("hello\n")
     assert "is not a score file" in error(mine, theirs)
+    assert "is one score file, and counts as seed 0" in error("--seeds", "7", mine, mine)
     (tmp_path / "broken.tar.xz").write_text("hello\n")
     assert "broken.tar.xz: is not an archive of runs" in error(mine, tmp_path / "broken.tar.xz")
     (pair[1] / "run1_seed1/leak").write_text("random\n")

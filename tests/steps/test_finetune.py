@@ -292,6 +292,7 @@ def test_a_value_in_a_file_is_checked_like_one_in_the_command_line(emotional, sy
     system.write_text(f"{line}\n")
     done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
     assert len(done.stderr.splitlines()) == 1 and line.split()[1].strip("{:") in done.stderr
+    assert f"{system}: " in done.stderr
 
 
 def test_finished_runs_that_were_made_from_something_else_are_set_aside_and_made_anew(

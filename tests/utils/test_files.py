@@ -117,9 +117,10 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     assert names(tmp_path) == ["corpus"] and names(tmp_path / "corpus") == ["two"]
 
 
-def test_set_aside_keeps_one_generation(tmp_path):
-    for content in ("one", "two"):
+def test_what_was_set_aside_before_is_not_lost(tmp_path):
+    for content, backup in (("one", ".backup"), ("two", ".backup.2"), ("three", ".backup.3")):
         (tmp_path / "scores").write_text(content)
         (tmp_path / "log").touch()
-        assert set_aside(tmp_path, ["log"]) == tmp_path / ".backup"
-    assert names(tmp_path) == [".backup", "log"] and (tmp_path / ".backup/scores").read_text() == "two"
+        assert set_aside(tmp_path, ["log"]) == tmp_path / backup
+        assert names(tmp_path / backup) == ["scores"] and (tmp_path / backup / "scores").read_text() == content
+    assert names(tmp_path) == [".backup", ".backup.2", ".backup.3", "log"]
