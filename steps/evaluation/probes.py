@@ -204,7 +204,7 @@ def parse_probes(text: str, path: Path) -> list[Probe]:
             for space, attribute, whose, kind, value, chance, count, how in rows
         ]
     except ValueError as error:
-        raise UserError(f"{path}: is not a file of probes ({error}); steps/probe.py makes it") from None
+        raise UserError(f"{path}: is not a file of probes ({error}); remove it, and steps/probe.py makes it") from None
 
 
 def means(texts: Mapping[tuple[str, int], Texts], units: Mapping[tuple[str, int], str]) -> dict[str, Any]:

@@ -67,6 +67,7 @@ from utils.files import whole
 
 NAME = "results.json"
 FORMAT = 1
+KEYS = {"test", "systems", "comparisons", "groups"}  # without these nothing can be told
 HOW = {
     "interval": f"95 % percentile bootstrap over speakers, {RESAMPLES} resamples, seed {SEED}",
     "p": "Wilcoxon's signed ranks over speakers, two-sided",
@@ -153,7 +154,7 @@ def read(folder: Path) -> Json:
         raise UserError(f"{path}: no such file; steps/score.py makes it") from None
     except ValueError as error:
         raise UserError(f"{path}: is not JSON ({error}); steps/score.py makes it anew") from None
-    if not isinstance(results, dict) or results.get("format") != FORMAT:
+    if not isinstance(results, dict) or results.get("format") != FORMAT or KEYS - results.keys():
         raise UserError(f"{path}: is not of format {FORMAT}; steps/score.py makes it anew")
     return results
 

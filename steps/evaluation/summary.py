@@ -226,6 +226,8 @@ def summarise(
     for key, files in texts.items():
         valid = files.read(runs.VALID)
         selecting[key] = speakers_in(valid, files.place / runs.VALID) if valid is not None else set()
+        if key in last and set(last[key].utterances) != set(scores[key].utterances):
+            raise UserError(f"{files.place}: scores and scores.last differ in their utterances; train this run again")
         if both := selecting[key] & set(scores[key].speakers):
             raise UserError(f"{files.place}: '{min(both)}' is tested, and selected the epoch; these scores are invalid")
     summary = Summary(system.name, names, seeds, texts, settings, scores, selecting, Metrics(*[float("nan")] * 4))

@@ -131,7 +131,8 @@ def test_results_json_is_json_that_others_can_read(corpus, score):
     json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert re.search(r'"confusion": \[\n +\[5\.0, 0\.0, ', text) is None and "[10.0, 0.0, 0.0]" in text  # a line a row
     (corpus / "exp/results.json").write_text(text.replace('"format": 1', '"format": 99'))
-    for text, message in ((None, "is not of format 1"), ("{", "is not JSON"), ("[]", "is not of format")):
+    wrong = (("{", "is not JSON"), ("[]", "is not of format"), ('{"format": 1}', "is not of format"))
+    for text, message in ((None, "is not of format 1"), *wrong):
         if text:
             (corpus / "exp/results.json").write_text(text)
         with pytest.raises(Exception, match=message):
@@ -187,6 +188,7 @@ def refused(corpus, score):
 
 def test_systems_scored_on_other_utterances_are_refused(corpus, score):
     path = corpus / "exp/poor/r2_seed0/scores"
+    path.with_name("scores.last").unlink()
     path.write_text(path.read_text().replace("r2-9", "r2-x"))
     error = score(code=1)
     assert "good and poor were not scored on the same utterances: only good has 'r2-9', the first of 2" in error
@@ -269,7 +271,10 @@ def test_what_selecting_was_worth_and_what_the_highest_is_worth(corpus, score):
     for run in ("r1", "r2"):  # as good as `good`, and with a better last epoch
         shutil.copytree(corpus / f"exp/good/{run}_seed0", corpus / f"exp/also/{run}_seed0")
         last = corpus / f"exp/also/{run}_seed0/scores.last"
-        last.write_text("".join(last.read_text().splitlines(keepends=True)[:-1]))  # without the one that is wrong
+        names = [f"{run}-{i}" for i in range(10)]
+        labels = {name: CLASSES[i % 2] for i, name in enumerate(names)}
+        right = {name: np.eye(3)[i % 2] for i, name in enumerate(names)}
+        write_scores(last, CLASSES, right, dict.fromkeys(names, run), labels)
     figures = score()[1]
     selection = figures["selection"]
     assert (selection["networks"], selection["last_better"]) == (3, 1) and selection["mean_gain"] > 0

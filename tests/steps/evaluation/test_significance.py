@@ -216,6 +216,17 @@ def test_scores_of_a_speaker_that_selected_the_epoch_are_refused(tmp_path):
         summary(tmp_path / "one")
 
 
+def test_scores_that_lost_a_line_are_refused(tmp_path):
+    train(tmp_path, "one", 0.5, seeds=[0])
+    place = tmp_path / "one/S1F_seed0"
+    text = (place / "scores").read_text()
+    (place / "scores.last").write_text(text)
+    summary(tmp_path / "one")
+    (place / "scores").write_text("".join(text.splitlines(keepends=True)[:-1]))
+    with pytest.raises(UserError, match="S1F_seed0: scores and scores.last differ in their utterances"):
+        summary(tmp_path / "one")
+
+
 def test_runs_that_come_in_no_pairs_have_no_such_range(tmp_path):
     train(tmp_path, "one", 0.5, seeds=[0])
     assert roles(summary(tmp_path / "one", ["S0F", "S0M", "S1F"])) is None
