@@ -58,9 +58,10 @@ def hold(folder: Path, wait: bool = False, shared: bool = False) -> Iterator[int
             holder = path.read_text(errors="replace").strip() if path.is_file() else ""
             if not wait:
                 os.close(lock)
+                there = ", ".join(processes(path)) or "none on this machine"
                 raise UserError(
-                    f"{folder} is in use by {holder or 'another program'}, or by what that has started; wait for it, "
-                    "end it, or use another folder"
+                    f"{folder} is in use by {holder or 'another program'} (still there: {there}); wait for it, end it, "
+                    "or use another folder"
                 ) from None
             warn(f"waiting for {holder}, who works in {folder}")
             fcntl.flock(lock, kind)
@@ -86,6 +87,18 @@ def hold(folder: Path, wait: bool = False, shared: bool = False) -> Iterator[int
         if new:
             with suppress(OSError):
                 folder.rmdir()  # nothing came of it
+
+
+def processes(path: Path) -> list[str]:
+    """The processes of this machine that have the file open, as `25410 python3 run.py`."""
+    found = {}
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # another user's, or just gone
+            if os.path.samestat(link.stat(), path.stat()):
+                process = link.parents[1]
+                words = (process / "cmdline").read_text(errors="replace").split("\0")
+                found[process.name] = " ".join([process.name, *(Path(word).name for word in words[:2])])
+    return list(found.values())
 
 
 def send(mark: str, number: int) -> bool:

@@ -147,7 +147,7 @@ def test_a_folder_stays_held_by_the_runner_of_a_program_that_was_killed(tmp_path
     killed.stdout.readline()  # the runner is there
     killed.kill()
     killed.wait()
-    with pytest.raises(UserError, match="or by what that has started"), hold(tmp_path):
+    with pytest.raises(UserError, match=r"still there: \d+ sh -c\)"), hold(tmp_path):
         pass
     killed.stdin.close()  # and now it ends
     with hold(tmp_path, wait=True):
