@@ -48,6 +48,8 @@ def read_labelled(scp: Path, tables: Mapping[str, Mapping[str, str]]) -> Labelle
     """The embeddings of `scp` with their labels; tables: of `read_tables`. Raises UserError for embeddings of other
     data."""
     entries = read_scp(scp)
+    if not entries:
+        raise UserError(f"{scp}: holds no embedding; remove it and train the run again")
     for name, table in tables.items():
         if unknown := entries.keys() - table.keys():
             raise UserError(f"{scp}: '{min(unknown)}' is not in {name} of the data dir: embeddings of other data?")

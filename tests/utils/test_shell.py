@@ -18,6 +18,7 @@ set -euo pipefail
 stage=               # first stage
 stop_stage=3         # last stage
 check_counts=true    # true: be strict
+nj=2                 # jobs
 systems="a b"         # which # ones
 corpus=${{CORPUS:-}}  # folder
 HERE=there            # in capitals: no option
@@ -112,12 +113,14 @@ def test_a_folder_is_not_left_empty(monkeypatch, words):
     [
         (
             ["--stages", "2"],
-            "unknown option --stages; there are --stage --stop-stage --check-counts --systems --corpus",
+            "unknown option --stages; there are --stage --stop-stage --check-counts --nj --systems --corpus",
         ),
         (["--stage"], "--stage needs a value"),
         (["--stage", "--stop-stage", "2"], "--stage needs a value"),
         (["--check-counts", "no"], "--check-counts is true or false, not 'no'"),
         (["--check-counts", ""], "--check-counts is true or false, not ''"),
+        (["--nj", "0"], "--nj '0': expected one number, 1 or above"),
+        (["--nj", "1 2"], "--nj '1 2': expected one number, 1 or above"),
         (["--PATH", "/x"], "unknown option --PATH"),
         (["--path", "/x"], "unknown option --path"),
         (["--late", "2"], "unknown option --late"),
@@ -153,6 +156,7 @@ def test_help_shows_the_first_comment_and_the_options():
         ["--stage", "first", "stage"],
         ["--stop-stage", "last", "stage", "(default:", "3)"],
         ["--check-counts", "true:", "be", "strict", "(default:", "true)"],
+        ["--nj", "jobs", "(default:", "2)"],
         ["--systems", "which", "#", "ones", "(default:", "x)"],
         ["--corpus", "folder"],
     ]
