@@ -74,7 +74,7 @@ def test_a_lost_answer_of_sbatch_is_not_a_second_submission(play):
     play("squeue", "1|COMPLETED|None\n2|COMPLETED|None", only="-j")
     play("sacct", "COMPLETED|0:0|n1")
     done = call()
-    assert "Socket timed out on send/recv operation; jobs that run go on, and this waits" in done.stderr
+    assert "Socket timed out on send/recv operation; running jobs go on; waiting" in done.stderr
     assert "submitted as Slurm job 33" in done.stdout and done.returncode == 0
     assert Path("sbatch.calls").read_text().count("--parsable") == 1
 
