@@ -57,7 +57,7 @@ def test_labels_that_are_withheld_come_from_the_data_dir():
 
 def test_an_utterance_scored_twice_is_refused(tmp_path):
     write(tmp_path / "scores", 2, 1)
-    with pytest.raises(UserError, match="two runs"):
+    with pytest.raises(UserError, match="is scored twice"):
         pool([read_scores(tmp_path / "scores")] * 2)
 
 
