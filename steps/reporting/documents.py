@@ -133,15 +133,17 @@ def of_recipe(recipe: Recipe) -> Sections:
     """What RESULTS.md says of one corpus."""
     results, name, shown = recipe.results, recipe.name, tables.short(recipe.results)
     systems, folder = results["systems"], f"egs/{name}/results"
+    first, _, limits = recipe.about.partition("\n\n")
     return {
-        name: [recipe.about],
-        f"{name}: answers": [CERTAINTY, *map(str, answers.answers(results))],
+        name: [first],
+        f"{name}: answers": [*map(str, answers.answers(results)), CERTAINTY],
         f"{name}: results": [
             tables.systems(results, shown, tables.MAIN).markdown(),
             described(results, shown),
             picture(f"{folder}/figures/main", "wF1 of these systems with its 95 % interval over speakers."),
             f"All {len(systems)} systems, probes, Fig. 1: [{folder}]({folder}/README.md).",
         ],
+        f"{name}: limits": [limits],
         f"{name}: make it again": [
             f"```\n{commands(recipe, shown)}cd egs/{name} && . ./path.sh && steps/publish.py exp\n```",
             f"DIR is the corpus's folder. Training took {conditions(results, shown)['time']}. The commands for all "
@@ -178,5 +180,5 @@ def readme(recipes: Iterable[Recipe]) -> str:
         results = recipe.results
         said = [str(answer._replace(more="")) for answer in answers.answers(results)]
         table = tables.systems(results, tables.short(results), tables.MAIN).markdown()
-        blocks += [recipe.about.partition("\n\n")[0] or f"On {recipe.name}:", table, bullets(said)]
+        blocks += [recipe.about.partition("\n\n")[0] or f"On {recipe.name}:", bullets(said), table]
     return "\n" + "\n\n".join(blocks) + "\n\n"
