@@ -143,7 +143,7 @@ def of_recipe(recipe: Recipe) -> Sections:
             picture(f"{folder}/figures/main", "wF1 of these systems with its 95 % interval over speakers."),
             f"All {len(systems)} systems, probes, Fig. 1: [{folder}]({folder}/README.md).",
         ],
-        f"{name}: limits": [limits],
+        f"{name}: limits": [limits or "None are written down (results/about.md)."],
         f"{name}: make it again": [
             f"```\n{commands(recipe, shown)}cd egs/{name} && . ./path.sh && steps/publish.py exp\n```",
             f"DIR is the corpus's folder. Training took {conditions(results, shown)['time']}. The commands for all "
