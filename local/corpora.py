@@ -1,0 +1,111 @@
+"""What a YAML of local/open says: an open corpus, by its name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from utils import config
+from utils.cli import UserError
+
+FOLDER = Path(__file__).parent / "open"
+FOUR = ["ang", "hap", "neu", "sad"]  # the classes of the paper's experiments on IEMOCAP
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the makers, in the corpus's folder: CSV or TSV with a header."""
+
+    file: str
+    """Its path, from the corpus's folder; where it is not there, it is looked for below."""
+    id: str
+    """Column of the key: the speaker, or the recording's name with or without its suffix."""
+    column: str
+    """Column of the value."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Value of the column → what it means."""
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file that the makers offer to everybody."""
+
+    url: str
+    """Its address."""
+    size: int = 0
+    """Bytes; 0: not published."""
+    md5: str = ""
+    """Checksum that its makers publish; empty: none."""
+
+
+@dataclass(frozen=True)
+class OpenCorpus:
+    """How the recordings' paths become speaker, emotion, gender, session and sentence, and what to know of the corpus."""
+
+    title: str
+    """What people call it."""
+    licence: str
+    """The terms, in a few words."""
+    address: str
+    """Where to get it."""
+    cite: str
+    """Whom to cite."""
+    path: str = ""
+    """Regular expression of the end of a recording's path, from a "/" on and without the suffix; its groups are speaker and
+    emotion, and if known gender (the letter f or m), session and sentence. Empty: no emotional corpus."""
+    emotions: dict[str, str] = field(default_factory=dict)
+    """What the group emotion may be → class, in three letters."""
+    classes: list[str] = field(default_factory=lambda: list(FOUR))
+    """Classes that are taken if none are asked for."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many utterances the release has, by class, of all classes."""
+    speakers: int = 0
+    """How many speakers the release has."""
+    genders: dict[str, list[str]] = field(default_factory=dict)
+    """f, m → speakers, where names do not say it."""
+    gender: Table | None = None
+    """Table of the speakers' genders."""
+    labels: Table | None = None
+    """Table of the recordings' emotions, where names do not say them."""
+    heard: Table | None = None
+    """Table of what raters heard in the voice alone; classes joined by ":" in a tie."""
+    bad: dict[str, str] = field(default_factory=dict)
+    """Recording, without folder and suffix → why it is left out."""
+    folds: list[list[str]] = field(default_factory=list)
+    """Groups of speakers: run k tests group k, selects on group k + 1, and trains on the others. Empty: they are made."""
+    size: str = ""
+    """How much it is to fetch."""
+    download: list[Download] = field(default_factory=list)
+    """Files that anybody may fetch (local/get_data.py)."""
+
+    def __post_init__(self) -> None:
+        try:
+            groups = set(re.compile(self.path).groupindex)
+        except re.error as error:
+            raise ValueError(f"path is no regular expression: {error}") from None
+        if self.path and "speaker" not in groups or self.path and not self.labels and "emotion" not in groups:
+            raise ValueError("path has no group (?P<speaker>…), or no (?P<emotion>…)")
+        if strange := groups - {"speaker", "emotion", "gender", "session", "sentence"}:
+            raise ValueError(f"path has a group {min(strange)}, which means nothing")
+        if unknown := set(self.classes) - set(self.known):
+            raise ValueError(f"classes: '{min(unknown)}' is none of: {' '.join(self.known)}")
+
+    @property
+    def known(self) -> list[str]:
+        """All of its classes."""
+        return sorted(set((self.labels.names if self.labels else self.emotions).values())) or self.classes
+
+
+def names() -> list[str]:
+    """The open corpora that can be prepared."""
+    return [path.stem for path in sorted(FOLDER.glob("*.yaml")) if read(path.stem).path]
+
+
+def read(name: str) -> OpenCorpus:
+    """The corpus `name`. Raises UserError where there is none of that name."""
+    path = FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(other.stem for other in FOLDER.glob("*.yaml"))
+        raise UserError(f"'{name}' is no corpus of local/open{config.nearest(name, known)}")
+    return config.build(OpenCorpus, config.read_yaml(path), path)
