@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local.recordings import files_below, is_audio, stem
+from local.rows import Row
+from local.tables import records
 from utils import config
 from utils.cli import UserError
 
@@ -41,7 +44,7 @@ class Download:
 
 @dataclass(frozen=True)
 class OpenCorpus:
-    """How the recordings' paths become speaker, emotion, gender, session and sentence, and what to know of the corpus."""
+    """How recordings' paths become speaker, emotion, gender, session and sentence, and what to know of the corpus."""
 
     title: str
     """What people call it."""
@@ -52,8 +55,8 @@ class OpenCorpus:
     cite: str
     """Whom to cite."""
     path: str = ""
-    """Regular expression of the end of a recording's path, from a "/" on and without the suffix; its groups are speaker and
-    emotion, and if known gender (the letter f or m), session and sentence. Empty: no emotional corpus."""
+    """Regular expression of the end of a recording's path, from a "/" on and without the suffix; its groups are speaker
+    and emotion, and if known gender (the letter f or m), session and sentence. Empty: no emotional corpus."""
     emotions: dict[str, str] = field(default_factory=dict)
     """What the group emotion may be → class, in three letters."""
     classes: list[str] = field(default_factory=lambda: list(FOUR))
@@ -73,7 +76,7 @@ class OpenCorpus:
     bad: dict[str, str] = field(default_factory=dict)
     """Recording, without folder and suffix → why it is left out."""
     folds: list[list[str]] = field(default_factory=list)
-    """Groups of speakers: run k tests group k, selects on group k + 1, and trains on the others. Empty: they are made."""
+    """Groups of speakers: run k tests group k, selects on group k + 1, trains on the others. Empty: they are made."""
     size: str = ""
     """How much it is to fetch."""
     download: list[Download] = field(default_factory=list)
@@ -109,3 +112,44 @@ def read(name: str) -> OpenCorpus:
         known = sorted(other.stem for other in FOLDER.glob("*.yaml"))
         raise UserError(f"'{name}' is no corpus of local/open{config.nearest(name, known)}")
     return config.build(OpenCorpus, config.read_yaml(path), path)
+
+
+def rows(corpus: OpenCorpus, folder: Path) -> tuple[list[Row], list[Path]]:
+    """The corpus's recordings in `folder`, path by path from there, with their classes for labels; and the other files
+    that look like recordings. Raises UserError where the folder or a table is missing."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; {corpus.title} is at {corpus.address}")
+    pattern = re.compile(rf"(?:.*/)?{corpus.path}")
+    gender, labels, heard = (_lookup(table, folder) for table in (corpus.gender, corpus.labels, corpus.heard))
+    of_speaker = {speaker: letter for letter, speakers in corpus.genders.items() for speaker in speakers}
+    found, others = [], []
+    for file in filter(is_audio, files_below(folder)):
+        path = file.relative_to(folder)
+        match = pattern.fullmatch(str(path.with_suffix("")))
+        known = match.groupdict() if match else {}
+        label = labels.get(path.stem, "") if corpus.labels else corpus.emotions.get(known.get("emotion", ""), "")
+        if not label:
+            others.append(file)
+            continue
+        speaker = known["speaker"]
+        sex = known.get("gender") or of_speaker.get(speaker) or gender.get(speaker, "")
+        session, sentence = (known.get(name) or "" for name in ("session", "sentence"))
+        found.append(Row(str(file), str(path), speaker, label, sex, session, sentence, heard=heard.get(path.stem, "")))
+    return found, others
+
+
+def _lookup(table: Table | None, folder: Path) -> dict[str, str]:
+    """Key, without a recording's suffix → what the table's value means. Raises UserError where it is not there."""
+    if not table:
+        return {}
+    name = Path(table.file)
+    places = [folder / name, *(path for path in files_below(folder) if path.name == name.name)]
+    if not (path := next(filter(Path.is_file, places), None)):
+        raise UserError(f"{folder}: {name} is missing, a table of the corpus's makers")
+    result = {}
+    for number, row in records(path):
+        if table.id not in row or table.column not in row:
+            raise UserError(f"{path}:{number}: expected columns {table.id} and {table.column}")
+        words = [table.names.get(word, word) for word in row[table.column].split(":")]
+        result[stem(row[table.id])] = ":".join(words)
+    return result
