@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from local.recordings import files_below, is_audio, stem
 from local.rows import Row
@@ -35,11 +36,31 @@ class Download:
     """One file that the makers offer to everybody."""
 
     url: str
-    """Its address."""
+    """Its address, of http or https."""
+    file: str = ""
+    """Its name here; empty: as its address ends."""
     size: int = 0
     """Bytes; 0: not published."""
     md5: str = ""
     """Checksum that its makers publish; empty: none."""
+    sha256: str = ""
+    """The same, of the other kind."""
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.url).scheme not in ("http", "https"):
+            raise ValueError(f"download: '{self.url}' is no address of http or https")
+        if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
+            raise ValueError(f"download: '{self.url}' ends in no name for a file: give one by the key file")
+
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        return self.file or unquote(urlsplit(self.url).path.rpartition("/")[2])
+
+    @property
+    def unpacked(self) -> str:
+        """The folder that an archive is unpacked to; another file's own name."""
+        return re.sub(r"\.(zip|tar|tar\.gz|tgz)$", "", self.name)
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,8 @@ class OpenCorpus:
     """How much it is to fetch."""
     download: list[Download] = field(default_factory=list)
     """Files that anybody may fetch (local/get_data.py)."""
+    how: str = ""
+    """How to come by it, where no such file is offered."""
 
     def __post_init__(self) -> None:
         try:
