@@ -26,7 +26,7 @@ from local import corpora, tables
 from local.corpora import OpenCorpus
 from local.labels import read_map
 from local.recordings import safe, stem
-from local.rows import LeftOut, Row, groups_of, select, utterances
+from local.rows import PART_OF, LeftOut, Row, groups_of, select, utterances
 from utils import cli, make_folds
 from utils.data_dir import Utterance, write_data_dir
 
@@ -49,6 +49,8 @@ def check_counts(corpus: OpenCorpus, rows: Sequence[Row], folder: Path) -> None:
 def of_corpus(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utterance], list[make_folds.Line]]:
     """The utterances of an open corpus, and its own folds."""
     corpus, folder = corpora.read(args.corpus), args.dir
+    if not corpus.path:
+        raise cli.UserError(f"'{args.corpus}' is no emotional corpus; there are: {' '.join(corpora.names())}")
     rows, others = corpora.rows(corpus, folder)
     if others:
         left_out["not named as the corpus's recordings"] += map(str, others)
@@ -95,6 +97,11 @@ def of_table(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteranc
         chosen = [row for row in chosen if row.label in wanted]
     if not chosen:
         raise cli.UserError(f"{args.table}: no row can be used ({described(left_out)})")
+    if not args.folds:
+        further = [row for row in chosen if PART_OF.get(row.fold.lower()) == ""]
+        if further:
+            left_out["further test sets"] += [row.where for row in further]
+        chosen = [row for row in chosen if row not in further]
     return utterances(chosen, files), [] if args.folds else groups_of(chosen, str(args.table))
 
 

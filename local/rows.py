@@ -20,6 +20,7 @@ PARTS = {  # of a column `fold` that names parts
     "train": ["train", "training"],
     "valid": ["valid", "validation", "val", "dev", "devel", "development"],
     "test": ["test", "test1", "eval"],  # MSP-Podcast's first test set
+    "": ["test2", "test3"],  # its others, which are left out
 }
 PART_OF = {name: part for part, names in PARTS.items() for name in names}
 LeftOut = defaultdict[str, list[str]]  # reason → where
@@ -146,8 +147,13 @@ def groups_of(rows: Iterable[Row], where: str) -> list[make_folds.Line]:
         return []
     parts = {speaker: PART_OF.get(fold.lower(), "") for speaker, fold in home.items()}
     if all(parts.values()):
-        if lacking := set(PARTS) - set(parts.values()):
+        if lacking := set(make_folds.PARTS) - set(parts.values()):
             raise cli.UserError(f"{where}: no row is {min(lacking)}; --folds {make_folds.GROUPS} makes other folds")
-        return [("run01", part, who) for part in PARTS for who in sorted(parts) if parts[who] == part]
+        return [("run01", part, who) for part in make_folds.PARTS for who in sorted(parts) if parts[who] == part]
+    if any(fold.lower() in PART_OF for fold in home.values()):
+        strange = next(fold for fold in home.values() if fold.lower() not in PART_OF)
+        raise cli.UserError(
+            f"{where}: fold '{strange}' is none of train, valid, test; --folds {make_folds.GROUPS} makes others"
+        )
     folds = sorted(set(home.values()), key=lambda fold: (len(fold), fold))
     return make_folds.rotate([sorted(who for who in home if home[who] == fold) for fold in folds])
