@@ -5,11 +5,10 @@
 # changed requirements.txt brings .venv up to date, a moved checkout has it mended; otherwise it takes no time. An environment of your own (venv, conda)
 # is used instead while it is activated, provided that what requirements.txt lists is installed in it.
 #
-# Where corpora lie may be said once and for all in variables (in ~/.bashrc, say), as defaults of the options of run.sh
-# that bear their names in lower case; none needs to be set:
+# Where the licensed corpora lie may be said once and for all in variables (in ~/.bashrc, say), as defaults of the options
+# of run.sh that bear their names in lower case; none needs to be set:
 #   VOXCELEB1   the folder that holds VoxCeleb1
 #   IEMOCAP     the folder that holds IEMOCAP (IEMOCAP_full_release)
-#   RAVDESS     the folder that holds RAVDESS
 
 _path() {
   local root prefix python name recent='import sys; sys.exit(sys.version_info < (3, 10))'

@@ -7,7 +7,8 @@
 # sessions train, one of the session validates (and so picks the epoch), the other is tested; every speaker is tested
 # once. With --folds session, five runs leave one session out each, as most published figures do; their data dir and
 # results are apart, in data/session and exp/session. Stages:
-#   1  labels, speakers, sessions and folds of the improvised utterances   data/iemocap
+#   1  labels, speakers, sessions and folds of the improvised utterances;  data/iemocap, exp/{folds.csv,audit.json}
+#      what is wrong with them
 #   2  41-dim filter-banks (40 ms Hamming, 10 ms shift) and VAD            data/iemocap/{feats,vad}.scp
 #   3  plain systems, which take seconds: trained, scored, tabled          exp/<system>/<run>_seed<k>/scores
 #   4  the systems, each on every run with every seed                      exp/<system>/<run>_seed<k>/scores
@@ -20,6 +21,7 @@ happy=hap             # which utterances are happy: hap, merge (hap and exc) or 
 parts=impro           # which dialogs: impro, script or all
 folds=runs            # the paper's ten runs, or session: five, whose speakers of the next session validate
 check_counts=true     # refuse a corpus that is not the published release
+force=false           # go on where the corpus makes results meaningless
 systems=table2        # files under conf/systems, and groups of conf/groups.yaml: main, ablation, related, all
 controls=controls     # plain systems, trained and scored before the others; empty: none
 runs=                 # runs of data/iemocap/folds; empty: all
@@ -41,14 +43,20 @@ enter "$here" iemocap pretrained conf data exp
 systems=$(utils/systems.py "$conf" "$systems") # groups become names; a wrong one is refused before anything is made
 controls=$(utils/systems.py "$conf" "$controls")
 
-if run_stage 1 "Data preparation: labels, speakers, sessions, folds" && given iemocap "$data/iemocap"; then
-  local/iemocap.py --happy "$happy" --parts "$parts" --folds "$folds" --check-counts "$check_counts" "$iemocap" "$data/iemocap"
+if run_stage 1 "Data preparation: labels, speakers, sessions, folds; what is wrong with them"; then
+  if given iemocap "$data/iemocap"; then
+    local/iemocap.py --happy "$happy" --parts "$parts" --folds "$folds" --check-counts "$check_counts" \
+      "$iemocap" "$data/iemocap"
+  fi
+  utils/make_folds.py --csv "$exp/folds.csv" "$data/iemocap"
+  steps/audit.py --force "$force" "$data/iemocap" "$exp"
 fi
 
-if run_stage 2 "Filter-banks and VAD"; then
+if run_stage 2 "Filter-banks and VAD; what is wrong with the sound"; then
   steps/make_fbank.py --config "$conf/fbank.yaml" --redo "$redo" --nj "$nj" --cmd "$train_cmd" \
     "$data/iemocap" "$exp/make_fbank/iemocap" "$data/fbank"
   utils/validate_data_dir.py --no-text "$data/iemocap"
+  steps/audit.py --force "$force" "$data/iemocap" "$exp"
 fi
 
 finetune=(steps/finetune.py --config "$conf/finetune.yaml" --conf "$conf" --pretrained "$pretrained" --redo "$redo"

@@ -169,6 +169,15 @@ def test_ten_runs_test_every_speaker_once_beside_the_other_of_the_session(prepar
     assert all(len(parts["train"]) == 8 for parts in runs.values())
 
 
+def test_five_runs_leave_one_session_out_each(prepare, corpus):
+    data = prepare("--folds", "session", corpus)
+    runs = folds.of_data_dir(data)
+    assert {run: parts["test"] for run, parts in runs.items()} == {
+        f"Ses0{session}": [f"Ses0{session}F", f"Ses0{session}M"] for session in range(1, 6)
+    }
+    assert runs["Ses05"]["valid"] == ["Ses01F", "Ses01M"] and all(len(parts["train"]) == 6 for parts in runs.values())
+
+
 CHOICES = list(itertools.product(("hap", "merge", "replace"), ("impro", "script", "all")))
 CORE = {"impro": (1099, 284, 663, 289, 608), "script": (609, 311, 378, 814, 476), "all": (1708, 595, 1041, 1103, 1084)}
 
