@@ -7,7 +7,8 @@
   steps/finetune.py --config conf/finetune.yaml --config conf/systems/vgg5.yaml data/iemocap exp/vgg5
 
 With --systems, names of systems or groups of <conf>/groups.yaml, each system is conf/systems/<system>.yaml and goes to
-<exp-dir>/<system>; the runs that are not finished are dealt over --nj jobs (<exp-dir>/log/finetune.<job>.list), first
+<exp-dir>/<system>. A system that needs what is not there (--embeddings) is left out of a group, which is said; by its
+name it is refused. The runs that are not finished are dealt over --nj jobs (<exp-dir>/log/finetune.<job>.list), first
 those of systems without epochs, which take seconds. Without it, one system, of --config, goes to <exp-dir>.
 
 <exp-dir>/<run>_seed<k>/ gets
@@ -21,9 +22,14 @@ those of systems without epochs, which take seconds. Without it, one system, of 
   config.yaml, environment.yaml  the configuration, whole; code, versions, machine, time, cost
   leak                           only where the data dir has falsified speakers (utils/leak_data_dir.py)
 A finished run is kept; an interrupted one resumes from its last checkpoint, with identical results. A run that was made
-from other settings, features, labels, folds or another pre-trained model than now is moved to its .backup, and trained
-again. --training.oracle true adds scores.oracle, of the epoch that is best on the test speakers, and changes nothing
-else.
+from other settings, features, labels, folds, embeddings or another pre-trained model than now is moved to its .backup,
+and trained again. --training.oracle true adds scores.oracle, of the epoch that is best on the test speakers, and
+changes nothing else.
+
+--embeddings FILE gives systems of `backend: {sees: given}` (conf/systems/given_*.yaml) a vector for every utterance, of
+whatever model: an scp of Kaldi archives, or an .npz of arrays. A vector (C,) is taken as it is, of a matrix (T, C) mean
+and standard deviation over time. Keys are utterance-ids or, of whole recordings, paths as in wav.scp, file names, or
+these without their ending.
 
 A pre-trained model whose folder lists speakers of the data dir (`speakers`, written by steps/pretrain.py) is refused:
 the test speakers must be unknown to it. Ids are compared; a person with two ids is not found.
@@ -36,6 +42,7 @@ import time
 from pathlib import Path
 from threading import Event, Thread
 
+from steps.systems.checks import without_lacking
 from steps.systems.plan import Plan, deal, write_list
 from steps.systems.system import Config
 from utils import cli, config, folds, jobs, runs, systems
@@ -54,6 +61,7 @@ def arguments() -> config.ArgumentParser:
     parser.add_argument("--systems", default="", help="systems and groups of them, separated by spaces")
     parser.add_argument("--conf", type=Path, default=Path("conf"), help="folder of systems/ and groups.yaml")
     parser.add_argument("--pretrained", default="", help="folder of a pre-trained model, for those that start from one")
+    parser.add_argument("--embeddings", default="", help="scp or .npz of vectors, for systems that see given ones")
     parser.add_argument("--runs", default="", help="runs of <data-dir>/folds, separated by spaces [all]")
     parser.add_argument("--seeds", default="0", help="seeds, separated by spaces")
     parser.add_argument("--redo", type=bool, default=False, help="true: train again what is finished")
@@ -69,7 +77,8 @@ def settings_of(options: config.Namespace) -> dict[str, Config]:
     if options.systems.strip() and not names:
         raise cli.UserError(f"--systems '{options.systems}' names no system of {options.conf}/systems")
     words = {name: [*sys.argv[1:], "--config", f"{options.conf}/systems/{name}.yaml"] for name in names}
-    return {name: config.parse(arguments(), Config, args)[1] for name, args in (words or {"": sys.argv[1:]}).items()}
+    every = {name: config.parse(arguments(), Config, args)[1] for name, args in (words or {"": sys.argv[1:]}).items()}
+    return without_lacking(every, options)
 
 
 def main() -> None:
@@ -90,6 +99,8 @@ def train(options: config.Namespace) -> None:
             count = len(plan.runs)
             print(f"{options.out}: {f'all {count} runs are' if count > 1 else 'the run is'} finished and up to date")
             return
+        if not all(plan.settings[run.system].reads_features for run in todo):
+            _ = plan.vectors  # broken ones are refused before anything is touched
         for run in todo:  # nothing is touched where somebody else still trains one of them
             with hold(plan.folder(run)):
                 pass
@@ -140,11 +151,14 @@ def train_here(plan: Plan, todo: list[Run]) -> None:
     from steps.systems.train_run import train_run
     from steps.training.device import pick_device
 
-    wanted, corpus = None, None
+    wanted: object = None
+    corpus = None
     for number, run in enumerate(todo):
         settings, folder = plan.settings[run.system], plan.folder(run)
-        if corpus is None or settings.input != wanted:  # most systems read the same features in the same way
-            wanted, corpus = settings.input, read_corpus(plan.options.data, settings.input, pick_device())
+        reads = (settings.input, settings.reads_features)
+        if corpus is None or reads != wanted:  # most systems read the same features in the same way
+            given = None if settings.reads_features else plan.vectors
+            wanted, corpus = reads, read_corpus(plan.options.data, settings.input, pick_device(), given)
         sizes = ", ".join(f"{part} {len(speakers)}" for part, speakers in plan.folds[run.run].items())
         print(
             f"run {number + 1} of {len(todo)}: {folder.relative_to(plan.options.out)} (speakers: {sizes})",

@@ -72,7 +72,7 @@ def scp_content(scp: Path) -> str:
     entries = read_scp(scp)
     for ark in archives(entries):
         if not Path(ark).is_file():
-            raise UserError(f"{scp}: {ark} is not there: make the features again, or put it back")
+            raise UserError(f"{scp}: {ark} is not there: make it again, or put it back")
     sums = [f"{Path(ark).name} {content(Path(ark))}" for ark in archives(entries)]
     keys = (f"{key} {entry.rpartition('/')[2]}" for key, entry in entries.items())
     return total([*sums, *keys])
@@ -88,10 +88,10 @@ def read_array(entry: str) -> np.ndarray:
         with open(path, "rb") as file:
             file.seek(int(offset))
             if file.read(2) != b"\0B":  # kaldiio would also unpickle what is marked "PKL", and run what is marked "|"
-                raise UserError(f"{entry}: there is no Kaldi matrix here; make the features again")
+                raise UserError(f"{entry}: there is no binary Kaldi matrix or vector here; make it again")
             file.seek(int(offset))
             return read_kaldi(file)
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; make the features again") from None
+        raise UserError(f"{path}: {error.strerror}; make it again") from None
     except (ValueError, EOFError) as error:
-        raise UserError(f"{entry}: broken archive ({error}); make the features again") from None
+        raise UserError(f"{entry}: broken archive ({error}); make it again") from None

@@ -124,10 +124,11 @@ class Summary:
 
     @cached_property
     def deterministic(self) -> bool:
-        """Whether it depends on no seed: a linear model or SVM, fitted on functionals or on the embeddings of a
-        pre-trained network that stays as it is."""
+        """Whether it depends on no seed: a linear model or SVM, fitted on functionals, on given vectors or on the
+        embeddings of a pre-trained network that stays as it is."""
         known = self.settings.get
-        same = known("backend.sees") == "functionals" or (known("training.pretrained") and not known("network.AD"))
+        fixed = known("backend.sees") in ("functionals", "given")
+        same = fixed or (known("training.pretrained") and not known("network.AD"))
         fitted = known("training.epochs") == 0 and known("backend.kind") in ("linear", "svm")
         return bool(same and fitted and len(set(self.by_seed.wf1.tolist())) == 1)
 

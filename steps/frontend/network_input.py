@@ -26,6 +26,8 @@ def select(features: np.ndarray, speech: np.ndarray, options: Input) -> np.ndarr
         features = features - features.mean(axis=0, dtype=np.float64).astype(np.float32)
     if options.vad and not too_little_speech(speech, options):
         features = features[speech.astype(bool)]
+    if options.cmn == "level":  # of what is kept: pauses say how loud the room is
+        features = features - features.mean(dtype=np.float64).astype(np.float32)
     return np.ascontiguousarray(features, dtype=np.float32)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +57,17 @@ class Corpus:
     """A data dir in memory."""
 
     utterances: list[str]
-    inputs: list[np.ndarray]  # (T_i, F) each
-    crops: Crops
+    inputs: list[np.ndarray]  # (T_i, F) each; of given vectors, (C,)
     speakers: dict[str, str]
     emotions: dict[str, str]
     classes: list[str]
+    crop: int  # frames
+    device: torch.device  # where crops are wanted
+
+    @cached_property
+    def crops(self) -> Crops:
+        """Of all utterances."""
+        return Crops(self.inputs, self.crop, self.device)
 
     def indices_of(self, speakers: list[str]) -> torch.Tensor:
         """Indices of these speakers' utterances."""
@@ -71,13 +79,15 @@ class Corpus:
         return np.array([self.classes.index(self.emotions[self.utterances[i]]) for i in index.tolist()])
 
 
-def read_corpus(data: Path, options: Input, device: torch.device) -> Corpus:
-    """The data dir `data`, whose utterances all need an emotion; crops are wanted on `device`."""
+def read_corpus(
+    data: Path, options: Input, device: torch.device, given: Mapping[str, np.ndarray] | None = None
+) -> Corpus:
+    """The data dir `data`, whose utterances all need an emotion, with its features or, instead, `given` vectors of all
+    utterances; crops are wanted on `device`."""
     emotions = data_dir.read_table(data / "utt2emo")
-    inputs = read_utterances(data, options)
+    inputs = read_utterances(data, options) if given is None else given
     if unlabelled := inputs.keys() - emotions.keys():
         raise UserError(f"{data}/utt2emo: {len(unlabelled)} utterances have no emotion ({min(unlabelled)}, …)")
-    crops = Crops(list(inputs.values()), options.crop, device)
     speakers = data_dir.read_table(data / "utt2spk")
     classes = sorted({emotions[name] for name in inputs})
-    return Corpus(list(inputs), list(inputs.values()), crops, speakers, emotions, classes)
+    return Corpus(list(inputs), list(inputs.values()), speakers, emotions, classes, options.crop, device)

@@ -1,4 +1,5 @@
-"""Classifiers of fixed vectors: what is fitted, in seconds, on embeddings or functionals that no gradient reaches."""
+"""Classifiers of fixed vectors: what is fitted, in seconds, on embeddings, functionals or given vectors, which no
+gradient reaches."""
 
 from __future__ import annotations
 
@@ -41,24 +42,25 @@ def classify(vectors: Vectors, run: Partition, options: Backend, seed: int) -> D
     classes = len(run.corpus.classes)
     candidates = []
     for C in sorted(options.C):  # ties: the stronger regularisation
-        model = build(C, seed).fit(scaled["train"], run.labels("train"))
+        model = build(C).fit(scaled["train"], run.labels("train"))
         posteriors = {part: class_posteriors(model, values, classes) for part, values in scaled.items()}
         candidates.append((merit(posteriors["valid"], run), posteriors))
     return Decisions(max(candidates, key=lambda candidate: candidate[0])[1], vectors)
 
 
-def linear(C: float, seed: int) -> BaseEstimator:
+def linear(C: float) -> BaseEstimator:
     """The linear model of [4]: multinomial logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=C, max_iter=2000, random_state=seed)
+    return LogisticRegression(C=C, max_iter=2000)
 
 
-def svm(C: float, seed: int) -> BaseEstimator:
-    """A linear SVM for each class against the others."""
+def svm(C: float) -> BaseEstimator:
+    """A linear SVM for each class against the others. (Its solver may draw, whatever the seed, the same numbers: what
+    is fitted depends on vectors and labels alone.)"""
     from sklearn.svm import LinearSVC
 
-    return LinearSVC(C=C, max_iter=20000, random_state=seed)
+    return LinearSVC(C=C, max_iter=20000, random_state=0)
 
 
 def class_posteriors(model: BaseEstimator, values: np.ndarray, classes: int) -> np.ndarray:

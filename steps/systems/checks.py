@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from steps.nnet.architecture import Network
 from steps.systems.system import Config
 from utils import config, runs
-from utils.cli import UserError
+from utils.cli import UserError, warn
 from utils.folds import Folds
 
 
@@ -19,6 +20,25 @@ class Pretrained:
 
     network: Network = field(default_factory=Network)
     """What the network is made of."""
+
+
+def lacks(settings: Config, data: Path, embeddings: str) -> str:
+    """What a system needs and has not, in the data dir or in the option --embeddings; "" where it has all."""
+    if settings.backend.sees == "given" and not embeddings:
+        return "needs vectors: name them with --embeddings"
+    return ""
+
+
+def without_lacking(every: Mapping[str, Config], options: Namespace) -> dict[str, Config]:
+    """The systems that lack nothing: a group may name others, which are left out with a notice. Raises UserError for
+    one that --systems names itself, and where none is left. options: those of steps/finetune.py."""
+    lacking = {name: why for name, own in every.items() if (why := lacks(own, options.data, options.embeddings))}
+    for name, why in lacking.items():
+        if name in options.systems.split() or len(lacking) == len(every):
+            raise UserError(f"{name or options.out} {why}")
+        if not options.list:  # the jobs of an array need not say it again
+            warn(f"{name} {why}; it is left out")
+    return {name: own for name, own in every.items() if name not in lacking}
 
 
 def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) -> None:

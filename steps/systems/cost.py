@@ -23,7 +23,8 @@ SECOND, SPEECH, TIMES = 100, 10, 3  # frames of a second; seconds of speech that
 def cost(system: Config, classes: int, bins: int) -> dict[str, float]:
     """From a network's input to posteriors, for whole utterances of `bins`: "parameters" (weights that are used then,
     so none of auxiliary classifiers), "multiplications" (multiply-adds for a second of speech, of convolutions and
-    matrix products), "real_time_factor" (seconds of one thread of this CPU for a second of speech)."""
+    matrix products), "real_time_factor" (seconds of one thread of this CPU for a second of speech). Of given vectors
+    of size `bins`, what makes them is not known: the cost is the classifier's alone."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -44,7 +45,10 @@ def cost(system: Config, classes: int, bins: int) -> dict[str, float]:
 
 def build(system: Config, classes: int, bins: int) -> tuple[nn.Module, Callable[[np.ndarray], Tensor]]:
     """All of the system that has weights at test time, untrained, and the function from an utterance (T, bins) to its
-    posteriors (1, classes)."""
+    posteriors (1, classes); of given vectors, it takes the first row for one."""
+    if not system.reads_features:
+        backend = build_backend(system.backend, bins, classes)
+        return backend, lambda x: backend(torch.from_numpy(x[:1])).softmax(dim=1)
     if not system.has_network:
         backend = build_backend(system.backend, len(functionals(np.zeros((1, bins)))), classes)
         return backend, lambda x: backend(torch.from_numpy(functionals(x)).float()[None]).softmax(dim=1)

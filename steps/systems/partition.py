@@ -16,7 +16,7 @@ class Partition:
 
     def __init__(self, corpus: Corpus, parts: dict[str, list[str]]) -> None:
         self.corpus, self.parts = corpus, parts
-        self.device = corpus.crops.device
+        self.device = corpus.device
         self.index = {part: corpus.indices_of(speakers) for part, speakers in parts.items()}
         self.speakers = sorted(parts["train"])
 

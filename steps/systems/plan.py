@@ -5,9 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from steps.systems.checks import check_classes, check_pretrained
+from steps.systems.given import Given
 from steps.systems.system import Config
 from utils import cli, folds, runs
 from utils.archive import scp_content
@@ -43,11 +47,12 @@ class Plan:
         self.check({run: self.folds[run] for run in chosen})
         data, model = options.data, Path(options.pretrained) / runs.MODEL
         every = settings.values()
-        self.content = {
-            "features": scp_content(data / "feats.scp"),
-            "labels": content(data / "utt2spk", data / "utt2emo"),
-        }
-        self.speech = scp_content(data / "vad.scp") if any(settings.input.vad for settings in every) else ""
+        reading = [settings for settings in every if settings.reads_features]
+        self.labels = content(data / "utt2spk", data / "utt2emo")
+        self.features = scp_content(data / "feats.scp") if reading else ""
+        self.speech = scp_content(data / "vad.scp") if any(settings.input.vad for settings in reading) else ""
+        self.given = Given(Path(options.embeddings), data) if len(reading) < len(every) else None
+        self.embeddings = self.given.content if self.given else ""
         self.model = content(model) if any(settings.training.pretrained for settings in every) else ""
 
     def check(self, chosen: folds.Folds) -> None:
@@ -61,13 +66,20 @@ class Plan:
             check_pretrained(Path(self.options.pretrained), settings, utt2spk.values())
             check_classes(settings, chosen, utt2spk, utt2emo, name)
 
+    @cached_property
+    def vectors(self) -> dict[str, np.ndarray] | None:
+        """utterance → its given vector, read once; None where no system sees any. Raises UserError for broken ones."""
+        return self.given.read() if self.given else None
+
     def folder(self, run: Run) -> Path:
         return run.folder(self.options.out)
 
     def origin(self, run: Run) -> Origin:
         """What a run is made from."""
-        settings, read = self.settings[run.system], dict(self.content)
-        if settings.input.vad:
+        settings = self.settings[run.system]
+        read = {"features": self.features} if settings.reads_features else {"embeddings": self.embeddings}
+        read["labels"] = self.labels
+        if settings.reads_features and settings.input.vad:
             read["speech decisions"] = self.speech
         if settings.training.pretrained:
             read["pre-trained model"] = self.model

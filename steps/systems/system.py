@@ -61,8 +61,9 @@ class Backend:
     kind: Literal["network", "linear", "svm", "autoencoders"] = "network"
     """Classifier: the network's own, or, fitted on vectors afterwards, logistic regression, a linear SVM, or a pair of
     auto-encoders that separate style from speaker."""
-    sees: Literal["embedding", "functionals"] = "embedding"
-    """Vectors that are classified: the network's embeddings, or statistics (functionals) of the filter-bank."""
+    sees: Literal["embedding", "functionals", "given"] = "embedding"
+    """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, or what is
+    given in --embeddings."""
     C: list[float] = field(default_factory=lambda: [0.001, 0.01, 0.1, 1.0, 10.0])
     """Inverse regularisations to try for linear and svm, above 0; the validation speakers choose."""
     latent: int = 32
@@ -79,7 +80,7 @@ class Backend:
         if not self.C or min(self.C) <= 0:
             raise ValueError(f"backend: C {self.C} must hold numbers above 0")
         if self.kind == "network" and self.sees != "embedding":
-            raise ValueError("backend: the network sees no functionals; kind is linear, svm or autoencoders")
+            raise ValueError(f"backend: the network sees no vectors ({self.sees}); kind is linear, svm or autoencoders")
 
 
 @dataclass
@@ -111,3 +112,8 @@ class Config:
     def has_network(self) -> bool:
         """Whether there is a network in it at all."""
         return self.backend.sees == "embedding"
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether it is made of the data dir's features; else of given vectors."""
+        return self.backend.sees != "given"

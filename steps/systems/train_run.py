@@ -57,7 +57,8 @@ def train_run(
             {part: minus.numpy() for part, (_, minus) in spaces.items()} or None,
         )
     else:
-        decisions = Decisions({}, {part: np.stack([functionals(x) for x in run.inputs(part)]) for part in parts})
+        see = functionals if settings.reads_features else np.asarray
+        decisions = Decisions({}, {part: np.stack([see(x) for x in run.inputs(part)]) for part in parts})
     if settings.backend.kind != "network":
         decisions = classify(decisions.embedding, run, settings.backend, seed)
         scores = {} if decisions.last is None else {runs.LAST: decisions.last}
@@ -74,7 +75,7 @@ def train_run(
         settings.training.precision,
         seconds,
         Path(pretrained) if settings.training.pretrained else None,
-        cost=cost(settings, len(corpus.classes), corpus.inputs[0].shape[1]),
+        cost=cost(settings, len(corpus.classes), corpus.inputs[0].shape[-1]),
     )
     for name, values in scores.items():
         rows = dict(zip(run.names("valid" if name == runs.VALID else "test"), values))

@@ -409,7 +409,7 @@ def test_missing_features_are_named(emotional, system, tmp_path, type_in):
     feats = (emotional / "feats.scp").read_text()
     (emotional / "feats.scp").write_text("s0-0 |rm -rf x:3\n")
     done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
-    assert "feats.scp: |rm -rf x is not there: make the features again" in done.stderr
+    assert "feats.scp: |rm -rf x is not there: make it again" in done.stderr
     (emotional / "feats.scp").write_text("".join(feats.splitlines(keepends=True)[:1]))
     done = type_in("steps/finetune.py", "--config", system, emotional, tmp_path / "sys", code=1)
     assert "31 utterances have no features" in done.stderr

@@ -33,7 +33,7 @@ def test_archives_that_moved_with_their_scp_are_found_and_are_the_same(features,
     assert scp_content(tmp_path / "new/data/feats.scp") == before
     assert read_array(read_scp(tmp_path / "new/data/feats.scp")["a"]).shape == (5, 4)
     (tmp_path / "new/exp/fbank.ark").unlink()
-    with pytest.raises(UserError, match="fbank.ark is not there: make the features again"):
+    with pytest.raises(UserError, match="fbank.ark is not there: make it again"):
         scp_content(tmp_path / "new/data/feats.scp")
 
 

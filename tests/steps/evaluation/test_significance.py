@@ -117,6 +117,7 @@ FROZEN = "training: {pretrained: true, epochs: 0}\nbackend: {kind: linear}\n"
     [
         (FROZEN, True),
         ("training: {epochs: 0}\nbackend: {kind: svm, sees: functionals}\n", True),
+        ("training: {epochs: 0}\nbackend: {kind: linear, sees: given}\n", True),
         (FROZEN.replace("linear", "autoencoders"), False),
         (FROZEN.replace("true", "false"), False),  # a random network has a seed
         (FROZEN.replace("epochs: 0", "epochs: 5"), False),

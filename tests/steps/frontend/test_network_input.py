@@ -39,6 +39,20 @@ def test_normalisation_comes_before_selection():
     assert np.array_equal(select(x, speech, Input(cmn="none", vad=False)), x)
 
 
+@pytest.mark.parametrize(("voiced", "vad"), [(60, True), (39, True), (60, False)])
+def test_the_level_is_one_number_a_recording(voiced, vad):
+    """Over the frames that are kept, so over all where few are speech, or nobody asks: a gain goes, a tilt stays."""
+    options, tilt = Input(cmn="level", vad=vad), np.linspace(3, -3, 5).astype(np.float32)
+    x, speech = RNG.normal(15, 3, (100, 5)).astype(np.float32), (np.arange(100) < voiced).astype(np.uint8)
+    kept = x[speech == 1] if vad and voiced >= 40 else x
+    level = sum(float(value) for value in kept.ravel()) / kept.size
+    found = select(x, speech, options)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, kept - level, atol=1e-5)
+    np.testing.assert_allclose(select(x + np.float32(7), speech, options), found, atol=1e-5)
+    np.testing.assert_allclose(select(x + tilt, speech, options), found + tilt, atol=1e-5)
+
+
 def test_with_too_little_speech_all_frames_are_kept():
     x = RNG.normal(size=(100, 3)).astype(np.float32)
     for voiced, kept in ((39, 100), (40, 40)):

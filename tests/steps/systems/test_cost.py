@@ -50,6 +50,11 @@ def test_a_linear_model_of_functionals(kind, classes, margins):
     assert 0 < found["real_time_factor"] < 1
 
 
+def test_of_given_vectors_the_cost_is_the_classifiers_alone():
+    found = cost(Config(training=Training(epochs=0), backend=Backend(kind="svm", sees="given")), CLASSES, 768)
+    assert found["parameters"] == 769 * CLASSES and found["multiplications"] == 768 * CLASSES
+
+
 def test_a_classifier_of_embeddings_costs_what_the_network_does_and_its_own():
     weights, multiplications = resnet18(2)
     untrained = Training(epochs=0)

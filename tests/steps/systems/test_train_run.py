@@ -62,7 +62,9 @@ def speakers(tmp_path):
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_system_leaves_scores_and_embeddings(name, emotional, speakers, tmp_path):
     settings, out = small(name), tmp_path / "out"
-    corpus = read_corpus(emotional, settings.input, torch.device("cpu"))
+    vectors = {name: np.array([i, i % 2, 1.0]) for i, name in enumerate(read_table(emotional / "utt2spk"))}
+    given = None if settings.reads_features else vectors
+    corpus = read_corpus(emotional, settings.input, torch.device("cpu"), given)
     parts = folds.read(emotional / "folds")["r1"]
     train_run(corpus, parts, out, 0, settings, str(speakers))
     files = {"scores": "s3", "scores.valid": "s2"}
