@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Filter-banks and speech decisions of a data dir: feats.scp, vad.scp, utt2num_frames, utt2dur, frame_shift.
+"""Filter-banks and speech decisions of a data dir: feats.scp, vad.scp, utt2num_frames, utt2dur, frame_shift; and what
+its recordings are apart from speech: utt2hash, utt2sound (utils/recordings.py says what they hold).
 
   steps/make_fbank.py [options] <data-dir> [<log-dir> [<fbank-dir>]]
   steps/make_fbank.py --nj 8 --cmd "$train_cmd" data/train exp/make_fbank/train fbank
 
 One pass over the audio makes both, so that they are of equal length. What can be used after resampling or mixing down
-is used; recordings that cannot be used leave the data dir, counted and named in <data-dir>/lost.
+is used; recordings that cannot be used leave the data dir, counted and named in <data-dir>/lost. With `segments`, utterances
+are stretches of the recordings.
 
-Features that are there, made with the same options from the same recordings (by names, sizes and times), are kept;
+Features that are there, made with the same options from the same recordings (by names, sizes and times) and segments, are kept;
 those whose archives were moved together with the data dir are given their new place. --redo true makes them again.
 """
 
@@ -25,10 +27,12 @@ from utils.archive import archives, read_scp, scp_content
 from utils.files import whole
 from utils.fix_data_dir import fix
 from utils.hold import hold
-from utils.record import Origin, listing, of_settings, outdated
+from utils.record import Origin, content, listing, of_settings, outdated
+from utils.recordings import HASH, SOUND, sources
 
 VERSION = 1  # raised when other features come of the same recordings and options
-MADE = ["feats.scp", "vad.scp", "utt2num_frames", "utt2dur", "lost"]  # what a job leaves in its piece of the data dir
+NEEDED = ["feats.scp", "vad.scp", "utt2num_frames", "utt2dur"]  # without these features are not whole
+MADE = [*NEEDED, HASH, SOUND, "lost"]  # what a job leaves in its piece of the data dir
 
 
 @dataclass
@@ -84,9 +88,11 @@ def settle(data: Path, max_lost: float, frame_shift: float) -> None:
 
 def origin(data: Path, features: Features) -> Origin:
     """What the features of `data` are made from, and what they are."""
-    features_of = {name: scp_content(data / name) for name in ("feats.scp", "vad.scp") if (data / name).is_file()}
-    recordings = listing(data_dir.read_table(data / "wav.scp").values())
-    return Origin("make_fbank", VERSION, of_settings(features, ["max_lost"]), {"recordings": recordings, **features_of})
+    known = {"recordings": listing(data_dir.read_table(data / "wav.scp").values())}
+    known |= {name: scp_content(data / name) for name in ("feats.scp", "vad.scp") if (data / name).is_file()}
+    # Only where they are: features made before there were such tables stay true without them.
+    known |= {name: content(data / name) for name in ("segments", HASH, SOUND) if (data / name).is_file()}
+    return Origin("make_fbank", VERSION, of_settings(features, ["max_lost"]), known)
 
 
 def why(data: Path, features: Features) -> str:
@@ -101,7 +107,7 @@ def why(data: Path, features: Features) -> str:
         if entries != data_dir.read_table(scp):
             cli.warn(f"{scp}: its archives were moved, and it now says where to")
             data_dir.write_table(scp, entries)
-    return outdated(data, origin(data, features), *(data / name for name in (*MADE[:-1], "frame_shift")))
+    return outdated(data, origin(data, features), *(data / name for name in (*NEEDED, "frame_shift")))
 
 
 def main() -> None:
@@ -129,6 +135,7 @@ def main() -> None:
         return
     if not (data / "wav.scp").is_file():
         raise cli.UserError(f"{data}/wav.scp: no such file; is {data} a data dir?")
+    sources(data)  # segments that say no stretch of a recording are refused before anything is made
     if options.redo or why(data, features):  # else whoever reads them need not be waited for
         with hold(data, wait=True):
             make(options, features)

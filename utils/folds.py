@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from utils.cli import UserError
+from utils.recordings import HASH, sources
 from utils.table import read_lines, read_table
 
 PARTS = ("train", "valid", "test")
@@ -85,18 +86,17 @@ def check(
 
 
 def recordings(data: Path) -> Iterator[dict[str, str]]:
-    """Tables of utterance → what is heard: a file (with `segments`, the stretch of one), and where its features are.
-    A command ('… |') says neither, and is left out."""
+    """Tables of utterance → what is heard: a file (with `segments`, the stretch of one), where its features are, and
+    the hash of its samples, by which copies are found. A command ('… |') says neither, and is left out."""
     if (data / "wav.scp").is_file():
-        files = sounds = read_table(data / "wav.scp")
+        sounds = read_table(data / "wav.scp")
         if (data / "segments").is_file():
-            segments = {name: value.split() for name, value in read_table(data / "segments").items()}
-            sounds = {
-                name: " ".join([files.get(source, source), *times]) for name, (source, *times) in segments.items()
-            }
+            sounds = {name: str(source) for name, source in sources(data).items()}
         yield {name: sound for name, sound in sounds.items() if "|" not in sound}
     if (data / "feats.scp").is_file():
         yield {name: place for name, place in read_table(data / "feats.scp").items() if "|" not in place}
+    if (data / HASH).is_file():
+        yield {name: f"samples of hash {own}" for name, own in read_table(data / HASH).items()}
 
 
 def check_recordings(

@@ -1,5 +1,6 @@
 """steps/make_fbank.py as users see it."""
 
+import json
 import os
 
 import kaldi_native_io
@@ -9,7 +10,8 @@ import soundfile
 
 from utils.archive import read_array
 from utils.cli import UserError
-from utils.data_dir import Utterance, read_table, write_data_dir
+from utils.data_dir import Utterance, read_table, write_data_dir, write_table
+from utils.recordings import read_sounds
 
 RATE = 16000
 
@@ -137,3 +139,80 @@ def test_features_that_were_moved_are_found(corpus, tmp_path, type_in):
     assert "feats.scp: its archives were moved, and it now says where to" in done.stderr
     assert "features are there and up to date" in done.stdout
     assert {name: read_array(entry).tobytes() for name, entry in read_table(moved / "feats.scp").items()} == first
+
+
+def test_hash_and_sound_of_each_recording_stand_beside_its_features(corpus, tmp_path, type_in):
+    samples, rate = soundfile.read(tmp_path / "wav/s0_0.wav", dtype="int16")
+    soundfile.write(tmp_path / "wav/s2_1.wav", samples, rate, format="FLAC")  # a copy, under another speaker
+    type_in("steps/make_fbank.py", "--nj", "2", corpus)
+    hashes, sounds = read_table(corpus / "utt2hash"), read_sounds(corpus / "utt2sound")
+    assert hashes.keys() == sounds.keys() == read_table(corpus / "feats.scp").keys()
+    assert hashes["s0-0"] == hashes["s2-1"] and len(set(hashes.values())) == 11
+    assert sounds["s0-0"][:3] == (RATE, 1, "WAV/PCM_16") and sounds["s2-1"].format == "FLAC/PCM_16"
+    (corpus / "folds").write_text("r1 train s0\nr1 valid s1\nr1 test s2\n")
+    done = type_in("utils/validate_data_dir.py", corpus, code=1)
+    assert "'s0-0' (train) and 's2-1' (test) are the same recording" in done.stderr
+    (corpus / "utt2sound").write_text("s0-0 16000 mono\n")
+    with pytest.raises(UserError, match="utt2sound: 's0-0': expected 'rate channels"):
+        read_sounds(corpus / "utt2sound")
+
+
+def test_features_made_before_there_were_hashes_stay_true(corpus, type_in):
+    type_in("steps/make_fbank.py", corpus)
+    record = corpus / ".made_from.make_fbank"
+    kept = json.loads(record.read_text())
+    for name in ("utt2hash", "utt2sound"):
+        (corpus / name).unlink()
+        assert "changed" in type_in("steps/make_fbank.py", corpus).stdout  # what was made is not lost unseen
+        (corpus / name).unlink()
+        del kept["content"][name]
+        record.write_text(json.dumps(kept))
+    (corpus / "utt2hash").unlink()
+    assert "features are there and up to date" in type_in("steps/make_fbank.py", corpus).stdout
+
+
+@pytest.fixture
+def segmented(corpus, tmp_path):
+    """The corpus as stretches of one long recording a speaker, and the same cut into files."""
+    parts = {
+        f"s{s}": [soundfile.read(tmp_path / f"wav/s{s}_{i}.wav", dtype="int16")[0] for i in range(4)] for s in range(3)
+    }
+    segments, cuts = {}, []
+    for speaker, signals in parts.items():
+        begin = 0
+        soundfile.write(tmp_path / f"wav/{speaker}.flac", np.concatenate(signals), RATE)
+        for i, signal in enumerate(signals):
+            end = begin + len(signal)
+            segments[f"{speaker}-{i}"] = f"{speaker}rec {begin / RATE} {end / RATE}"
+            cuts.append(Utterance(f"{speaker}-{i}", tmp_path / f"wav/{speaker}_{i}.wav", speaker, speaker))
+            begin = end
+    write_data_dir(tmp_path / "cut", cuts)
+    write_table(corpus / "wav.scp", {f"{speaker}rec": str(tmp_path / f"wav/{speaker}.flac") for speaker in parts})
+    write_table(corpus / "segments", segments)
+    return corpus
+
+
+def test_stretches_of_long_recordings_give_the_features_of_the_cut_files(segmented, tmp_path, type_in):
+    cut = tmp_path / "cut"
+    for data in (segmented, cut):
+        type_in("steps/make_fbank.py", "--nj", "2", data)
+    features = [{k: read_array(v).tobytes() for k, v in read_table(d / "feats.scp").items()} for d in (segmented, cut)]
+    assert features[0] == features[1] and len(features[0]) == 12
+    for name in ("utt2hash", "utt2dur", "utt2num_frames"):
+        assert read_table(segmented / name) == read_table(cut / name)
+    type_in("utils/validate_data_dir.py", "--no-text", segmented)
+    assert "up to date" in type_in("steps/make_fbank.py", "--nj", "2", segmented).stdout
+
+
+def test_other_segments_make_features_anew_and_one_beyond_its_file_is_named(segmented, type_in):
+    type_in("steps/make_fbank.py", segmented)
+    segments = read_table(segmented / "segments")
+    recording, begin, end = segments["s1-3"].split()
+    write_table(segmented / "segments", segments | {"s1-3": f"{recording} {begin} {float(end) + 1}"})
+    done = type_in("steps/make_fbank.py", "--max_lost", "0.1", segmented)
+    assert "(segments changed)" in done.stdout and "s1-3" in read_table(segmented / "lost")
+    assert "1 of 12 utterances left out (1 segment beyond the end of the file)" in done.stderr
+    assert "s1-3" not in read_table(segmented / "segments") and len(read_table(segmented / "utt2hash")) == 11
+    assert "up to date" in type_in("steps/make_fbank.py", segmented).stdout
+    write_table(segmented / "segments", {name: "none 0 1" for name in segments})
+    assert "which wav.scp does not have" in type_in("steps/make_fbank.py", segmented, code=1).stderr

@@ -108,3 +108,30 @@ def test_one_recording_in_two_parts_is_refused():
         with pytest.raises(UserError) as error:
             folds.check_recordings({"run01": RUN}, UTT2SPK, heard | {one: f"/wav/{other}"})
         assert f"'{one}'" in str(error.value) and f"'{other}'" in str(error.value) and "run01" in str(error.value)
+
+
+def test_a_copy_under_another_name_is_refused_by_its_hash(tmp_path):
+    (tmp_path / "utt2spk").write_text("".join(f"{name} {speaker}\n" for name, speaker in UTT2SPK.items()))
+    (tmp_path / "wav.scp").write_text("".join(f"{name} /wav/{name}\n" for name in UTT2SPK))
+    (tmp_path / "folds").write_text("".join(f"run01 {part} {name}\n" for part, names in RUN.items() for name in names))
+    hashes = {name: f"{number:032x}" for number, name in enumerate(UTT2SPK)}
+    for copy, fine in ({"a-1": "b-0"}, True), ({"b-1": "d-0"}, False):
+        own = hashes | {name: hashes[other] for name, other in copy.items()}
+        (tmp_path / "utt2hash").write_text("".join(f"{name} {value}\n" for name, value in own.items()))
+        if fine:
+            folds.of_data_dir(tmp_path, complete=False)
+            continue
+        with pytest.raises(UserError) as error:
+            folds.of_data_dir(tmp_path, complete=False)
+        assert "'b-1' (train) and 'd-0' (test) are the same recording under two speakers" in str(error.value)
+
+
+def test_one_stretch_of_one_file_is_one_recording_however_its_times_are_written(tmp_path):
+    (tmp_path / "wav.scp").write_text("rec /wav/a\n")
+    (tmp_path / "segments").write_text("a-0 rec 1.0 2.50\na-1 rec 1 2.5\na-2 rec 1 2.6\n")
+    (table,) = folds.recordings(tmp_path)
+    assert table["a-0"] == table["a-1"] != table["a-2"]
+    for line, said in ("a-0 none 1 2", "which wav.scp does not have"), ("a-0 rec 2 1", "start below end"):
+        (tmp_path / "segments").write_text(f"{line}\n")
+        with pytest.raises(UserError, match=said):
+            list(folds.recordings(tmp_path))

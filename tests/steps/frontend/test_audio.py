@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from steps.frontend.audio import Unusable, read_audio
+from utils.recordings import Source
 
 RATE = 16000
 
@@ -14,7 +15,7 @@ def tone(seconds=1.0, rate=RATE):
 
 
 def read(path):
-    return read_audio(path, RATE, shortest=640)
+    return read_audio(path, RATE, shortest=640)[:2]
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
@@ -86,3 +87,51 @@ def test_what_cannot_be_used_says_why_in_one_line(tmp_path, kind, reason):
     with pytest.raises(Unusable, match=reason) as caught:
         read(damaged(tmp_path, kind))
     assert "\n" not in str(caught.value)
+
+
+def samples_of(seconds=1.0, seed=0):
+    return np.random.default_rng(seed).integers(-9000, 9000, int(seconds * RATE)).astype(np.int16)
+
+
+def test_the_same_samples_have_the_same_hash_however_they_are_packed(tmp_path):
+    samples = samples_of()
+    copies = {"a.wav": "PCM_16", "b.flac": "PCM_16", "c.wav": "PCM_24", "d.wav": "FLOAT", "e.flac": "PCM_24"}
+    for name, subtype in copies.items():
+        soundfile.write(tmp_path / name, samples / 32768, RATE, subtype=subtype)
+    soundfile.write(tmp_path / "f.wav", np.stack([samples, samples], axis=1), RATE)
+    heard = {path.name: read_audio(path, RATE, 640) for path in tmp_path.iterdir()}
+    assert len({one.hash for one in heard.values()}) == 1 and len(heard["a.wav"].hash) == 32
+    samples[7] += 1
+    soundfile.write(tmp_path / "g.wav", samples, RATE)
+    assert read_audio(tmp_path / "g.wav", RATE, 640).hash != heard["a.wav"].hash
+
+
+def test_what_a_recording_is_apart_from_speech(tmp_path):
+    time = np.arange(11025) / 11025
+    sine = np.round(16384 * np.sin(2 * np.pi * 441 * time)).astype(np.int16)  # half of the range: -6.02 dB, rms 3 less
+    soundfile.write(tmp_path / "a.flac", sine, 11025)
+    sound = read_audio(tmp_path / "a.flac", RATE, 640).sound
+    assert sound[:3] == (11025, 1, "FLAC/PCM_16") and sound.clipped == 0
+    assert sound.peak == pytest.approx(20 * np.log10(np.abs(sine.astype(float)).max() / 32768), abs=0.01)
+    assert sound.level == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)), abs=0.01)
+    loud = np.clip(4 * sine.astype(int), -32768, 32767).astype(np.int16)
+    soundfile.write(tmp_path / "b.wav", np.stack([loud, loud], axis=1), 11025)
+    sound = read_audio(tmp_path / "b.wav", RATE, 640).sound
+    assert sound[:3] == (11025, 2, "WAV/PCM_16") and sound.peak == pytest.approx(0, abs=0.01)
+    assert sound.clipped == pytest.approx(np.isin(loud, [-32768, 32767]).mean()) and sound.clipped > 0.5
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_a_stretch_is_read_as_it_stands_in_the_file(tmp_path, suffix):
+    samples, path = samples_of(3), tmp_path / f"a.{suffix}"
+    soundfile.write(path, samples, RATE)
+    found = read_audio(Source(str(path), 0.5, 1.75), RATE, 640)
+    np.testing.assert_array_equal(found.signal, samples[8000:28000])
+    soundfile.write(tmp_path / "cut.wav", samples[8000:28000], RATE)
+    assert found.hash == read_audio(tmp_path / "cut.wav", RATE, 640).hash  # a stretch and its copy are the same sound
+    assert len(read_audio(Source(str(path), 2.0, 3.03), RATE, 640).signal) == RATE  # a window beyond is forgiven
+    for begin, end in ((2.0, 3.05), (3.0, 3.03), (7.0, 8.0)):
+        with pytest.raises(Unusable, match="segment beyond the end of the file"):
+            read_audio(Source(str(path), begin, end), RATE, 640)
+    with pytest.raises(Unusable, match="shorter than a window"):
+        read_audio(Source(str(path), 1.0, 1.03), RATE, 640)
