@@ -15,16 +15,24 @@ FOUR = ["ang", "hap", "neu", "sad"]  # the classes of the paper's experiments on
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the makers, in the corpus's folder: CSV or TSV with a header."""
+    """A table of the makers, in the corpus's folder: CSV or TSV with a header, or lines of another form."""
 
     file: str
-    """Its path, from the corpus's folder; where it is not there, it is looked for below."""
-    id: str
+    """Its path, from the corpus's folder; where it is not there, it is looked for below. "*" stands for any characters."""
+    id: str = ""
     """Column of the key: the speaker, or the recording's name with or without its suffix."""
-    column: str
+    column: str = ""
     """Column of the value."""
+    line: str = ""
+    """Of a file without columns: regular expression of a line, with groups id and value; other lines mean nothing."""
     names: dict[str, str] = field(default_factory=dict)
-    """Value of the column → what it means."""
+    """Value → what it means."""
+
+    def __post_init__(self) -> None:
+        if self.line and (self.id or self.column) or not self.line and not (self.id and self.column):
+            raise ValueError(f"{self.file}: needs id and column, or line")
+        if self.line and set(_groups("line", self.line)) != {"id", "value"}:
+            raise ValueError(f"{self.file}: line needs the groups (?P<id>…) and (?P<value>…)")
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,8 @@ class OpenCorpus:
     """Whom to cite."""
     path: str = ""
     """Regular expression of the end of a recording's path, from a "/" on and without the suffix; its groups are speaker and
-    emotion, and if known gender (the letter f or m), session and sentence. Empty: no emotional corpus."""
+    emotion, and if known gender (the letter f or m), session and sentence; key, if the table of labels calls the recording
+    not by its name. Empty: no emotional corpus."""
     emotions: dict[str, str] = field(default_factory=dict)
     """What the group emotion may be → class, in three letters."""
     classes: list[str] = field(default_factory=lambda: list(FOUR))
@@ -80,13 +89,10 @@ class OpenCorpus:
     """Files that anybody may fetch (local/get_data.py)."""
 
     def __post_init__(self) -> None:
-        try:
-            groups = set(re.compile(self.path).groupindex)
-        except re.error as error:
-            raise ValueError(f"path is no regular expression: {error}") from None
+        groups = set(_groups("path", self.path))
         if self.path and "speaker" not in groups or self.path and not self.labels and "emotion" not in groups:
             raise ValueError("path has no group (?P<speaker>…), or no (?P<emotion>…)")
-        if strange := groups - {"speaker", "emotion", "gender", "session", "sentence"}:
+        if strange := groups - {"speaker", "emotion", "gender", "session", "sentence", "key"}:
             raise ValueError(f"path has a group {min(strange)}, which means nothing")
         if unknown := set(self.classes) - set(self.known):
             raise ValueError(f"classes: '{min(unknown)}' is none of: {' '.join(self.known)}")
@@ -95,6 +101,14 @@ class OpenCorpus:
     def known(self) -> list[str]:
         """All of its classes."""
         return sorted(set((self.labels.names if self.labels else self.emotions).values())) or self.classes
+
+
+def _groups(what: str, pattern: str) -> list[str]:
+    """The names of a regular expression's groups."""
+    try:
+        return list(re.compile(pattern).groupindex)
+    except re.error as error:
+        raise ValueError(f"{what} is no regular expression: {error}") from None
 
 
 def names() -> list[str]:
