@@ -18,7 +18,7 @@ class Table:
     """A table of the makers, in the corpus's folder: CSV or TSV with a header, or lines of another form."""
 
     file: str
-    """Its path, from the corpus's folder; where it is not there, it is looked for below. "*" stands for any characters."""
+    """Its path, from the corpus's folder; where it is not there, it is looked for below; "*" is any text."""
     id: str = ""
     """Column of the key: the speaker, or the recording's name with or without its suffix."""
     column: str = ""
@@ -49,7 +49,7 @@ class Download:
 
 @dataclass(frozen=True)
 class OpenCorpus:
-    """How the recordings' paths become speaker, emotion, gender, session and sentence, and what to know of the corpus."""
+    """How recordings' paths become speaker, emotion, gender, session and sentence, and what to know of the corpus."""
 
     title: str
     """What people call it."""
@@ -60,9 +60,9 @@ class OpenCorpus:
     cite: str
     """Whom to cite."""
     path: str = ""
-    """Regular expression of the end of a recording's path, from a "/" on and without the suffix; its groups are speaker and
-    emotion, and if known gender (the letter f or m), session and sentence; key, if the table of labels calls the recording
-    not by its name. Empty: no emotional corpus."""
+    """Regular expression of the end of a recording's path, from a "/" on and without the suffix; its groups are speaker
+    and emotion, and if known gender (the letter f or m), session and sentence; key is what tables call the recording,
+    if not by its name. Empty: no emotional corpus."""
     emotions: dict[str, str] = field(default_factory=dict)
     """What the group emotion may be → class, in three letters."""
     classes: list[str] = field(default_factory=lambda: list(FOUR))
@@ -82,7 +82,7 @@ class OpenCorpus:
     bad: dict[str, str] = field(default_factory=dict)
     """Recording, without folder and suffix → why it is left out."""
     folds: list[list[str]] = field(default_factory=list)
-    """Groups of speakers: run k tests group k, selects on group k + 1, and trains on the others. Empty: they are made."""
+    """Groups of speakers: run k tests group k, selects on group k + 1, trains on the others. Empty: they are made."""
     size: str = ""
     """How much it is to fetch."""
     download: list[Download] = field(default_factory=list)
