@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from local.recordings import files_below, is_audio, stem
+from local.rows import Row
+from local.tables import records
 from utils import config
 from utils.cli import UserError
 
@@ -40,11 +45,31 @@ class Download:
     """One file that the makers offer to everybody."""
 
     url: str
-    """Its address."""
+    """Its address, of http or https."""
+    file: str = ""
+    """Its name here; empty: as its address ends."""
     size: int = 0
     """Bytes; 0: not published."""
     md5: str = ""
     """Checksum that its makers publish; empty: none."""
+    sha256: str = ""
+    """The same, of the other kind."""
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.url).scheme not in ("http", "https"):
+            raise ValueError(f"download: '{self.url}' is no address of http or https")
+        if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
+            raise ValueError(f"download: '{self.url}' ends in no name for a file: give one by the key file")
+
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        return self.file or unquote(urlsplit(self.url).path.rpartition("/")[2])
+
+    @property
+    def unpacked(self) -> str:
+        """The folder that an archive is unpacked to; another file's own name."""
+        return re.sub(r"\.(zip|tar|tar\.gz|tgz)$", "", self.name)
 
 
 @dataclass(frozen=True)
@@ -87,6 +112,8 @@ class OpenCorpus:
     """How much it is to fetch."""
     download: list[Download] = field(default_factory=list)
     """Files that anybody may fetch (local/get_data.py)."""
+    how: str = ""
+    """How to come by it, where no such file is offered."""
 
     def __post_init__(self) -> None:
         groups = set(_groups("path", self.path))
@@ -123,3 +150,48 @@ def read(name: str) -> OpenCorpus:
         known = sorted(other.stem for other in FOLDER.glob("*.yaml"))
         raise UserError(f"'{name}' is no corpus of local/open{config.nearest(name, known)}")
     return config.build(OpenCorpus, config.read_yaml(path), path)
+
+
+def rows(corpus: OpenCorpus, folder: Path) -> tuple[list[Row], list[Path]]:
+    """The corpus's recordings in `folder`, path by path from there, with their classes for labels; and the other files
+    that look like recordings. Raises UserError where the folder or a table is missing."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; {corpus.title} is at {corpus.address}")
+    pattern = re.compile(rf"(?:.*/)?{corpus.path}")
+    gender, labels, heard = (_lookup(table, folder) for table in (corpus.gender, corpus.labels, corpus.heard))
+    of_speaker = {speaker: letter for letter, speakers in corpus.genders.items() for speaker in speakers}
+    found, others = [], []
+    for file in filter(is_audio, files_below(folder)):
+        path = file.relative_to(folder)
+        match = pattern.fullmatch(str(path.with_suffix("")))
+        known = match.groupdict() if match else {}
+        key = known.get("key") or path.stem
+        label = labels.get(key, "") if corpus.labels else corpus.emotions.get(known.get("emotion", ""), "")
+        if not match or not label:
+            others.append(file)
+            continue
+        speaker = known["speaker"]
+        sex = known.get("gender") or of_speaker.get(speaker) or gender.get(speaker, "")
+        session, sentence = (known.get(name) or "" for name in ("session", "sentence"))
+        found.append(Row(str(file), str(path), speaker, label, sex, session, sentence, heard=heard.get(key, "")))
+    return found, others
+
+
+def _lookup(table: Table | None, folder: Path) -> dict[str, str]:
+    """Key, without a recording's suffix → what the table's value means. Raises UserError where it is not there."""
+    if not table:
+        return {}
+    name = Path(table.file)
+    places = [folder / name, *(path for path in files_below(folder) if fnmatch(path.name, name.name))]
+    if not (path := next(filter(Path.is_file, places), None)):
+        raise UserError(f"{folder}: {name} is missing, a table of the corpus's makers")
+    pairs = []
+    if table.line:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        pairs = [match.group("id", "value") for line in text.splitlines() if (match := re.fullmatch(table.line, line))]
+    else:
+        for number, row in records(path):
+            if table.id not in row or table.column not in row:
+                raise UserError(f"{path}:{number}: expected columns {table.id} and {table.column}")
+            pairs.append((row[table.id], row[table.column]))
+    return {stem(key): ":".join(table.names.get(word, word) for word in value.split(":")) for key, value in pairs}

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """IEMOCAP (Busso et al., Language Resources and Evaluation, 2008): angry, happy, neutral and sad speech of ten actors.
 
-    local/iemocap.py [--happy hap|merge|replace] [--parts impro|script|all] [--check-counts true] DIR data/iemocap
+    local/iemocap.py [--happy hap|merge|replace] [--parts impro|script|all] [--folds runs|session] \
+      [--check-counts true] DIR data/iemocap
 
 DIR holds Session1 to Session5, or IEMOCAP_full_release with them in it. The classes are ang, hap, neu and sad; what
 "hap" takes in is --happy: happy alone, happy and excited (merge), or excited in its place (replace). Labels are read
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from utils.cli import UserError, boolean, run, warn
 from utils.data_dir import Utterance, write_data_dir
+from utils.make_folds import Line, leave_one_speaker_out, rotate
 
 # The dialog's own F or M is who wore the markers. Who speaks is the last one, which stands at no fixed offset.
 NAME = re.compile(
@@ -84,18 +86,17 @@ def select(
     return selected, counts, by_speaker
 
 
-def make_folds(speakers: Iterable[str]) -> list[tuple[str, str, str]]:
-    """One run for each speaker, named after whom it tests: the other one of the session validates, all others train.
-    The paper's five runs are one of the 2⁵ ways to take one run of each session."""
-    speakers = sorted(speakers)
-    sessions = Counter(speaker[:-1] for speaker in speakers)
-    if len(sessions) < 2 or set(sessions.values()) != {2}:
+def folds_of(speakers: Iterable[str], kind: str) -> list[Line]:
+    """runs: the paper's, one for each speaker, named after whom it tests: the other one of the session validates, all
+    others train; its five runs are one of the 2⁵ ways to take one run of each session. session: one for each session,
+    whose speakers are tested; those of the next session validate."""
+    sessions: dict[str, list[str]] = {}
+    for speaker in sorted(speakers):
+        sessions.setdefault(speaker[:-1], []).append(speaker)
+    if len(sessions) < 2 or {len(both) for both in sessions.values()} != {2}:
         raise UserError(f"folds need two sessions or more with two speakers each, and there are {' '.join(speakers)}")
-
-    def part(test: str, speaker: str) -> str:
-        return "test" if speaker == test else "valid" if speaker[:-1] == test[:-1] else "train"
-
-    return [(test, part(test, speaker), speaker) for test in speakers for speaker in speakers]
+    groups = list(sessions.values())
+    return rotate(groups, list(sessions)) if kind == "session" else leave_one_speaker_out(groups)
 
 
 def differences(found: Counter[str], expected: Counter[str]) -> list[str]:
@@ -106,6 +107,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--happy", choices=CLASSES, default="hap")
     parser.add_argument("--parts", choices=COUNTS, default="impro")
+    parser.add_argument(
+        "--folds", choices=["runs", "session"], default="runs", help="the paper's ten, or five sessions"
+    )
     parser.add_argument("--check-counts", type=boolean, default=True, metavar="true|false", help="all of IEMOCAP?")
     parser.add_argument("corpus", type=Path, metavar="DIR")
     parser.add_argument("data", type=Path)
@@ -135,7 +139,7 @@ def main() -> None:
     if not utterances:
         raise UserError(f"{corpus}: no utterance has both a label in dialog/EmoEvaluation and sound in sentences/wav")
 
-    write_data_dir(args.data, utterances, make_folds(speakers))
+    write_data_dir(args.data, utterances, folds_of(speakers, args.folds))
     classes = sorted(Counter(row.emotion for row in utterances).items())
     others = [(label, count) for label, count in sorted(labels.items()) if label not in CLASSES[args.happy]]
     counts, left_out = (", ".join(f"{name} {count}" for name, count in pairs) or "none" for pairs in (classes, others))

@@ -10,31 +10,17 @@ speaker who has at least two), data/test and data/test/trials. No audio is opene
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from local.recordings import files_below, is_audio, safe, stem
 from utils.cli import UserError, boolean, run, warn
 from utils.data_dir import Utterance, write_data_dir
 from utils.table import read_lines, read_table
 
 COUNTS = {"dev": (1211, 148642), "test": (40, 4874)}  # speakers, utterances
-# What libsndfile reads and recognises by itself.
-AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph",
-         ".w64"}  # fmt: skip
 Trial = tuple[str, str, str]  # target|nontarget, and two utterances as `place` names them
-
-
-def suffix(path: str) -> str:
-    return os.path.splitext(path)[1].lower()
-
-
-def safe(name: str, keep: str = "") -> str:
-    """`name` as part of an id: what is no letter, digit, "_" or "." becomes "_". Video and utterance may keep "-" as
-    well; a speaker may not, or utterance-ids would sort differently from their speakers."""
-    return re.sub(rf"[^\w.{keep}]", "_", name)
 
 
 def place(utterance: Utterance) -> str:
@@ -55,25 +41,20 @@ def scan(root: Path, genders: dict[str, str]) -> list[Utterance]:
     """All utterances below `root`, in a stable order. What is passed over is counted in a notice, by reason. Raises
     UserError where nothing is left."""
 
-    def stop(error: OSError) -> None:  # or os.walk would pass over a folder that it may not read
-        raise error
-
     found: list[Utterance] = []
     skipped: dict[str, list[Path]] = {}
-    for folder, folders, files in os.walk(root, onerror=stop, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        where = os.path.relpath(folder, root).split(os.sep)
-        for file in sorted(name for name in files if not name.startswith(".")):
-            path = Path(folder, file)
-            if len(where) != 2:
-                skipped.setdefault("not at <speaker>/<video>/<utterance>", []).append(path)
-            elif suffix(file) not in AUDIO:
-                why = f"'{suffix(file)}' is nothing libsndfile reads; if it is audio: ffmpeg -i x{suffix(file)} x.wav"
-                skipped.setdefault(why, []).append(path)
-            else:
-                speaker, session = safe(where[0]), f"{safe(where[0])}-{safe(where[1], '-')}"
-                name = f"{session}-{safe(path.stem, '-')}"
-                found.append(Utterance(name, path, speaker, session, genders.get(where[0], "")))
+    for path in files_below(root):
+        where = path.parts[len(root.parts) : -1]
+        if len(where) != 2:
+            skipped.setdefault("not at <speaker>/<video>/<utterance>", []).append(path)
+        elif not is_audio(path):
+            ending = path.suffix.lower()
+            why = f"'{ending}' is nothing libsndfile reads; if it is audio: ffmpeg -i x{ending} x.wav"
+            skipped.setdefault(why, []).append(path)
+        else:
+            speaker, session = safe(where[0]), f"{safe(where[0])}-{safe(where[1], '-')}"
+            name = f"{session}-{safe(path.stem, '-')}"
+            found.append(Utterance(name, path, speaker, session, genders.get(where[0], "")))
     for why, paths in skipped.items():
         warn(f"{root}: {len(paths)} files skipped, {why} (first: {paths[0]})")
     if not found:
@@ -114,7 +95,7 @@ def read_trials(path: Path) -> list[Trial]:
         label, *names = line.split() or [""]
         if label not in ("0", "1") or len(names) != 2:
             raise UserError(f"{path}:{number}: expected '<0|1> <file> <file>', found '{line.strip()}'")
-        first, second = (os.path.splitext(name)[0] if suffix(name) in AUDIO else name for name in names)
+        first, second = map(stem, names)
         trials.append(("target" if label == "1" else "nontarget", first, second))
     return trials
 

@@ -2,14 +2,14 @@
 """Keep what a results table rests on, and write the tables: from exp/ into the repository.
 
   steps/publish.py [--systems "..."] [--labels true|false] <exp-dir>
-  steps/publish.py exp
-  steps/publish.py results     write the tables anew, from what is kept
+  steps/publish.py exp/ravdess
+  steps/publish.py results/ravdess     write the tables anew, from what is kept
 
-In egs/<recipe>/results, with exp in egs/<recipe>: each system's finished runs as <system>.tar.xz (score files, probes,
-learning curve, configuration, environment), those under leaking folds in leak_<kind>/; results.json, README.md and
-figures/. Runs and systems kept before stay. Then the root's RESULTS.md, and what stands between `<!-- results -->`
-and `<!-- /results -->` in its README.md, from the results.json of every recipe. What to know of the recipe's data,
-written by hand, may stand in results/about.md; the README takes its first paragraph.
+In egs/<recipe>/results, of egs/<recipe>/exp, or in results/<corpus>, of exp/<corpus>: each system's finished runs as
+<system>.tar.xz (score files, probes, learning curve, configuration, environment), those under leaking folds in
+leak_<kind>/; results.json, README.md and figures/. Runs and systems kept before stay. Then the root's RESULTS.md, and
+what stands between `<!-- results -->` and `<!-- /results -->` in its README.md, from the results.json of every corpus.
+What to know of a corpus's data, written by hand, may stand in its about.md; the README takes its first paragraph.
 """
 
 from __future__ import annotations
@@ -59,10 +59,20 @@ def keep_all(exp: Path, folder: Path, systems: Sequence[str], labels: bool) -> N
             keep(place / system, folder / place.name, labels)
 
 
+def recipe_of(exp: Path) -> tuple[Path, Path]:
+    """egs/<recipe>, and where in its results the systems of `exp` are kept. Raises UserError for a folder elsewhere."""
+    for recipe in exp.absolute().parents:
+        if recipe.parent.name == "egs":
+            return recipe, recipe.joinpath("results", *exp.absolute().relative_to(recipe).parts[1:])
+    raise cli.UserError(f"{exp}: lies in no recipe; name the folder to keep them in, --results egs/<recipe>/results")
+
+
 def read_recipe(folder: Path) -> Recipe:
-    """What egs/<recipe>/results says of its corpus."""
+    """What egs/<recipe>/results, or a corpus's folder in it, says of the corpus."""
+    recipe, _ = recipe_of(folder)
+    place = folder.absolute().relative_to(recipe / "results")
     text = (folder / ABOUT).read_text(encoding="utf-8") if (folder / ABOUT).is_file() else ""
-    return Recipe(folder.parent.name, results.read(folder), text.strip())
+    return Recipe(str(place) if place.parts else recipe.name, recipe.name, results.read(folder), text.strip())
 
 
 def write_folder(folder: Path, exp: Path) -> None:
@@ -82,8 +92,9 @@ def write_folder(folder: Path, exp: Path) -> None:
 
 def write_root(root: Path) -> None:
     """RESULTS.md and the README's results, from egs/*/results."""
-    folders = sorted(path.parent for path in (root / "egs").glob(f"*/results/{README}"))
+    folders = sorted(path.parent for path in (root / "egs").glob(f"*/results/**/{README}"))
     recipes = [read_recipe(folder) for folder in folders if (folder / results.NAME).is_file()]
+    recipes.sort(key=lambda recipe: -len(recipe.results["systems"]))
     others = [str(folder.relative_to(root)) for folder in folders if not (folder / results.NAME).is_file()]
     page.write(root / "RESULTS.md", documents.root(recipes, others))
     if (readme := root / README).is_file():
@@ -99,15 +110,13 @@ def main() -> None:
         "--labels", choices=["true", "false"], default="true", help="false: of a licensed corpus [true]"
     )
     parser.add_argument("--data", type=Path, help="the data dir that says the labels, with --labels false")
-    parser.add_argument("--results", type=Path, help="egs/<recipe>/results [the folder results beside <exp-dir>]")
-    parser.add_argument("--conf", type=Path, help="folder of the configuration [conf beside <results>]")
+    parser.add_argument("--results", type=Path, help="egs/<recipe>/results [of the recipe that <exp-dir> lies in]")
+    parser.add_argument("--conf", type=Path, help="folder of the configuration [the recipe's]")
     options = parser.parse_args()
     exp, labels = options.exp, options.labels == "true"
-    folder = (options.results or exp.absolute().parent / "results").absolute()
-    conf = options.conf or folder.parent / "conf"
+    recipe, folder = recipe_of(options.results or exp)
+    conf = options.conf or recipe / "conf"
     systems = choose(exp, conf, options.systems)
-    if folder.parent.parent.name != "egs":
-        raise cli.UserError(f"{folder}: name the folder to keep them in, --results egs/<recipe>/results")
     if not labels and not options.data:
         raise cli.UserError("--labels false needs --data DIR, the data dir that has the labels")
     keep_all(exp, folder, systems, labels)
@@ -116,8 +125,9 @@ def main() -> None:
     for note in tables.warnings(made):
         print(note)
     write_folder(folder, exp)
-    write_root(folder.parent.parent.parent)
-    print(f"{folder}: {len(systems)} systems kept; {folder.parent.parent.parent / 'RESULTS.md'} written")
+    root = recipe.parent.parent
+    write_root(root)
+    print(f"{folder}: {len(systems)} systems kept; {root / 'RESULTS.md'} written")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from utils.scores import read_scores
 
 ROOT = Path(__file__).resolve().parent.parent
 IEMOCAP, VOXCELEB1 = ROOT / "egs/iemocap/run.sh", ROOT / "egs/voxceleb1/run.sh"
+OTHERS = ("open/run.sh", "open/across.sh", "mini/run.sh")
 PRETRAIN = "network: {width: 2}\ninput: {crop: 60}\ntraining: {epochs: 1, batch: 16}\n"
 FINETUNE = "network: {width: 2}\ninput: {crop: 60}\ntraining: {epochs: 2, batch: 16}\n"
 
@@ -219,7 +220,9 @@ def test_mistakes_end_in_one_line_and_leave_nothing(work, script, words, message
     assert not (work / "d").exists() or not list((work / "d").rglob("*"))
 
 
-@pytest.mark.parametrize("script", [IEMOCAP, VOXCELEB1, ROOT / "egs/ravdess/run.sh", ROOT / "egs/mini/run.sh"])
+@pytest.mark.parametrize(
+    "script", [IEMOCAP, VOXCELEB1, ROOT / "egs/open/run.sh", ROOT / "egs/open/across.sh", ROOT / "egs/mini/run.sh"]
+)
 def test_help_names_stages_and_options(script, tmp_path):
     output = call(tmp_path, script, "--help")
     assert "Stages:" in output and "--stop-stage" in output and "shellcheck" not in output

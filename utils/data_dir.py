@@ -20,7 +20,7 @@ from utils.table import aligned, content_of, key_of, read_lines, read_table, wri
 # Tables that, where they are, have a line for every utterance, speaker or recording. Others may cover only some.
 COMPLETE = {
     "utt2spk", "wav.scp", "segments", "text", "feats.scp", "vad.scp", "utt2dur", "utt2num_frames", "utt2lang",
-    "utt2uniq", "utt2emo", "utt2session", "spk2gender", "cmvn.scp", "reco2dur", "reco2file_and_channel",
+    "utt2uniq", "utt2emo", "utt2session", "utt2corpus", "spk2gender", "cmvn.scp", "reco2dur", "reco2file_and_channel",
 }  # fmt: skip
 
 
@@ -34,6 +34,10 @@ class Utterance:
     session: str  # what one recording session shares: a VoxCeleb video, an IEMOCAP dialog
     gender: str = ""  # "m", "f", or "" where the corpus does not say
     emotion: str = ""  # class name, or "" for a corpus without emotions
+    sentence: str = ""  # what was said, or its number: one word, or "" where that is not known
+    heard: str = ""  # what raters heard in the voice alone: a class, or some joined by ":" in a tie; "" without
+    begin: float = 0.0  # where it begins in `wav`, and where it ends, in seconds; an end of 0: all of `wav`
+    end: float = 0.0
 
 
 def tables(data: Path | str) -> list[Path]:
@@ -106,8 +110,9 @@ def write_data_dir(
     others: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Make the data dir `path` from what a corpus holds: wav.scp, utt2spk, spk2utt, utt2session and, where known,
-    spk2gender, utt2emo, `folds` (lines of run, train|valid|test, speaker) and `others` (file → lines). A data dir of
-    that name is replaced, unless it was made of the same, from recordings of the same sizes and times: then it stays.
+    spk2gender, utt2emo, utt2sentence, utt2heard, `folds` (lines of run, train|valid|test, speaker) and `others` (file →
+    lines); where utterances are stretches of recordings, segments, and recordings bear numbers. A data dir of that name
+    is replaced, unless it was made of the same, from recordings of the same sizes and times: then it stays.
     Raises UserError for names that make no valid data dir, and where only some utterances have an emotion."""
     rows = sorted(utterances, key=lambda row: row.name)
     if not rows:
@@ -119,16 +124,28 @@ def write_data_dir(
         warn(f"{path}: no gender for speaker '{unknown[0]}': spk2gender is not written")
     utt2spk = {row.name: row.speaker for row in rows}
     check_prefixes(utt2spk, path)
-    recordings = {row.name: os.path.abspath(row.wav) for row in rows}
+    segments: dict[str, str] = {}
+    if any(row.end for row in rows):
+        of_path = {
+            path: f"{number:07d}" for number, path in enumerate(sorted({os.path.abspath(row.wav) for row in rows}))
+        }
+        recordings = {number: path for path, number in of_path.items()}
+        for row in rows:
+            segments[row.name] = f"{of_path[os.path.abspath(row.wav)]} {row.begin:.3f} {row.end:.3f}"
+    else:
+        recordings = {row.name: os.path.abspath(row.wav) for row in rows}
     lines: dict[str, Sequence[str]] = {
         name: [f"{key} {value}" for key, value in sorted(table.items())]
         for name, table in {
             "wav.scp": recordings,
+            "segments": segments,
             "utt2spk": utt2spk,
             "spk2utt": spk2utt(utt2spk),
             "utt2session": {row.name: row.session for row in rows},
             "spk2gender": {} if unknown else genders,
             "utt2emo": {row.name: row.emotion for row in rows if row.emotion},
+            "utt2sentence": {row.name: row.sentence for row in rows if row.sentence},
+            "utt2heard": {row.name: row.heard for row in rows if row.heard},
         }.items()
     }
     lines |= {"folds": [" ".join(line) for line in folds], **(others or {})}
@@ -149,9 +166,14 @@ def _check_rows(path: Path | str, rows: Sequence[Utterance]) -> None:
     for row, after in zip(rows, [*rows[1:], None]):
         if after and row.name == after.name:
             raise UserError(f"{path}: utterance '{row.name}' stands for both {row.wav} and {after.wav}")
-        if any(word.split() != [word] for word in (row.name, row.speaker, row.session, row.emotion or "none")):
+        others = [word for word in (row.emotion, row.sentence, row.heard) if word]
+        if any(word.split() != [word] for word in (row.name, row.speaker, row.session, *others)):
             raise UserError(
                 f"{path}: {row.wav}: ids must not be empty, and ids and classes must not contain white space: {row}"
+            )
+        if bool(row.end) != bool(rows[0].end) or not 0 <= row.begin <= row.end:
+            raise UserError(
+                f"{path}: utterance '{row.name}': from {row.begin} to {row.end} s is no stretch of {row.wav}"
             )
         if not row.name.startswith(f"{row.speaker}-"):
             raise UserError(f"{path}: utterance '{row.name}' does not begin with '{row.speaker}-', its speaker")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from utils.cli import UserError
@@ -141,32 +140,3 @@ def left_out(folds: Mapping[str, Mapping[str, Sequence[str]]], speakers: Collect
         run, lacking = partly[0]
         others = f" (and of {len(partly) - 1} more runs, others)" if len(partly) > 1 else ""
         yield f"in no part of {run}: {names(lacking)}{others}"
-
-
-def rotate(groups: Sequence[Sequence[str]]) -> list[tuple[str, str, str]]:
-    """Leave one group out, each in turn: run k tests group k, validates on the one after it (the first, after the last)
-    and trains on the rest. Returns (run, part, speaker), runs named run01, run02, …; at least three groups."""
-    if len(groups) < 3:
-        raise UserError(f"folds: {len(groups)} groups of speakers are too few for train, valid and test")
-    lines = []
-    for test in range(len(groups)):
-        valid = (test + 1) % len(groups)
-        train = [speaker for k, group in enumerate(groups) if k not in (test, valid) for speaker in group]
-        for part, speakers in zip(PARTS, (train, groups[valid], groups[test])):
-            lines += [(f"run{test + 1:02d}", part, speaker) for speaker in speakers]
-    return lines
-
-
-def balanced_groups(spk2gender: Mapping[str, str], n: int) -> list[list[str]]:
-    """`n` groups of speakers whose sizes, and whose numbers of each gender, differ by at most one. Neighbours in sorted
-    order share a group: of 24 actors in turn m and f, the first of 6 groups has the first four."""
-    if not 1 <= n <= len(spk2gender):
-        raise UserError(f"folds: cannot make {n} groups of {len(spk2gender)} speakers")
-    groups: list[list[str]] = [[] for _ in range(n)]
-    dealt = 0  # each gender goes on where the one before ended, so that no group is short of both
-    for _, same in groupby(sorted(spk2gender, key=lambda speaker: (spk2gender[speaker], speaker)), spk2gender.get):
-        members = list(same)
-        for speaker, group in zip(members, sorted((dealt + k) % n for k in range(len(members)))):
-            groups[group].append(speaker)
-        dealt += len(members)
-    return [sorted(group) for group in groups]

@@ -5,7 +5,8 @@
 #
 # The network was pre-trained on speakers by egs/voxceleb1/run.sh. Ten runs, two a session: eight speakers of the other
 # sessions train, one of the session validates (and so picks the epoch), the other is tested; every speaker is tested
-# once. Stages:
+# once. With --folds session, five runs leave one session out each, as most published figures do; their data dir and
+# results are apart, in data/session and exp/session. Stages:
 #   1  labels, speakers, sessions and folds of the improvised utterances   data/iemocap
 #   2  41-dim filter-banks (40 ms Hamming, 10 ms shift) and VAD            data/iemocap/{feats,vad}.scp
 #   3  plain systems, which take seconds: trained, scored, tabled          exp/<system>/<run>_seed<k>/scores
@@ -17,6 +18,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 iemocap=${IEMOCAP:-}  # folder that holds Session1 to Session5
 happy=hap             # which utterances are happy: hap, merge (hap and exc) or replace (exc)
 parts=impro           # which dialogs: impro, script or all
+folds=runs            # the paper's ten runs, or session: five, whose speakers of the next session validate
 check_counts=true     # refuse a corpus that is not the published release
 systems=table2        # files under conf/systems, and groups of conf/groups.yaml: main, ablation, related, all
 controls=controls     # plain systems, trained and scored before the others; empty: none
@@ -32,6 +34,7 @@ stage=                # first stage, made again where it is finished; empty: wha
 stop_stage=5          # last stage
 . "$here/utils/parse_options.sh"
 enter "$here" iemocap pretrained conf data exp
+[[ $folds == runs ]] || data=$data/$folds exp=$exp/$folds title="IEMOCAP, by $folds"
 . ./path.sh
 . ./cmd.sh
 . utils/stages.sh
@@ -39,7 +42,7 @@ systems=$(utils/systems.py "$conf" "$systems") # groups become names; a wrong on
 controls=$(utils/systems.py "$conf" "$controls")
 
 if run_stage 1 "Data preparation: labels, speakers, sessions, folds" && given iemocap "$data/iemocap"; then
-  local/iemocap.py --happy "$happy" --parts "$parts" --check-counts "$check_counts" "$iemocap" "$data/iemocap"
+  local/iemocap.py --happy "$happy" --parts "$parts" --folds "$folds" --check-counts "$check_counts" "$iemocap" "$data/iemocap"
 fi
 
 if run_stage 2 "Filter-banks and VAD"; then
@@ -50,7 +53,7 @@ fi
 
 finetune=(steps/finetune.py --config "$conf/finetune.yaml" --conf "$conf" --pretrained "$pretrained" --redo "$redo"
   --runs "$runs" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd")
-score=(steps/score.py --conf "$conf" --runs "$runs" --seeds "$seeds" --title IEMOCAP)
+score=(steps/score.py --conf "$conf" --runs "$runs" --seeds "$seeds" --title "${title:-IEMOCAP}")
 
 if run_stage 3 "Plain systems" && [[ -n $controls ]]; then
   "${finetune[@]}" --systems "$controls" "$data/iemocap" "$exp"

@@ -41,9 +41,26 @@ Sections = dict[str, list[str]]  # heading → blocks of Markdown
 class Recipe:
     """One corpus with its results."""
 
-    name: str  # of its folder under egs/
+    name: str  # of the corpus
+    folder: str  # of its recipe, under egs/
     results: Results
-    about: str  # on its data, written by hand (results/about.md); "" without
+    about: str  # on its data, written by hand (about.md); "" without
+
+    @property
+    def place(self) -> str:
+        """Where its results are kept, from the root."""
+        return f"egs/{self.folder}/results{'' if self.name == self.folder else f'/{self.name}'}"
+
+    @property
+    def command(self) -> str:
+        """What runs it; DIR is the corpus's folder."""
+        source = f"--{self.name} DIR" if self.name == self.folder else f"--corpus {self.name} --dir DIR"
+        return f"egs/{self.folder}/run.sh {source}"
+
+    @property
+    def exp(self) -> str:
+        """What steps/publish.py keeps, from the recipe's folder."""
+        return "exp" if self.name == self.folder else f"exp/{self.name}"
 
 
 def described(results: Results, systems: Iterable[str]) -> str:
@@ -122,17 +139,26 @@ def conditions(results: Results, systems: Iterable[str]) -> dict[str, str]:
 def root(recipes: Collection[Recipe], others: Collection[str]) -> str:
     """RESULTS.md: the answers. others: folders of further results, which have a page of their own."""
     sections: Sections = {"What was asked": [ASKED]}
-    for recipe in recipes:
+    for recipe in list(recipes)[:1]:
         sections |= of_recipe(recipe)
+    if len(recipes) > 1:
+        sections["Other corpora"] = brief(list(recipes)[1:])
     if others:
         sections["Other results"] = [bullets(f"[{folder}]({folder}/README.md)" for folder in others)]
     return document("Results", "steps/publish.py", sections)
 
 
+def brief(recipes: Iterable[Recipe]) -> list[str]:
+    """Corpora of which little was run: their systems in one table, and where the rest is."""
+    shown = list(recipes)
+    said = [f"[{recipe.name}]({recipe.place}/README.md): {recipe.about.partition(chr(10) * 2)[0]}" for recipe in shown]
+    return [tables.corpora({recipe.name: recipe.results for recipe in shown}).markdown(), bullets(said)]
+
+
 def of_recipe(recipe: Recipe) -> Sections:
     """What RESULTS.md says of one corpus."""
     results, name, shown = recipe.results, recipe.name, tables.short(recipe.results)
-    systems, folder = results["systems"], f"egs/{name}/results"
+    systems, folder = results["systems"], recipe.place
     first, _, limits = recipe.about.partition("\n\n")
     return {
         name: [first],
@@ -145,10 +171,10 @@ def of_recipe(recipe: Recipe) -> Sections:
         ],
         f"{name}: limits": [limits or "None are written down (results/about.md)."],
         f"{name}: make it again": [
-            f"```\n{commands(recipe, shown)}cd egs/{name} && . ./path.sh && steps/publish.py exp\n```",
+            f"```\n{commands(recipe, shown)}{keeping(recipe)}\n```",
             f"DIR is the corpus's folder. Training took {conditions(results, shown)['time']}. The commands for all "
             f"{len(systems)} systems are in [{folder}]({folder}/README.md), those for the mistakes in "
-            f"[egs/{name}](egs/{name}/README.md).",
+            f"[egs/{recipe.folder}](egs/{recipe.folder}/README.md).",
         ],
     }
 
@@ -158,8 +184,13 @@ def commands(recipe: Recipe, shown: Iterable[str]) -> str:
     by_seeds: dict[str, list[str]] = {}
     for system in shown:
         by_seeds.setdefault(" ".join(map(str, recipe.results["systems"][system]["seeds"])), []).append(system)
-    run = f"egs/{recipe.name}/run.sh --{recipe.name} DIR"
-    return "".join(f"{run} --seeds '{seeds}' --systems '{' '.join(names)}'\n" for seeds, names in by_seeds.items())
+    return "".join(
+        f"{recipe.command} --seeds '{seeds}' --systems '{' '.join(names)}'\n" for seeds, names in by_seeds.items()
+    )
+
+
+def keeping(recipe: Recipe) -> str:
+    return f"cd egs/{recipe.folder} && . ./path.sh && steps/publish.py {recipe.exp}"
 
 
 def again(recipe: Recipe) -> Sections:
@@ -176,9 +207,15 @@ def again(recipe: Recipe) -> Sections:
 def readme(recipes: Iterable[Recipe]) -> str:
     """What stands between the marks of README.md: the short table and the answers."""
     blocks = []
-    for recipe in recipes:
+    every = list(recipes)
+    for recipe in every[:1]:
         results = recipe.results
         said = [str(answer._replace(more="")) for answer in answers.answers(results)]
         table = tables.systems(results, tables.short(results), tables.MAIN).markdown()
         blocks += [recipe.about.partition("\n\n")[0] or f"On {recipe.name}:", bullets(said), table]
+    if len(every) > 1:
+        blocks += [
+            "On other corpora:",
+            tables.corpora({recipe.name: recipe.results for recipe in every[1:]}).markdown(),
+        ]
     return "\n" + "\n\n".join(blocks) + "\n\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ COSTS = {"parameters": "parameters", "multiplications/s": "multiplications", "re
 SCORED = ("system", "seeds", "wF1", INTERVAL, "UA", "WA", "last epoch", PAPER)
 MAIN = ("system", "parent", "seeds", "wF1", INTERVAL, "UA", DIFFERENCE, *COSTS, PAPER)
 ALL = ("system", "parent", "what differs", *SCORED[1:-1], "over runs", ROLES, DIFFERENCE, "p", "p, Holm", PAPER)
-WORDS = {"system", "parent", "what differs", "mistake"}  # the columns that do not hold numbers
+WORDS = {"corpus", "system", "parent", "what differs", "mistake"}  # the columns that do not hold numbers
 NOTES = {
     "what differs": "the keys that the system's file in `conf/systems` sets.",
     "seeds": "repetitions of the fine-tuning; a dash where the result depends on no seed.",
@@ -78,6 +78,35 @@ class Table:
 def comparison(results: Results, system: str, reference: str | None) -> dict[str, Any] | None:
     pairs = {(row["system"], row["reference"]): row for row in results.get("comparisons", [])}
     return pairs.get((system, reference))
+
+
+def corpora(results_of: Mapping[str, Results]) -> Table:
+    """The main systems of several corpora, below each other."""
+    rows = []
+    for name, results in results_of.items():
+        test = results["test"]
+        rows.append(
+            [
+                name,
+                "majority class",
+                "",
+                "",
+                number(results["majority"]["wf1"]),
+                DASH,
+                number(results["majority"]["ua"]),
+            ]
+        )
+        for system in short(results):
+            entry = results["systems"][system]
+            size = [str(len(test["speakers"])), str(test["utterances"])]
+            rows.append(
+                [name, system, *size, number(entry["wf1"]["value"]), bounds(entry["wf1"]), number(entry["ua"]["value"])]
+            )
+    notes = [
+        "wF1 (F1 weighted by class) and UA (mean recall) in percent; each speaker is tested once.",
+        f"{INTERVAL}: bootstrap over speakers.",
+    ]
+    return Table(["corpus", "system", "speakers", "utterances", "wF1", INTERVAL, "UA"], rows, notes)
 
 
 def short(results: Results) -> list[str]:

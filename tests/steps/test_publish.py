@@ -135,7 +135,7 @@ def test_refusals(corpus, tmp_path, type_in):
     def said(*words):
         return type_in("steps/publish.py", *words, code=1).stderr
 
-    assert "gone: there are no scored systems here" in said(tmp_path / "gone")
+    assert "gone: there are no scored systems here" in said(corpus / "gone")
     assert "exp/gone: no run of this system is finished" in said("--systems", "gone", corpus / "exp")
     (tmp_path / "egs/empty/exp").mkdir(parents=True)
     assert "there are no scored systems here" in said(tmp_path / "egs/empty/exp")

@@ -4,60 +4,11 @@ import pytest
 
 from utils import folds
 from utils.cli import UserError
+from utils.make_folds import rotate
 
 UTT2SPK = {f"{speaker}-{k}": speaker for speaker in "abcd" for k in range(2)}
 OWN_SESSIONS = {utterance: f"session-of-{speaker}" for utterance, speaker in UTT2SPK.items()}
 RUN = {"train": ["a", "b"], "valid": ["c"], "test": ["d"]}
-
-
-def test_rotate():
-    assert folds.rotate([["a", "b"], ["c"], ["d"], ["e"]]) == [
-        ("run01", "train", "d"),
-        ("run01", "train", "e"),
-        ("run01", "valid", "c"),
-        ("run01", "test", "a"),
-        ("run01", "test", "b"),
-        ("run02", "train", "a"),
-        ("run02", "train", "b"),
-        ("run02", "train", "e"),
-        ("run02", "valid", "d"),
-        ("run02", "test", "c"),
-        ("run03", "train", "a"),
-        ("run03", "train", "b"),
-        ("run03", "train", "c"),
-        ("run03", "valid", "e"),
-        ("run03", "test", "d"),
-        ("run04", "train", "c"),
-        ("run04", "train", "d"),
-        ("run04", "valid", "a"),
-        ("run04", "valid", "b"),
-        ("run04", "test", "e"),
-    ]
-    with pytest.raises(UserError, match="2 groups"):
-        folds.rotate([["a"], ["b"]])
-
-
-def test_balanced_groups_of_ravdess():
-    actors = {f"Actor_{number:02d}": "fm"[number % 2] for number in range(1, 25)}
-    groups = folds.balanced_groups(actors, 6)
-    assert groups[0] == ["Actor_01", "Actor_02", "Actor_03", "Actor_04"]
-    assert groups[5] == ["Actor_21", "Actor_22", "Actor_23", "Actor_24"]
-    assert groups == folds.balanced_groups(dict(reversed(actors.items())), 6)
-
-
-@pytest.mark.parametrize("women, men, n", [(5, 5, 2), (12, 12, 6), (7, 2, 4), (1, 6, 3), (0, 5, 3), (3, 3, 6)])
-def test_balanced_groups_differ_by_one_at_most(women, men, n):
-    genders = {f"w{k}": "f" for k in range(women)} | {f"m{k}": "m" for k in range(men)}
-    groups = folds.balanced_groups(genders, n)
-    assert sorted(speaker for group in groups for speaker in group) == sorted(genders)
-    for count in (len, lambda group: sum(genders[one] == "f" for one in group)):
-        assert max(map(count, groups)) - min(map(count, groups)) <= 1
-
-
-@pytest.mark.parametrize("n", [0, 5])
-def test_balanced_groups_need_a_speaker_each(n):
-    with pytest.raises(UserError, match=f"{n} groups of 4 speakers"):
-        folds.balanced_groups(dict.fromkeys("abcd", "f"), n)
 
 
 def test_read(tmp_path):
@@ -144,7 +95,7 @@ def test_what_the_list_leaves_out_is_said_by_name_and_number():
         "in no run: 6 of 10 speakers (e f g h i …)",
         "never tested: 3 of 10 speakers (a b c)",
     ]
-    lines, whole = folds.rotate([["a"], ["b"], ["c", "d"]]), {}
+    lines, whole = rotate([["a"], ["b"], ["c", "d"]]), {}
     for run, part, speaker in lines:
         whole.setdefault(run, {one: [] for one in folds.PARTS})[part].append(speaker)
     assert not list(folds.left_out(whole, "abcd"))

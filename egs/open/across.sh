@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Several emotional corpora set against each other: each by itself; trained on each and tested on every other; on all but
+# one and tested on that; on all together.
+#
+#   egs/open/across.sh --corpora "ravdess=DIR crema-d=DIR mine=my.tsv" [options]
+#
+# NAME=DIR is an open corpus (run.sh --corpus list), NAME=FILE a table of recordings; no blanks in paths. What names the
+# corpus is made alike first: the band (filter-banks end where the poorest recording does), the level (each recording's
+# mean is taken away) and, in training, the number of utterances by corpus and class. Stages:
+#   1  labels, speakers and folds of each; what is wrong with it  data/across/<corpus>
+#   2  filter-banks and VAD of each, in the band of all; who trains and is tested  data/across/{all,<protocol>}
+#   3  the systems, each on every protocol: trained and scored  exp/across/<protocol>/<system>
+#   4  the matrix: wF1 and UA by what was trained on and what was tested  exp/across/{ACROSS.md,across.json,figures}
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+corpora=              # NAME=DIR or NAME=FILE, of each corpus
+classes="ang hap neu sad" # classes to take of each; those that only some have are tested where they are
+check_counts=true     # refuse a corpus that is not the published release
+force=false           # go on where a corpus makes results meaningless
+edge=                 # upper edge of the filter-banks in Hz; empty: the highest that all recordings have
+systems="svm svm_level" # files under conf/systems, and groups of conf/groups.yaml
+seeds=0               # such as "0 1 2 3 4"
+pretrained=$here/pretrained # folder of the pre-trained extractor
+conf=$here/conf       # folder of the configuration
+data=$here/data/across # folder for data dirs and features
+exp=$here/exp/across  # folder for models and scores
+nj=$(nproc)           # jobs of feature extraction
+train_nj=$(nproc)     # jobs that systems, runs and seeds are dealt over
+stage=                # first stage, made again where it is finished; empty: what is unfinished or no longer true
+stop_stage=4          # last stage
+. "$here/utils/parse_options.sh"
+enter "$here" pretrained conf data exp
+. ./path.sh
+. ./cmd.sh
+. utils/stages.sh
+systems=$(utils/systems.py "$conf" "$systems")
+read -ra pairs <<<"$corpora"
+[[ ${#pairs[@]} -ge 2 ]] || die "--corpora \"NAME=DIR NAME=DIR ...\": at least two are needed"
+names=() places=()
+for pair in "${pairs[@]}"; do
+  [[ $pair =~ ^[A-Za-z0-9][A-Za-z0-9._-]*=.+$ ]] || die "--corpora: '$pair' is not NAME=DIR or NAME=FILE"
+  place=${pair#*=}
+  if [[ $place != /* ]]; then place=$_caller/$place; fi
+  names+=("${pair%%=*}") places+=("$place")
+done
+
+if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with them"; then
+  for k in "${!names[@]}"; do
+    corpus=${names[k]} place=${places[k]}
+    if [[ -f $place ]]; then source=(--table "$place"); else source=(--corpus "$corpus" --dir "$place"); fi
+    local/open.py "${source[@]}" --classes "$classes" --check-counts "$check_counts" --beside-others "$corpus" \
+      "$data/$corpus"
+    steps/audit.py --force "$force" "$data/$corpus" "$exp/audit/$corpus"
+  done
+fi
+
+if run_stage 2 "Filter-banks and VAD, in the band of all; who trains and is tested"; then
+  edge=${edge:-$(local/across.py edge "${names[@]/#/$data/}")}
+  echo "filter-banks end at $edge Hz"
+  for corpus in "${names[@]}"; do
+    steps/make_fbank.py --config "$conf/fbank.yaml" --fbank.high_freq "$edge" --redo "$redo" --nj "$nj" \
+      --cmd "$train_cmd" "$data/$corpus" "$exp/make_fbank/$corpus" "$data/fbank"
+    utils/validate_data_dir.py --no-text "$data/$corpus"
+    steps/audit.py --force "$force" "$data/$corpus" "$exp/audit/$corpus"
+  done
+  utils/combine_data.py "$data/all" "${names[@]/#/$data/}"
+  local/across.py protocols "$data/all" "$data/protocols"
+fi
+
+if run_stage 3 "The systems, on every protocol"; then
+  for protocol in "$data"/protocols/*/; do
+    steps/finetune.py --config "$conf/finetune.yaml" --training.balanced_corpora true --conf "$conf" --systems "$systems" \
+      --pretrained "$pretrained" --redo "$redo" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd" \
+      "$protocol" "$exp/$(basename "$protocol")"
+  done
+fi
+
+if run_stage 4 "The matrix"; then
+  steps/across.py "$data/all" "$exp"
+fi

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Several corpora set against each other: who trains and who is tested, and what they have in common.
+
+  local/across.py edge <data-dir>…            print the highest frequency that all recordings have, in Hz
+  local/across.py protocols <data-dir> DEST   data dirs DEST/<protocol>, which differ in their folds
+
+<data-dir> of `protocols` has utt2corpus, and folds whose runs are <corpus>:<run>. The protocols:
+  within_<corpus>   the corpus by itself, in its own runs
+  from_<corpus>     trained and validated on the corpus, tested on all others: one run
+  left_out          trained on all corpora but one, tested on that: a run for each
+  together          trained on all; run k tests those whom run k of each corpus tests
+No speaker is both trained on and tested. In from_ and left_out, those validate whom a corpus's first run tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from utils import cli, data_dir
+from utils.folds import PARTS, Folds, read
+from utils.make_folds import Line
+from utils.table import read_table, write_lines
+
+EDGE = 0.9  # of half the sampling rate: above it, resampling filters fall off
+
+
+def edge(folders: list[Path]) -> int:
+    """The highest frequency that all recordings have, in Hz, as far as their sampling rates tell."""
+    import soundfile
+
+    lowest, where = float("inf"), ""
+    for folder in folders:
+        for path in dict.fromkeys(data_dir.read_table(folder / "wav.scp").values()):
+            try:
+                rate = soundfile.info(path).samplerate
+            except (soundfile.LibsndfileError, RuntimeError):
+                continue  # feature extraction says so
+            if rate < lowest:
+                lowest, where = rate, path
+    if not where:
+        raise cli.UserError(f"{folders[0]}: no recording can be read")
+    return int(EDGE * lowest / 2)
+
+
+def of_corpora(folds: Folds, corpus_of: dict[str, str]) -> dict[str, Folds]:
+    """corpus → its own runs; none, of too few speakers for any. Raises UserError for a run of another form."""
+    result: dict[str, Folds] = {corpus: {} for corpus in sorted(set(corpus_of.values()))}
+    for run, parts in folds.items():
+        corpus, colon, own = run.partition(":")
+        if not colon or corpus not in result:
+            raise cli.UserError(f"folds: '{run}' is no run of a corpus, <corpus>:<run>")
+        result[corpus][own] = parts
+    return result
+
+
+def protocols(runs_of: dict[str, Folds], speakers_of: dict[str, list[str]]) -> dict[str, list[Line]]:
+    """Protocol → fold list. runs_of: corpus → its own runs; speakers_of: corpus → all of its speakers."""
+    validating = {corpus: names[:1] for corpus, names in speakers_of.items()}
+    validating |= {corpus: next(iter(runs.values()))["test"] for corpus, runs in runs_of.items() if runs}
+    result: dict[str, list[Line]] = {"left_out": [], "together": []}
+    for corpus, runs in runs_of.items():
+        others = [other for other in runs_of if other != corpus]
+        if runs:
+            result[f"within_{corpus}"] = [
+                (run, p, who) for run, parts in runs.items() for p in PARTS for who in parts[p]
+            ]
+        if len(speakers_of[corpus]) > 1:
+            result[f"from_{corpus}"] = list(_run("run01", [corpus], others, speakers_of, validating))
+        result["left_out"] += _run(corpus, others, [corpus], speakers_of, validating)
+    for number in range(max(map(len, runs_of.values()))):
+        name = f"run{number + 1:02d}"
+        for corpus, runs in runs_of.items():
+            if not runs:
+                result["together"] += [(name, "train", who) for who in speakers_of[corpus]]
+                continue
+            again = number >= len(runs)  # those whom this run would test have been tested
+            for part, speakers in list(runs.values())[number % len(runs)].items():
+                result["together"] += [(name, "train" if again and part == "test" else part, who) for who in speakers]
+    return result
+
+
+def _run(
+    name: str,
+    sources: list[str],
+    targets: list[str],
+    speakers_of: dict[str, list[str]],
+    validating: dict[str, list[str]],
+) -> Iterator[Line]:
+    """One run that trains on some corpora and tests others."""
+    for corpus in sources:
+        yield from ((name, "train", who) for who in speakers_of[corpus] if who not in validating[corpus])
+        yield from ((name, "valid", who) for who in validating[corpus])
+    for corpus in targets:
+        yield from ((name, "test", who) for who in speakers_of[corpus])
+
+
+def write_protocols(data: Path, dest: Path) -> list[str]:
+    """The data dirs; their names."""
+    utt2spk, utt2corpus = (read_table(data / name) for name in ("utt2spk", "utt2corpus"))
+    corpus_of = {speaker: utt2corpus[utterance] for utterance, speaker in utt2spk.items()}
+    speakers_of: dict[str, list[str]] = {}
+    for speaker in sorted(corpus_of):
+        speakers_of.setdefault(corpus_of[speaker], []).append(speaker)
+    if len(speakers_of) < 2:
+        raise cli.UserError(f"{data}/utt2corpus: names one corpus, and two are needed")
+    made = protocols(of_corpora(read(data / "folds"), corpus_of), speakers_of)
+    for name, lines in made.items():
+        speakers = {speaker for _, _, speaker in lines}
+        data_dir.subset(data, dest / name, [utt for utt, speaker in utt2spk.items() if speaker in speakers])
+        write_lines(dest / name / "folds", map(" ".join, lines))
+    return list(made)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["edge", "protocols"])
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH")
+    args = parser.parse_args()
+    if args.what == "edge":
+        print(edge(args.paths))
+        return
+    if len(args.paths) != 2:
+        raise cli.UserError("protocols: name a data dir and the folder to write to")
+    print("\n".join(write_protocols(*args.paths)))
+
+
+if __name__ == "__main__":
+    cli.run(main)

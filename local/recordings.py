@@ -1,0 +1,39 @@
+"""Which files below a folder are recordings, and how their names become ids."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+# What libsndfile reads and recognises by itself.
+AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph",
+         ".w64"}  # fmt: skip
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    """All files below `root`, in a stable order, links followed, without hidden ones (`._*` above all, which macOS
+    leaves beside files). Raises OSError for a folder that cannot be read."""
+
+    def stop(error: OSError) -> None:  # or os.walk would pass over it
+        raise error
+
+    for folder, folders, files in os.walk(root, onerror=stop, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(files) if not name.startswith("."))
+
+
+def is_audio(path: Path | str) -> bool:
+    return os.path.splitext(path)[1].lower() in AUDIO
+
+
+def stem(path: Path | str) -> str:
+    """A path without the suffix of a recording; another ending is part of the name."""
+    return os.path.splitext(path)[0] if is_audio(path) else str(path)
+
+
+def safe(name: str, keep: str = "") -> str:
+    """`name` as part of an id: what is no letter, digit, "_" or "." becomes "_". A speaker may not have a "-", or
+    utterance-ids would sort differently from their speakers; what follows may keep it."""
+    return re.sub(rf"[^\w.{keep}]", "_", name)

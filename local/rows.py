@@ -1,0 +1,159 @@
+"""A row of a table of recordings as its makers write it, and the utterance that it means."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.labels import class_of
+from local.recordings import safe, stem
+from utils import cli, make_folds
+from utils.data_dir import Utterance
+
+NOBODY = {"", "unknown", "nan", "none", "n/a", "?", "??", "???", "????"}
+GENDERS = {"f": "f", "female": "f", "w": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
+PARTS = {  # of a column `fold` that names parts
+    "train": ["train", "training"],
+    "valid": ["valid", "validation", "val", "dev", "devel", "development"],
+    "test": ["test", "test1", "eval"],  # MSP-Podcast's first test set
+    "": ["test2", "test3"],  # its others, which are left out
+}
+PART_OF = {name: part for part, names in PARTS.items() for name in names}
+LeftOut = defaultdict[str, list[str]]  # reason → where
+
+
+@dataclass
+class Row:
+    """What is known of one utterance, as its makers write it."""
+
+    where: str  # for messages: the table and its line, or the file
+    path: str
+    speaker: str
+    label: str
+    gender: str = ""
+    session: str = ""
+    sentence: str = ""
+    begin: str = ""
+    end: str = ""
+    fold: str = ""
+    heard: str = ""
+
+
+def seconds(text: str, where: str) -> float | None:
+    """`1.5`, `00:00:01.5` or `0 days 00:00:01.5`; None for nothing."""
+    if text.lower() in ("", "nat", "nan", "none"):
+        return None
+    if match := re.fullmatch(r"(?:(\d+) days?)? ?(?:(\d+):(\d\d):(\d\d(?:\.\d+)?))?", text):
+        days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+        return 86400 * days + 3600 * hours + 60 * minutes + rest
+    try:
+        if (value := float(text)) >= 0:
+            return value
+    except ValueError:
+        pass
+    raise cli.UserError(f"{where}: '{text}' is no time; expected seconds, such as 1.5, or 00:00:01.5")
+
+
+def one_word(text: str) -> str:
+    """What was said as one word; a long sentence ends in a sum of it."""
+    word = safe("_".join(text.lower().split()), "-")
+    return word if len(word) <= 40 else f"{word[:31]}_{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+def select(rows: Iterable[Row], files: dict[str, Path], labels: dict[str, str], left_out: LeftOut) -> list[Row]:
+    """The rows that can be used, with `label` as the class; the others by reason in `left_out`. Raises UserError for
+    one recording with two labels or two speakers."""
+    taken: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        row.label, written = class_of(row.label, labels), row.label
+        if row.path not in files:
+            left_out["recording not found"].append(f"{row.where} ({row.path})")
+        elif not row.label:
+            left_out[f"label '{written}'"].append(row.where)
+        elif row.speaker.strip().lower() in NOBODY:
+            left_out["speaker not known"].append(row.where)
+        elif (other := taken.setdefault((str(files[row.path]), row.begin, row.end), row)) is not row:
+            if (other.label, other.speaker) != (row.label, row.speaker):
+                raise cli.UserError(f"{row.where} and {other.where} are one recording with two labels or speakers")
+            left_out["stands twice"].append(row.where)
+    return list(taken.values())
+
+
+def speaker_ids(rows: Iterable[Row]) -> dict[str, str]:
+    """Speaker as written → id. Raises UserError where two would get the same."""
+    ids: dict[str, str] = {}
+    for row in rows:
+        ids.setdefault(row.speaker, safe(row.speaker))
+    for name, first in ids.items():
+        if other := next((other for other, second in ids.items() if second == first and other != name), ""):
+            raise cli.UserError(f"speakers '{name}' and '{other}' would both be called '{first}': rename one of them")
+    return ids
+
+
+def times(row: Row, path: Path) -> tuple[float, float]:
+    """Begin and end of a row, in seconds; the recording's own where the table does not say."""
+    begin, end = (seconds(text, row.where) for text in (row.begin, row.end))
+    if end is None:
+        import soundfile
+
+        try:
+            end = soundfile.info(path).duration
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            raise cli.UserError(f"{row.where}: has no end, and {path} cannot be read: {error}") from None
+    if (begin or 0) >= end:
+        raise cli.UserError(f"{row.where}: begins at {begin} s, and ends at {end} s")
+    return begin or 0.0, end
+
+
+def utterances(rows: Sequence[Row], files: dict[str, Path]) -> list[Utterance]:
+    """The utterances that `rows` mean."""
+    ids, cut = speaker_ids(rows), any(row.begin or row.end for row in rows)
+    names = Counter((row.speaker, Path(stem(row.path)).name) for row in rows)
+    heard_in: defaultdict[str, set[str]] = defaultdict(set)  # recording → speakers
+    for row in rows:
+        heard_in[row.path].add(row.speaker)
+    result = []
+    for row in rows:
+        path, speaker = files[row.path], ids[row.speaker]
+        short = Path(stem(row.path)).name
+        name = safe(short if cut or names[row.speaker, short] == 1 else stem(row.path).replace("/", "_"), "-")
+        begin, end = times(row, path) if cut else (0.0, 0.0)
+        name += f"-{begin * 1000:07.0f}-{end * 1000:07.0f}" if cut else ""
+        session = safe(row.session, "-") if row.session else speaker
+        if not row.session and len(heard_in[row.path]) > 1:  # a dialog
+            session = safe(stem(row.path), "-")
+        gender = GENDERS.get(row.gender.lower(), "")
+        said = one_word(row.sentence)
+        full = f"{speaker}-{name}"
+        result.append(Utterance(full, path, speaker, session, gender, row.label, said, row.heard, begin, end))
+    return result
+
+
+def groups_of(rows: Iterable[Row], where: str) -> list[make_folds.Line]:
+    """The fold list that a table's column `fold` means: parts (train, valid, test), or groups, each tested in turn.
+    [] without one. Raises UserError where a speaker stands in two."""
+    home: dict[str, str] = {}
+    for row in rows:
+        if home.setdefault(safe(row.speaker), row.fold) != row.fold:
+            raise cli.UserError(
+                f"{row.where}: speaker '{row.speaker}' stands in fold '{row.fold}' and in '{home[safe(row.speaker)]}', "
+                f"so that training would hear who is tested; --folds {make_folds.GROUPS} makes others"
+            )
+    if not any(home.values()):
+        return []
+    parts = {speaker: PART_OF.get(fold.lower(), "") for speaker, fold in home.items()}
+    if all(parts.values()):
+        if lacking := set(make_folds.PARTS) - set(parts.values()):
+            raise cli.UserError(f"{where}: no row is {min(lacking)}; --folds {make_folds.GROUPS} makes other folds")
+        return [("run01", part, who) for part in make_folds.PARTS for who in sorted(parts) if parts[who] == part]
+    if any(fold.lower() in PART_OF for fold in home.values()):
+        strange = next(fold for fold in home.values() if fold.lower() not in PART_OF)
+        raise cli.UserError(
+            f"{where}: fold '{strange}' is none of train, valid, test; --folds {make_folds.GROUPS} makes others"
+        )
+    folds = sorted(set(home.values()), key=lambda fold: (len(fold), fold))
+    return make_folds.rotate([sorted(who for who in home if home[who] == fold) for fold in folds])

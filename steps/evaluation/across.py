@@ -1,0 +1,102 @@
+"""Corpora set against each other: what a system that was trained on some achieves on each.
+
+<exp>/across.json. INTERVAL is {value, low, high}, in percent, with the 95 % bounds of a bootstrap over speakers.
+
+format    1
+corpora   corpus → utterances, speakers, classes (class → utterances), majority (wF1 of deciding for the commonest)
+systems   system → trained → tested → wf1 INTERVAL, ua INTERVAL, utterances, speakers. trained: a corpus, "others" (all
+          but the tested one) or "all"; tested: a corpus. What is tested by itself, or by "all", is so in its own folds
+corpus_probe  system → value, chance, vectors: how well a linear probe tells the corpus, of speakers it has not heard,
+          from what the classifier of the first run of `together` sees; mean recall, in percent
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steps.evaluation.metrics import majority, of_confusions
+from steps.evaluation.probes import probe
+from steps.evaluation.results import plain
+from steps.evaluation.significance import percentiles, resample
+from steps.evaluation.summary import Summary, summarise
+from utils import data_dir, runs
+from utils.archive import read_array, read_scp
+from utils.cli import UserError
+from utils.files import whole
+
+NAME, FORMAT = "across.json", 1
+OTHERS, ALL = "others", "all"
+TRAINED = {"left_out": OTHERS, "together": ALL}  # protocol → on what it trains
+
+
+def trained_on(protocol: str) -> str:
+    """What a protocol of local/across.py trains on; "" for a folder that is none."""
+    kind, _, corpus = protocol.partition("_")
+    return corpus if kind in ("within", "from") else TRAINED.get(protocol, "")
+
+
+def cells(summary: Summary, corpus_of: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """corpus → how well its speakers are told, mean over seeds. corpus_of: speaker → corpus."""
+    result = {}
+    home = np.array([corpus_of[speaker] for speaker in summary.speakers])
+    for corpus in sorted(set(home)):
+        counts = summary.counts[home == corpus]
+        value, drawn = of_confusions(counts.sum(axis=0)), resample(counts)
+        result[str(corpus)] = {
+            "wf1": percentiles(float(value.wf1.mean()), drawn.wf1.mean(axis=-1), len(counts))._asdict(),
+            "ua": percentiles(float(value.ua.mean()), drawn.ua.mean(axis=-1), len(counts))._asdict(),
+            "utterances": int(counts[:, 0].sum()),
+            "speakers": len(counts),
+        }
+    return result
+
+
+def corpus_probe(scp: Path, utt2spk: Mapping[str, str], utt2corpus: Mapping[str, str]) -> dict[str, Any]:
+    """How well the corpus is told from the vectors of `scp`."""
+    entries = read_scp(scp)
+    vectors = np.stack([read_array(entry) for entry in entries.values()]).astype(np.float64)
+    corpora, speakers = (np.array([table[name] for name in entries]) for table in (utt2corpus, utt2spk))
+    names = np.unique(corpora)
+    return {"value": 100 * probe(vectors, corpora, speakers), "chance": 100 / len(names), "vectors": len(vectors)}
+
+
+def compare(exp: Path, data: Path) -> dict[str, Any]:
+    """All of across.json, of the protocols' folders in `exp`; data: the data dir of all corpora."""
+    utt2spk, utt2corpus, utt2emo = (data_dir.read_table(data / f"utt2{name}") for name in ("spk", "corpus", "emo"))
+    corpus_of = {speaker: utt2corpus[utterance] for utterance, speaker in utt2spk.items()}
+    result: dict[str, Any] = {"format": FORMAT, "corpora": {}, "systems": {}, "corpus_probe": {}}
+    for corpus in sorted(set(utt2corpus.values())):
+        classes = Counter(utt2emo[name] for name in utt2emo if utt2corpus[name] == corpus)
+        labels = np.repeat(np.arange(len(classes)), list(classes.values()))
+        speakers = sum(home == corpus for home in corpus_of.values())
+        result["corpora"][corpus] = {
+            "utterances": len(labels),
+            "speakers": speakers,
+            "classes": dict(sorted(classes.items())),
+            "majority": float(majority(labels).wf1),
+        }
+    for folder in sorted(path for path in exp.iterdir() if path.is_dir() and trained_on(path.name)):
+        for system in runs.systems(folder):
+            summary = summarise(folder / system, runs.finished(folder / system))
+            if strangers := set(summary.speakers) - corpus_of.keys():
+                raise UserError(f"{folder / system}: speaker '{min(strangers)}' is not in {data}; train this again")
+            rows = result["systems"].setdefault(system, {})
+            rows.setdefault(trained_on(folder.name), {}).update(cells(summary, corpus_of))
+            first = next(iter(summary.texts.values())).place / f"{runs.EMBEDDING}.scp"
+            if folder.name == "together" and first.is_file():
+                result["corpus_probe"][system] = corpus_probe(first, utt2spk, utt2corpus)
+    if not result["systems"]:
+        raise UserError(f"{exp}: holds no scored system of a protocol (within_…, from_…, left_out, together)")
+    return result
+
+
+def write(exp: Path, result: Mapping[str, Any]) -> None:
+    with whole(exp / NAME) as temporary:
+        text = json.dumps(plain(result), indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,99 @@
+"""Systems across corpora, from across.json to a table, a picture and a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from steps.reporting import figures
+from steps.reporting.page import bullets, picture
+from steps.reporting.tables import Table
+from steps.reporting.words import DASH, bounds, number
+
+Across = dict[str, Any]  # across.json: its layout stands in steps/evaluation/across.py
+ROWS = {"others": "all others", "all": "all"}
+NOTES = [
+    "Each cell: wF1 in percent, with its 95 % interval (bootstrap over speakers), and UA after the slash.",
+    "A row says what was trained on, a column what was tested. Nobody is both trained on and tested: what is tested by "
+    "itself, or by all, is so in its own folds.",
+    "all others: every corpus but the tested one.",
+]
+
+
+def rows_of(result: Across, system: str) -> list[str]:
+    """What a system was trained on, corpora first."""
+    trained = result["systems"][system]
+    return [name for name in (*result["corpora"], *ROWS) if name in trained]
+
+
+def cell(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return DASH
+    return (
+        f"{number(entry['wf1']['value'], digits=1)} ({bounds(entry['wf1'])}) / {number(entry['ua']['value'], digits=1)}"
+    )
+
+
+def table(result: Across, system: str) -> Table:
+    corpora = result["corpora"]
+    body = [
+        [ROWS.get(name, name), *(cell(result["systems"][system][name].get(corpus)) for corpus in corpora)]
+        for name in rows_of(result, system)
+    ]
+    base = ["majority class", *(f"{corpora[corpus]['majority']:.1f}" for corpus in corpora)]
+    return Table(["system", *corpora], [*body, base], NOTES)
+
+
+def probed(result: Across) -> str:
+    """How well the corpus is told."""
+    lines = [
+        f"A linear probe tells the corpus from what {system} sees in {entry['value']:.1f} % (mean recall, of speakers "
+        f"it has not heard; chance {entry['chance']:.1f} %)."
+        for system, entry in result["corpus_probe"].items()
+        if entry["value"] is not None
+    ]
+    return "\n".join(lines)
+
+
+def heat(result: Across) -> Figure:
+    """wF1 of every cell, a panel a system."""
+    systems, corpora = list(result["systems"]), list(result["corpora"])
+    height = max(len(rows_of(result, system)) for system in systems)
+    size = (1.6 + len(systems) * (1.1 * len(corpora) + 0.4), 1.1 + 0.55 * height)
+    canvas, axes = plt.subplots(1, len(systems), figsize=size, squeeze=False)
+    for ax, system in zip(axes[0], systems):
+        rows = rows_of(result, system)
+        found = [[result["systems"][system][name].get(corpus) for corpus in corpora] for name in rows]
+        values = np.array([[np.nan if one is None else one["wf1"]["value"] for one in line] for line in found])
+        ax.imshow(values, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+        for (y, x), value in np.ndenumerate(values):
+            if not np.isnan(value):
+                ax.text(x, y, f"{value:.0f}", ha="center", va="center", color="white" if value < 55 else "black")
+        names = [ROWS.get(name, name) for name in rows]
+        ax.set_xticks(range(len(corpora)), corpora)
+        ax.set_yticks(range(len(rows)), names if ax is axes[0][0] else [""] * len(rows))
+        ax.set(title=system, xlabel="tested on", ylabel="trained on" if ax is axes[0][0] else "")
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+    return canvas
+
+
+def sections(result: Across, exp: Path) -> dict[str, list[str]]:
+    """ACROSS.md; draws <exp>/figures/across.<suffix>."""
+    figures.save(heat(result), exp / "figures", "across")
+    about = [
+        f"{name}: {corpus['speakers']} speakers, {corpus['utterances']} utterances ("
+        + ", ".join(f"{label} {count}" for label, count in corpus["classes"].items())
+        + f"); always the commonest class: wF1 {corpus['majority']:.1f}"
+        for name, corpus in result["corpora"].items()
+    ]
+    return {
+        "The corpora": [bullets(about)],
+        "wF1": [picture("figures/across", "wF1, in percent, by what was trained on and what was tested.")],
+        **{system: [table(result, system).markdown()] for system in result["systems"]},
+        "Can the corpus still be told?": [probed(result) or "Left out: no run of `together` has embeddings."],
+    }

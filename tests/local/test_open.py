@@ -1,0 +1,297 @@
+"""local/open.py: tables of recordings as people have them, and open corpora by name, become data dirs."""
+
+import itertools
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from utils import folds
+from utils.data_dir import check_prefixes, read_table
+from utils.validate_data_dir import validate
+
+CORPORA = Path(os.environ.get("CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
+SPEAKERS = [f"s{k}" for k in range(6)]
+LABELS = {"angry": "ang", "happiness": "hap", "neutral": "neu", "Sad": "sad"}
+
+
+def recordings(folder, names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def table(path, header, rows, delimiter=","):
+    text = "\n".join(delimiter.join(map(str, row)) for row in [header, *rows])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))  # as from a spreadsheet
+    return path
+
+
+@pytest.fixture
+def spoken(tmp_path):
+    """6 speakers say a sentence in four emotions: [path, speaker, label]."""
+    rows = [[f"wav/{who}_{label}.wav", who, label] for who in SPEAKERS for label in LABELS]
+    recordings(tmp_path, [row[0] for row in rows])
+    return rows
+
+
+@pytest.fixture
+def prepare(type_in, tmp_path):
+    def call(*words, code=0):
+        done = type_in("local/open.py", *words, tmp_path / "data/x", code=code)
+        return done.stdout if code == 0 else done.stderr
+
+    return call
+
+
+def emotions(tmp_path):
+    return Counter(read_table(tmp_path / "data/x/utt2emo").values())
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "delimiter"),
+    [
+        ("my.tsv", ["path", "speaker", "emotion"], "\t"),
+        ("db.emotion.csv", ["file", "speaker", "emotion"], ","),
+        ("metadata.csv", ["file_name", "speaker_id", "label"], ","),
+        ("semicolons.csv", ["File Name", "Spk-ID", "Emotion_Label"], ";"),
+        ("labels_consensus.csv", ["FileName", "SpkrID", "emotion"], ","),
+    ],
+)
+def test_headers_of_many_kinds(prepare, spoken, tmp_path, name, header, delimiter):
+    prepare("--table", table(tmp_path / name, header, spoken, delimiter))
+    data = tmp_path / "data/x"
+    assert validate(data, feats=False) == 24 and emotions(tmp_path) == dict.fromkeys(LABELS.values(), 6)
+    assert read_table(data / "utt2spk")["s0-s0_Sad"] == "s0"
+    assert read_table(data / "wav.scp")["s0-s0_Sad"] == str(tmp_path / "wav/s0_Sad.wav")
+    assert len(folds.of_data_dir(data)) == 6
+
+
+def test_jsonl_of_emobox_needs_a_speaker(prepare, spoken, tmp_path):
+    lines = [{"key": f"x-{k}", "wav": f"down/{path}", "emo": label} for k, (path, _, label) in enumerate(spoken)]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    said = prepare("--table", tmp_path / "x.jsonl", code=1)
+    assert "no column is the speaker (speaker, speakerid, speakers, spk, …)" in said and "--speaker" in said
+    assert "there are: key, wav, emo" in said and said.count("\n") == 1 and not (tmp_path / "data").exists()
+    prepare("--table", tmp_path / "x.jsonl", "--speaker", r"(s\d)_")
+    assert set(read_table(tmp_path / "data/x/utt2spk").values()) == set(SPEAKERS)
+    assert "expected a regular expression with one group" in prepare(
+        "--table", tmp_path / "x.jsonl", "--speaker", "(s", code=1
+    )
+
+
+def test_segments_of_audformat(prepare, tmp_path):
+    """Two recordings of a dialog each; an end that is missing is the recording's own."""
+    (tmp_path / "audio").mkdir()
+    rows = []
+    for dialog in range(3):
+        soundfile.write(tmp_path / f"audio/d{dialog}.wav", np.zeros(16000 * 4), 16000)
+        for k, end in enumerate(["0 days 00:00:01.500000", "0 days 00:00:03", ""]):
+            start = ["0 days", "0 days 00:00:01.500000", "0 days 00:00:03"][k]
+            rows.append(
+                [f"audio/d{dialog}.wav", start, end, f"a{dialog}" if k % 2 else f"b{dialog}", ["ang", "sad"][k % 2]]
+            )
+    prepare("--table", table(tmp_path / "x.csv", ["file", "start", "end", "speaker", "emotion"], rows))
+    data = tmp_path / "data/x"
+    assert validate(data, feats=False) == 9 and len(read_table(data / "wav.scp")) == 3
+    segments = read_table(data / "segments")
+    assert segments["b0-d0-0003000-0004000"] == "0000000 3.000 4.000"
+    assert read_table(data / "utt2session")["b0-d0-0003000-0004000"] == "audio_d0"  # two speakers share it
+    for parts in folds.of_data_dir(data).values():
+        assert not {who[1] for who in parts["train"]} & {who[1] for who in parts["test"]}
+    rows[0][1] = "0 days 00:00:02"
+    said = prepare("--table", table(tmp_path / "x.csv", ["file", "start", "end", "speaker", "emotion"], rows), code=1)
+    assert "x.csv:2: begins at 2.0 s, and ends at 1.5 s" in said
+
+
+def test_msp_podcast(prepare, tmp_path):
+    """Letters; no agreement and unknown speakers are left out and counted; the makers' parts."""
+    rows = []
+    for split, people in (("Train", "123"), ("Development", "45"), ("Test1", "67")):
+        for who, letter in itertools.product(people, "AHSNXO"):
+            rows.append(
+                [f"MSP-PODCAST_{who}_{letter}.wav", letter, 2.2, who, "Female" if int(who) % 2 else "Male", split]
+            )
+    rows += [["MSP-PODCAST_9_A.wav", "A", 2, "Unknown", "Unknown", "Train"]]
+    rows += [["MSP-PODCAST_8_A.wav", "A", 2, "8", "Male", "Test2"]]
+    recordings(tmp_path / "Audios", [row[0] for row in rows])
+    header = ["FileName", "EmoClass", "EmoAct", "SpkrID", "Gender", "Split_Set"]
+    path = table(tmp_path / "Labels/labels_consensus.csv", header, rows)
+    said = prepare("--table", path, "--dir", tmp_path / "Audios")
+    assert "those of the table" in said and emotions(tmp_path) == dict.fromkeys(["ang", "hap", "sad", "neu"], 7)
+    assert folds.read(tmp_path / "data/x/folds") == {
+        "run01": {"train": list("123"), "valid": list("45"), "test": list("67")}
+    }
+    assert read_table(tmp_path / "data/x/spk2gender")["1"] == "f"
+    prepare("--table", path, "--dir", tmp_path / "Audios", "--folds", "3", "--classes", "ang sad")
+    assert "8" in read_table(tmp_path / "data/x/spk2gender")
+    assert len(folds.read(tmp_path / "data/x/folds")) == 3 and set(emotions(tmp_path)) == {"ang", "sad"}
+
+
+def test_labels_are_mapped_without_code(prepare, spoken, tmp_path):
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], spoken)
+    prepare("--table", path, "--map", "ANGRY=neg sad=neg neutral=pos")
+    assert emotions(tmp_path) == {"neg": 12, "pos": 6}
+    (tmp_path / "map.yaml").write_text("angry: a\nhappiness: b\n")
+    prepare("--table", path, "--map", tmp_path / "map.yaml")
+    assert emotions(tmp_path) == {"a": 6, "b": 6}
+    assert "'angry' is not <label>=<class>" in prepare("--table", path, "--map", "angry sad=x", code=1)
+    numbers = [[*row[:2], k % 4] for k, row in enumerate(spoken)]
+    path = table(tmp_path / "n.csv", ["path", "speaker", "label"], numbers)
+    assert "labels are numbers; say what they mean" in prepare("--table", path, code=1)
+    prepare("--table", path, "--map", "0=ang 1=hap")
+    assert emotions(tmp_path) == {"ang": 6, "hap": 6}
+
+
+def test_groups_of_the_table(prepare, spoken, tmp_path):
+    rows = [[*row, int(row[1][1]) % 3] for row in spoken]
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion", "fold"], rows)
+    assert "those of the table" in prepare("--table", path)
+    assert folds.read(tmp_path / "data/x/folds")["run01"]["test"] == ["s0", "s3"]
+    rows[0][3] = 2
+    said = prepare("--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion", "fold"], rows), code=1)
+    assert "speaker 's0' stands in fold '0' and in '2'" in said and "--folds 5" in said
+    prepare("--table", path, "--folds", "loso")
+    assert len(folds.read(tmp_path / "data/x/folds")) == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rows: rows + [["wav/gone.wav", "s0", "sad"]] * 3, "3 of 27 recordings are not in"),
+        (lambda rows: rows + [["wav/s0_Sad.wav", "s0", "angry"]], "are one recording with two labels or speakers"),
+        (lambda rows: rows + [["wav/s0_Sad.wav", "s1", "Sad"]], "are one recording with two labels or speakers"),
+        (lambda rows: rows + [["wav/s0_Sad.wav"]], "x.csv:26: 1 fields, and the header has 3"),
+        (lambda rows: [[path, who.replace("s", "s "[int(who[1]) % 2] + "_"), e] for path, who, e in rows], ""),
+        (
+            lambda rows: [*rows, ["wav/s 0.wav", "s 0", "sad"], ["wav/s_0.wav", "s_0", "sad"]],
+            "would both be called 's_0'",
+        ),
+        (lambda rows: [], "has no rows"),
+    ],
+)
+def test_what_is_wrong_with_a_table_ends_in_one_line(prepare, spoken, tmp_path, change, said):
+    recordings(tmp_path, ["wav/s 0.wav", "wav/s_0.wav"])
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], change(spoken))
+    if said:
+        message = prepare("--table", path, code=1)
+        assert said in message and message.count("\n") == 1 and not (tmp_path / "data").exists()
+    else:
+        prepare("--table", path)
+
+
+def test_a_recording_by_its_name_alone(prepare, spoken, tmp_path):
+    rows = [[Path(path).stem, who, label] for path, who, label in spoken]
+    prepare("--table", table(tmp_path / "x.csv", ["file_id", "speaker", "emotion"], rows))
+    assert read_table(tmp_path / "data/x/wav.scp")["s0-s0_Sad"] == str(tmp_path / "wav/s0_Sad.wav")
+    recordings(tmp_path, ["other/s0_Sad.flac"])
+    said = prepare("--table", tmp_path / "x.csv", code=1)
+    assert "'s0_Sad' may be" in said and "write more of the path" in said
+
+
+def test_beside_other_corpora_names_are_its_own(prepare, spoken, tmp_path):
+    prepare("--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion"], spoken), "--beside-others", "my-own")
+    data = tmp_path / "data/x"
+    utt2spk = read_table(data / "utt2spk")
+    check_prefixes(utt2spk, data)
+    assert utt2spk["my_own_s0-s0_Sad"] == "my_own_s0" and set(read_table(data / "utt2corpus").values()) == {"my-own"}
+    assert "my-own:s0" in folds.read(data / "folds")
+
+
+def test_two_speakers_are_too_few_for_folds(prepare, spoken, tmp_path, capsys):
+    rows = [row for row in spoken if row[1] in ("s0", "s1")]
+    prepare("--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows))
+    assert not (tmp_path / "data/x/folds").exists()
+    assert "needs three speakers" in prepare("--table", tmp_path / "x.csv", "--folds", "loso", code=1)
+
+
+@pytest.fixture(scope="module")
+def ravdess(tmp_path_factory):
+    """The 1440 speech files and some of the songs."""
+    root = tmp_path_factory.mktemp("ravdess")
+    for actor in range(1, 25):
+        names = [
+            f"Actor_{actor:02}/03-01-0{emotion}-0{intensity}-0{statement}-0{repetition}-{actor:02}.wav"
+            for emotion, intensity, statement, repetition in itertools.product(range(1, 9), (1, 2), (1, 2), (1, 2))
+            if emotion > 1 or intensity == 1  # nobody is strongly neutral
+        ]
+        song = f"Actor_{actor:02}/03-02-03-01-01-01-{actor:02}.wav"
+        recordings(root, [*names, song, f"Actor_{actor:02}/._03-01-03-01-01-01-{actor:02}.wav"])
+    return root
+
+
+def check_ravdess(data):
+    utt2spk, classes = read_table(data / "utt2spk"), read_table(data / "utt2emo")
+    assert Counter(classes.values()) == {"neu": 96, "hap": 192, "ang": 192, "sad": 192}
+    assert set(Counter(utt2spk.values()).values()) == {28} and len(set(utt2spk.values())) == 24
+    assert classes["Actor_18-03-01-05-01-02-01-18"] == "ang" and classes["Actor_01-03-01-01-01-01-01-01"] == "neu"
+    assert classes["Actor_02-03-01-03-02-02-02-02"] == "hap" and classes["Actor_02-03-01-04-02-02-02-02"] == "sad"
+    genders = read_table(data / "spk2gender")
+    assert genders["Actor_01"] == "m" and genders["Actor_24"] == "f" and Counter(genders.values()) == {"m": 12, "f": 12}
+    assert read_table(data / "utt2session") == utt2spk
+    assert set(read_table(data / "utt2sentence").values()) == {"01", "02"}
+    check_prefixes(utt2spk, data)
+    groups = ["01 02 03 04", "05 06 07 08", "09 10 11 12", "13 14 15 16", "17 18 19 20", "21 22 23 24"]
+    for number, (run, parts) in enumerate(folds.of_data_dir(data).items()):
+        assert run == f"run{number + 1:02}" and len(parts["train"]) == 16
+        assert parts["test"] == [f"Actor_{actor}" for actor in groups[number].split()]
+        assert parts["valid"] == [f"Actor_{actor}" for actor in groups[(number + 1) % 6].split()]
+
+
+def test_ravdess_by_its_name(prepare, ravdess, tmp_path):
+    prepare("--corpus", "ravdess", "--dir", ravdess)
+    check_ravdess(tmp_path / "data/x")
+    prepare("--corpus", "ravdess", "--dir", ravdess, "--classes", "cal dis sur fea", "--folds", "4")
+    assert emotions(tmp_path) == {"cal": 192, "dis": 192, "sur": 192, "fea": 192}
+    assert len(folds.read(tmp_path / "data/x/folds")) == 4
+    said = prepare("--corpus", "ravdess", "--dir", ravdess, "--classes", "neu joy", code=1)
+    assert "--classes: 'joy' is none of: ang cal dis fea hap neu sad sur" in said
+
+
+def test_a_missing_utterance_is_refused_unless_told(prepare, ravdess, tmp_path):
+    missing = ravdess / "Actor_07" / "03-01-04-01-01-01-07.wav"
+    missing.unlink()
+    try:
+        said = prepare("--corpus", "ravdess", "--dir", ravdess, code=1)
+        assert "191 utterances are sad instead of 192 (--check-counts false takes what is there)" in said
+        assert not (tmp_path / "data").exists()
+        prepare("--corpus", "ravdess", "--dir", ravdess, "--check-counts", "false")
+        assert len(read_table(tmp_path / "data/x/utt2spk")) == 671
+    finally:
+        missing.touch()
+
+
+def test_wrong_names_and_folders(prepare, tmp_path):
+    assert "'ravdes' is no corpus of local/open; did you mean 'ravdess'?" in prepare(
+        "--corpus", "ravdes", "--dir", tmp_path, code=1
+    )
+    assert "needs --dir" in prepare("--corpus", "ravdess", code=1)
+    assert "no recording is named as in RAVDESS" in prepare("--corpus", "ravdess", "--dir", tmp_path, code=1)
+    assert "no such folder" in prepare("--corpus", "ravdess", "--dir", tmp_path / "gone", code=1)
+    assert "'musan' is no emotional corpus" in prepare("--corpus", "musan", "--dir", tmp_path, code=1)
+    assert "gone.csv" in prepare("--table", tmp_path / "gone.csv", code=1)
+
+
+def test_the_list_says_licence_size_and_address(type_in):
+    said = type_in("local/open.py", "--corpus", "list").stdout
+    assert "ravdess      RAVDESS" in said and "CC BY-NC-SA 4.0" in said and "https://zenodo.org/records/1188976" in said
+
+
+@pytest.mark.skipif(not (CORPORA / "ravdess").is_dir(), reason=f"no RAVDESS in {CORPORA} (set CORPORA)")
+def test_ravdess_itself(prepare, tmp_path):
+    prepare("--corpus", "ravdess", "--dir", CORPORA / "ravdess")
+    check_ravdess(tmp_path / "data/x")
+
+
+@pytest.mark.skipif(not (CORPORA / "crema-d").is_dir(), reason=f"no CREMA-D in {CORPORA} (set CORPORA)")
+def test_crema_d_itself(prepare, tmp_path):
+    prepare("--corpus", "crema-d", "--dir", CORPORA / "crema-d", "--check-counts", "false")
+    data = tmp_path / "data/x"
+    assert emotions(tmp_path) == {"ang": 559, "hap": 558, "neu": 556, "sad": 558}
+    assert read_table(data / "utt2heard")["1002-1002_TIE_SAD_XX"] == "fea:sad"
+    assert {len(parts["test"]) for parts in folds.of_data_dir(data).values()} == {14}

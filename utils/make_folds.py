@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""Who trains, validates and is tested in which run: make the fold list of a data dir, show it, export it.
+
+  utils/make_folds.py [--folds NUMBER|loso|session] [--csv FILE] <data-dir>
+  utils/make_folds.py --folds 5 --csv folds.csv data/mycorpus
+
+NUMBER: so many groups of speakers, alike in speakers, genders and classes; run k tests group k, selects on group k + 1
+and trains on the others. loso: leave one speaker out; who shares a session with the tested speaker selects, else the
+next speaker does. session: leave one session out; the next one selects. Speakers who share a session (utt2session) are
+never parted between training and the rest. Without --folds, the list that is there is shown.
+
+--csv: columns path, speaker, emotion, run, part, for other programs; with segments also begin and end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from utils import cli, data_dir
+from utils.files import whole
+from utils.folds import PARTS, Folds, of_data_dir
+from utils.table import read_table, write_lines
+
+GROUPS = 5  # of speakers, where there are at least twice as many
+DRAWS = 50  # of groups, the best of which is taken
+Line = tuple[str, str, str]  # run, part, speaker
+
+
+def units(utt2spk: Mapping[str, str], utt2session: Mapping[str, str]) -> list[list[str]]:
+    """Speakers who must not be parted: those who share a session, directly or through others. Each sorted, and all."""
+    home: dict[str, set[str]] = {speaker: {speaker} for speaker in utt2spk.values()}
+    first: dict[str, str] = {}  # session → one of its speakers
+    for utterance, speaker in utt2spk.items():
+        other = first.setdefault(utt2session.get(utterance, utterance), speaker)
+        if home[other] is not home[speaker]:
+            home[other] |= home[speaker]
+            for member in home[speaker]:
+                home[member] = home[other]
+    return sorted({id(members): sorted(members) for members in home.values()}.values())
+
+
+def rotate(groups: Sequence[Sequence[str]], names: Sequence[str] = ()) -> list[Line]:
+    """Leave one group out, each in turn: run k tests group k, validates on the one after it (the first, after the last)
+    and trains on the rest. Runs bear `names`, or run01, run02, …. Raises UserError for fewer than three groups."""
+    if len(groups) < 3:
+        raise cli.UserError(f"folds: {len(groups)} groups of speakers are too few for train, valid and test")
+    lines = []
+    for test in range(len(groups)):
+        valid = (test + 1) % len(groups)
+        train = [speaker for k, group in enumerate(groups) if k not in (test, valid) for speaker in group]
+        run = names[test] if names else f"run{test + 1:02d}"
+        lines += [
+            (run, part, speaker)
+            for part, speakers in zip(PARTS, (train, groups[valid], groups[test]))
+            for speaker in speakers
+        ]
+    return lines
+
+
+def leave_one_speaker_out(groups: Sequence[Sequence[str]]) -> list[Line]:
+    """A run for each speaker, named after whom it tests: the others of its group of `units` validate (of IEMOCAP, who
+    spoke with the tested one), or, where it is alone, the next group."""
+    if len(groups) < 2 or sum(map(len, groups)) < 3:
+        raise cli.UserError("folds: leaving one speaker out needs three speakers, who do not all share sessions")
+    lines = []
+    for number, group in enumerate(groups):
+        for tested in group:
+            valid = [other for other in group if other != tested] or list(groups[(number + 1) % len(groups)])
+            away = {*valid, *group}
+            train = [speaker for other in groups for speaker in other if speaker not in away]
+            lines += [(tested, "train", speaker) for speaker in train]
+            lines += [*((tested, "valid", speaker) for speaker in valid), (tested, "test", tested)]
+    return lines
+
+
+def shares(
+    groups: Sequence[Sequence[str]], utt2spk: Mapping[str, str], utt2emo: Mapping[str, str], genders: Mapping[str, str]
+) -> np.ndarray:
+    """(groups of `units`, properties): which share of the speakers, of each gender and of each class's utterances a
+    group has."""
+    place = {speaker: number for number, group in enumerate(groups) for speaker in group}
+    counts: Counter[tuple[int, str]] = Counter()
+    for speaker, number in place.items():
+        counts[number, ""] += 1
+        counts[number, f"gender {genders.get(speaker, '')}"] += 1
+    for utterance, speaker in utt2spk.items():
+        counts[place[speaker], f"class {utt2emo.get(utterance, '')}"] += 1
+    properties = sorted({name for _, name in counts})
+    table = np.array([[counts[number, name] for name in properties] for number in range(len(groups))], dtype=float)
+    return table / table.sum(axis=0)
+
+
+def imbalance(mine: np.ndarray, dealt: np.ndarray, number: int) -> float:
+    """How far groups are from equal shares, 0 to about 1. mine: of `shares`; dealt: (units,) group of each."""
+    total = np.zeros((number, mine.shape[1]))
+    np.add.at(total, dealt, mine)
+    return float(np.square(total - 1 / number).sum(axis=0).mean()) + float((total < 1e-9).sum())
+
+
+def balanced_groups(
+    together: Sequence[Sequence[str]],
+    number: int,
+    utt2spk: Mapping[str, str],
+    utt2emo: Mapping[str, str],
+    genders: Mapping[str, str],
+) -> list[list[str]]:
+    """`number` groups of speakers, alike in speakers, genders and classes: the best of many draws of scikit-learn's
+    StratifiedGroupKFold, in which units then change places as long as that makes the groups more alike. The same data
+    give the same groups. Raises UserError where there are not so many units."""
+    if not 1 <= number <= len(together):
+        many = f"{len(together)} speakers" if all(len(unit) == 1 for unit in together) else f"{len(together)} units"
+        raise cli.UserError(f"folds: cannot make {number} groups of {many}")
+    mine = shares(together, utt2spk, utt2emo, genders)
+    best = min(_draws(together, number, utt2spk, utt2emo), key=lambda dealt: imbalance(mine, dealt, number))
+    best = _improved(mine, best, number)
+    groups = [sorted(s for k, unit in enumerate(together) if best[k] == g for s in unit) for g in range(number)]
+    return sorted(groups)
+
+
+def _draws(
+    together: Sequence[Sequence[str]], number: int, utt2spk: Mapping[str, str], utt2emo: Mapping[str, str]
+) -> Iterator[np.ndarray]:
+    """(units,) the group of each: units in turn, and what StratifiedGroupKFold makes of them."""
+    yield np.arange(len(together)) % number
+    if number < 2:
+        return
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    place = {speaker: k for k, unit in enumerate(together) for speaker in unit}
+    groups = np.array([place[speaker] for speaker in utt2spk.values()])
+    classes = np.array([utt2emo.get(utterance, "") for utterance in utt2spk])
+    if max(Counter(classes.tolist()).values()) < number:  # which scikit-learn refuses
+        return
+    for seed in range(DRAWS):
+        dealt = np.zeros(len(together), dtype=int)
+        split = StratifiedGroupKFold(number, shuffle=True, random_state=seed).split(classes, classes, groups)
+        for group, (_, tested) in enumerate(split):
+            dealt[groups[tested]] = group
+        yield dealt
+
+
+def _improved(mine: np.ndarray, dealt: np.ndarray, number: int) -> np.ndarray:
+    """With moves of one unit and swaps of two, the best first, as long as one helps. Of very many units, a draw is good
+    enough."""
+    if len(mine) > 150:
+        return dealt
+    now = imbalance(mine, dealt, number)
+    while True:
+        best, change = now - 1e-12, None
+        for unit in range(len(dealt)):
+            tries = [{unit: group} for group in range(number) if group != dealt[unit]]
+            tries += [{unit: dealt[k], k: dealt[unit]} for k in range(unit) if dealt[k] != dealt[unit]]
+            for one in tries:
+                other = dealt.copy()
+                other[list(one)] = list(one.values())
+                if (value := imbalance(mine, other, number)) < best:
+                    best, change = value, other
+        if change is None:
+            return dealt
+        now, dealt = best, change
+
+
+def choose(
+    wanted: str,
+    utt2spk: Mapping[str, str],
+    utt2session: Mapping[str, str],
+    utt2emo: Mapping[str, str],
+    genders: Mapping[str, str],
+) -> tuple[list[Line], str]:
+    """The fold list that `wanted` means ("" for the default), and in a line, what it is and why. Raises UserError for
+    what cannot be made."""
+    together = units(utt2spk, utt2session)
+    speakers = sum(map(len, together))
+    apart = "" if len(together) == speakers else f" in {len(together)} units who share sessions"
+    if not wanted:
+        enough = len(together) >= 2 * GROUPS
+        wanted = str(GROUPS) if enough else "loso"
+        why = f", as there are {speakers} speakers{apart}, {'ten or more' if enough else 'fewer than ten'}"
+    else:
+        why = f", of {speakers} speakers{apart}"
+    if wanted == "loso":
+        return leave_one_speaker_out(together), f"{speakers} runs, each leaves one speaker out{why}"
+    if wanted == "session":
+        if all(len(unit) == 1 for unit in together) and len(set(utt2session.values())) == speakers:
+            why += "; each speaker is a session"
+        of = {speaker: utt2session.get(utterance, speaker) for utterance, speaker in utt2spk.items()}
+        names = [of[unit[0]] for unit in together]
+        return rotate(together, names), f"{len(together)} runs, each leaves one session out{why}"
+    if not wanted.isdecimal():
+        raise cli.UserError(f"--folds {wanted}: expected a number of groups, loso or session")
+    groups = balanced_groups(together, int(wanted), utt2spk, utt2emo, genders)
+    return rotate(groups), f"{len(groups)} runs of groups alike in speakers, genders and classes{why}"
+
+
+def table(folds: Folds, utt2spk: Mapping[str, str], utt2emo: Mapping[str, str], genders: Mapping[str, str]) -> str:
+    """Speakers × part and class × part of every run, as text."""
+    classes = sorted(set(utt2emo.values()))
+    of: dict[str, Counter[str]] = {speaker: Counter() for speaker in utt2spk.values()}
+    for utterance, speaker in utt2spk.items():
+        of[speaker][utt2emo.get(utterance, "")] += 1
+    rows = [["run", "part", "speakers", *(["f", "m"] if genders else []), *classes]]
+    for run, parts in folds.items():
+        for part in PARTS:
+            total = sum((of[speaker] for speaker in parts[part]), Counter())
+            sexes = Counter(genders.get(speaker) for speaker in parts[part])
+            numbers = [len(parts[part]), *([sexes["f"], sexes["m"]] if genders else []), *(total[c] for c in classes)]
+            rows.append([run, part, *map(str, numbers)])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    justify = [str.ljust, str.ljust, *[str.rjust] * len(widths)]
+    return "\n".join("  ".join(put(cell, width) for put, cell, width in zip(justify, row, widths)) for row in rows)
+
+
+def export(path: Path, data: Path, folds: Folds, utt2spk: Mapping[str, str], utt2emo: Mapping[str, str]) -> None:
+    """Write the CSV that the head of this file describes."""
+    segments = read_table(data / "segments") if (data / "segments").is_file() else {}
+    files = read_table(data / "wav.scp")
+    names = data_dir.speakers(utt2spk)
+    with whole(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["path", *(["begin", "end"] if segments else []), "speaker", "emotion", "run", "part"])
+        for run, parts in folds.items():
+            for part in PARTS:
+                for speaker in parts[part]:
+                    for utterance in names[speaker]:
+                        recording, *times = segments[utterance].split() if segments else [utterance]
+                        writer.writerow([files[recording], *times, speaker, utt2emo.get(utterance, ""), run, part])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folds", default="", metavar="NUMBER|loso|session", help="make them anew")
+    parser.add_argument("--csv", type=Path, help="file to export them to")
+    parser.add_argument("data", type=Path)
+    options = parser.parse_args()
+    data = options.data
+    utt2spk = read_table(data / "utt2spk")
+    utt2session, utt2emo, genders = (
+        read_table(data / name) if (data / name).is_file() else {} for name in ("utt2session", "utt2emo", "spk2gender")
+    )
+    if options.folds:
+        lines, words = choose(options.folds, utt2spk, utt2session, utt2emo, genders)
+        write_lines(data / "folds", map(" ".join, lines))
+        print(f"{data}/folds: {words}")
+    folds = of_data_dir(data)
+    print(table(folds, utt2spk, utt2emo, genders))
+    if options.csv:
+        export(options.csv, data, folds, utt2spk, utt2emo)
+        print(f"{options.csv}: the same, utterance by utterance")
+
+
+if __name__ == "__main__":
+    cli.run(main)
