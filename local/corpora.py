@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,16 +20,24 @@ FOUR = ["ang", "hap", "neu", "sad"]  # the classes of the paper's experiments on
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the makers, in the corpus's folder: CSV or TSV with a header."""
+    """A table of the makers, in the corpus's folder: CSV or TSV with a header, or lines of another form."""
 
     file: str
-    """Its path, from the corpus's folder; where it is not there, it is looked for below."""
-    id: str
+    """Its path, from the corpus's folder; where it is not there, it is looked for below; "*" is any text."""
+    id: str = ""
     """Column of the key: the speaker, or the recording's name with or without its suffix."""
-    column: str
+    column: str = ""
     """Column of the value."""
+    line: str = ""
+    """Of a file without columns: regular expression of a line, with groups id and value; other lines mean nothing."""
     names: dict[str, str] = field(default_factory=dict)
-    """Value of the column → what it means."""
+    """Value → what it means."""
+
+    def __post_init__(self) -> None:
+        if self.line and (self.id or self.column) or not self.line and not (self.id and self.column):
+            raise ValueError(f"{self.file}: needs id and column, or line")
+        if self.line and set(_groups("line", self.line)) != {"id", "value"}:
+            raise ValueError(f"{self.file}: line needs the groups (?P<id>…) and (?P<value>…)")
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,8 @@ class OpenCorpus:
     """Whom to cite."""
     path: str = ""
     """Regular expression of the end of a recording's path, from a "/" on and without the suffix; its groups are speaker
-    and emotion, and if known gender (the letter f or m), session and sentence. Empty: no emotional corpus."""
+    and emotion, and if known gender (the letter f or m), session and sentence; key is what tables call the recording,
+    if not by its name. Empty: no emotional corpus."""
     emotions: dict[str, str] = field(default_factory=dict)
     """What the group emotion may be → class, in three letters."""
     classes: list[str] = field(default_factory=lambda: list(FOUR))
@@ -106,13 +116,10 @@ class OpenCorpus:
     """How to come by it, where no such file is offered."""
 
     def __post_init__(self) -> None:
-        try:
-            groups = set(re.compile(self.path).groupindex)
-        except re.error as error:
-            raise ValueError(f"path is no regular expression: {error}") from None
+        groups = set(_groups("path", self.path))
         if self.path and "speaker" not in groups or self.path and not self.labels and "emotion" not in groups:
             raise ValueError("path has no group (?P<speaker>…), or no (?P<emotion>…)")
-        if strange := groups - {"speaker", "emotion", "gender", "session", "sentence"}:
+        if strange := groups - {"speaker", "emotion", "gender", "session", "sentence", "key"}:
             raise ValueError(f"path has a group {min(strange)}, which means nothing")
         if unknown := set(self.classes) - set(self.known):
             raise ValueError(f"classes: '{min(unknown)}' is none of: {' '.join(self.known)}")
@@ -121,6 +128,14 @@ class OpenCorpus:
     def known(self) -> list[str]:
         """All of its classes."""
         return sorted(set((self.labels.names if self.labels else self.emotions).values())) or self.classes
+
+
+def _groups(what: str, pattern: str) -> list[str]:
+    """The names of a regular expression's groups."""
+    try:
+        return list(re.compile(pattern).groupindex)
+    except re.error as error:
+        raise ValueError(f"{what} is no regular expression: {error}") from None
 
 
 def names() -> list[str]:
@@ -150,14 +165,15 @@ def rows(corpus: OpenCorpus, folder: Path) -> tuple[list[Row], list[Path]]:
         path = file.relative_to(folder)
         match = pattern.fullmatch(str(path.with_suffix("")))
         known = match.groupdict() if match else {}
-        label = labels.get(path.stem, "") if corpus.labels else corpus.emotions.get(known.get("emotion", ""), "")
-        if not label:
+        key = known.get("key") or path.stem
+        label = labels.get(key, "") if corpus.labels else corpus.emotions.get(known.get("emotion", ""), "")
+        if not match or not label:
             others.append(file)
             continue
         speaker = known["speaker"]
         sex = known.get("gender") or of_speaker.get(speaker) or gender.get(speaker, "")
         session, sentence = (known.get(name) or "" for name in ("session", "sentence"))
-        found.append(Row(str(file), str(path), speaker, label, sex, session, sentence, heard=heard.get(path.stem, "")))
+        found.append(Row(str(file), str(path), speaker, label, sex, session, sentence, heard=heard.get(key, "")))
     return found, others
 
 
@@ -166,13 +182,16 @@ def _lookup(table: Table | None, folder: Path) -> dict[str, str]:
     if not table:
         return {}
     name = Path(table.file)
-    places = [folder / name, *(path for path in files_below(folder) if path.name == name.name)]
+    places = [folder / name, *(path for path in files_below(folder) if fnmatch(path.name, name.name))]
     if not (path := next(filter(Path.is_file, places), None)):
         raise UserError(f"{folder}: {name} is missing, a table of the corpus's makers")
-    result = {}
-    for number, row in records(path):
-        if table.id not in row or table.column not in row:
-            raise UserError(f"{path}:{number}: expected columns {table.id} and {table.column}")
-        words = [table.names.get(word, word) for word in row[table.column].split(":")]
-        result[stem(row[table.id])] = ":".join(words)
-    return result
+    pairs = []
+    if table.line:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        pairs = [match.group("id", "value") for line in text.splitlines() if (match := re.fullmatch(table.line, line))]
+    else:
+        for number, row in records(path):
+            if table.id not in row or table.column not in row:
+                raise UserError(f"{path}:{number}: expected columns {table.id} and {table.column}")
+            pairs.append((row[table.id], row[table.column]))
+    return {stem(key): ":".join(table.names.get(word, word) for word in value.split(":")) for key, value in pairs}
