@@ -56,6 +56,11 @@ def of_corpus(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteran
         left_out["not named as the corpus's recordings"] += map(str, others)
     if not rows:
         raise cli.UserError(f"{folder}: no recording is named as in {corpus.title}; see local/open/{args.corpus}.yaml")
+    once: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        if once.setdefault((row.speaker, row.label, Path(stem(row.path)).name), row) is not row:
+            left_out["stands twice, in two folders"].append(row.where)
+    rows = list(once.values())
     if args.check_counts:
         check_counts(corpus, rows, folder)
     wanted = corpus.known if args.classes == "all" else args.classes.split() or corpus.classes

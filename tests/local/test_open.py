@@ -266,6 +266,16 @@ def test_a_missing_utterance_is_refused_unless_told(prepare, ravdess, tmp_path):
         missing.touch()
 
 
+def test_a_tree_that_holds_itself_is_taken_once(type_in, tmp_path):
+    for place in ("TESS", "TESS/TESS"):
+        recordings(
+            tmp_path / place, [f"{who}AF_angry/{who}AF_{word}_angry.wav" for who in "OY" for word in ("back", "bar")]
+        )
+    words = ["--corpus", "tess", "--dir", tmp_path / "TESS", "--check-counts", "false", tmp_path / "x"]
+    assert "4 left out: stands twice, in two folders" in type_in("local/open.py", *words).stderr
+    assert len(read_table(tmp_path / "x/utt2spk")) == 4
+
+
 def test_wrong_names_and_folders(prepare, tmp_path):
     assert "'ravdes' is no corpus of local/open; did you mean 'ravdess'?" in prepare(
         "--corpus", "ravdes", "--dir", tmp_path, code=1
