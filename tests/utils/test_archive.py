@@ -41,7 +41,7 @@ def test_nothing_is_run(tmp_path):
     (tmp_path / "pickled").write_bytes(b"PKL" + pickle.dumps([1]))
     for entry, message in (
         ("echo x |", "commands in an scp are not run"),
-        (f"{tmp_path}/pickled:0", "there is no Kaldi matrix here"),
+        (f"{tmp_path}/pickled:0", "there is no binary Kaldi matrix"),
         (f"{tmp_path}/gone:0", "No such file"),
     ):
         with pytest.raises(UserError, match=message):
