@@ -96,7 +96,7 @@ def test_an_entry_is_a_place_in_a_file_and_never_a_command(entry):
 
 def test_a_pickle_in_an_archive_is_not_read(tmp_path):
     (tmp_path / "a.ark").write_bytes(b"x PKLcos\nsystem\n(S'touch owned'\ntR.")
-    with pytest.raises(UserError, match="no Kaldi matrix"):
+    with pytest.raises(UserError, match="no binary Kaldi matrix"):
         read_array(f"{tmp_path}/a.ark:2")
 
 
