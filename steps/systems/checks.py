@@ -12,6 +12,9 @@ from steps.systems.system import Config
 from utils import config, runs
 from utils.cli import UserError, warn
 from utils.folds import Folds
+from utils.table import read_table
+
+CORPORA = "utt2corpus"  # the table of a data dir of several corpora: utterance → corpus
 
 
 @dataclass
@@ -26,6 +29,8 @@ def lacks(settings: Config, data: Path, embeddings: str) -> str:
     """What a system needs and has not, in the data dir or in the option --embeddings; "" where it has all."""
     if settings.backend.sees == "given" and not embeddings:
         return "needs vectors: name them with --embeddings"
+    if settings.needs_corpora and not (data / CORPORA).is_file():
+        return f"needs to know which corpus an utterance is of: {data / CORPORA} is not there"
     return ""
 
 
@@ -62,6 +67,13 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
             f"{folder}/speakers: '{min(shared)}' ({len(shared)} such) is in the data dir, too, and test speakers must "
             "be new to the network; pre-train without them, or rename other persons of the same id"
         )
+
+
+def check_corpora(data: Path, utterances: Collection[str]) -> None:
+    """Raise UserError where utt2corpus does not say of all `utterances` which corpus they are of."""
+    corpora = read_table(data / CORPORA)
+    if nobodys := [utterance for utterance in utterances if utterance not in corpora]:
+        raise UserError(f"{data / CORPORA}: {len(nobodys)} utterances have no corpus ({nobodys[0]}, …)")
 
 
 def check_classes(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from steps.frontend.utterances import Corpus
+from steps.systems.system import Training
 
 
 class Partition:
@@ -33,6 +34,20 @@ class Partition:
         number = {speaker: i for i, speaker in enumerate(self.speakers)}
         names = self.corpus.utterances
         return torch.tensor([number.get(self.corpus.speakers[name], -1) for name in names], device=self.device)
+
+    def weights(self, training: Training) -> torch.Tensor | None:
+        """(N,) float64 of the training utterances, 1 on average: what each counts so that every corpus counts as much
+        as another and, with class_balanced, within a corpus every class that it has; None where all count alike."""
+        if not training.corpus_balanced:
+            return None
+        corpora = np.array([self.corpus.corpora[name] for name in self.names("train")])
+        labels = self.labels("train") if training.class_balanced else np.zeros(len(corpora), int)
+        weights = np.empty(len(corpora))
+        for corpus in np.unique(corpora):
+            own = corpora == corpus
+            _, cell, counts = np.unique(labels[own], return_inverse=True, return_counts=True)
+            weights[own] = 1 / (len(counts) * counts[cell])
+        return torch.from_numpy(weights / weights.mean())
 
     def labels(self, part: str) -> np.ndarray:
         """(N,) class indices of a part."""

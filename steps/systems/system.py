@@ -17,7 +17,7 @@ class Training:
     pretrained: bool = False
     """Start the extractor from the model in --pretrained."""
     epochs: int = 50
-    """Number of epochs, each one crop of every utterance; 0 leaves the network as it is, for a backend to use."""
+    """Number of epochs, each as many crops as utterances; 0 leaves the network as it is, for a backend to use."""
     batch: int = 128
     """Crops a gradient step, at most."""
     classifier_lr: float = 0.01
@@ -38,6 +38,9 @@ class Training:
     """Reverse the gradient of that speaker classifier, so that the embedding unlearns the speaker."""
     class_balanced: bool = False
     """Weigh each utterance in L_emo and L_AD⁺ by the inverse frequency of its class."""
+    corpus_balanced: bool = False
+    """Take as many crops of each corpus (utt2corpus) an epoch, and, with class_balanced, of each class of a corpus
+    instead of weighing it. A linear model or SVM, and its standardisation, weigh each utterance likewise."""
     selection: Literal["wf1", "ua", "last"] = "wf1"
     """Epoch that is tested: of highest weighted F1 or unweighted accuracy on the validation speakers, or the last."""
     oracle: bool = False
@@ -117,3 +120,8 @@ class Config:
     def reads_features(self) -> bool:
         """Whether it is made of the data dir's features; else of given vectors."""
         return self.backend.sees != "given"
+
+    @property
+    def needs_corpora(self) -> bool:
+        """Whether its training reads utt2corpus."""
+        return self.training.corpus_balanced
