@@ -9,7 +9,7 @@ from pathlib import Path
 
 from steps.nnet.architecture import Network
 from steps.systems.system import Config
-from utils import config, runs
+from utils import config, folds, runs
 from utils.cli import UserError, warn
 from utils.folds import Folds
 from utils.table import read_table
@@ -25,19 +25,33 @@ class Pretrained:
     """What the network is made of."""
 
 
-def lacks(settings: Config, data: Path, embeddings: str) -> str:
-    """What a system needs and has not, in the data dir or in the option --embeddings; "" where it has all."""
-    if settings.backend.sees == "given" and not embeddings:
+def lacks(settings: Config, options: Namespace) -> str:
+    """What a system needs and has not, in the data dir or in the options of steps/finetune.py; "" where it has all."""
+    table = options.data / CORPORA
+    if settings.backend.sees == "given" and not options.embeddings:
         return "needs vectors: name them with --embeddings"
-    if settings.needs_corpora and not (data / CORPORA).is_file():
-        return f"needs to know which corpus an utterance is of: {data / CORPORA} is not there"
+    if settings.needs_corpora and not table.is_file():
+        return f"needs to know which corpus an utterance is of: {table} is not there"
+    if settings.training.L_AD_minus_corpus and (run := of_one_corpus(options.data, options.runs.split())):
+        return f"tells corpora apart, and all that trains in run {run} is of one ({table})"
+    return ""
+
+
+def of_one_corpus(data: Path, wanted: Collection[str]) -> str:
+    """A run, of those wanted [all], whose training speakers are all of one corpus; "" where there is none."""
+    utt2spk, corpora = read_table(data / "utt2spk"), read_table(data / CORPORA)
+    for run, parts in folds.of_data_dir(data).items():
+        training = set(parts["train"])
+        known = {corpora.get(utterance) for utterance, speaker in utt2spk.items() if speaker in training}
+        if len(known) == 1 and (run in wanted or not wanted):
+            return run
     return ""
 
 
 def without_lacking(every: Mapping[str, Config], options: Namespace) -> dict[str, Config]:
     """The systems that lack nothing: a group may name others, which are left out with a notice. Raises UserError for
     one that --systems names itself, and where none is left. options: those of steps/finetune.py."""
-    lacking = {name: why for name, own in every.items() if (why := lacks(own, options.data, options.embeddings))}
+    lacking = {name: why for name, own in every.items() if (why := lacks(own, options))}
     for name, why in lacking.items():
         if name in options.systems.split() or len(lacking) == len(every):
             raise UserError(f"{name or options.out} {why}")

@@ -66,7 +66,8 @@ def train_network(
 
     def terms(x: torch.Tensor, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         batch = batch.to(device)
-        return objective(model(x), run.y_e[batch], run.y_s[batch])
+        y_c = run.y_c[batch] if training.L_AD_minus_corpus else None
+        return objective(model(x), run.y_e[batch], run.y_s[batch], y_c)
 
     def rates(epoch: int, progress: float) -> list[float]:
         tenths = sum(epoch >= milestone for milestone in training.milestones)
@@ -129,4 +130,5 @@ def build_objective(model: Classifier, run: Partition, training: Training) -> Ob
         lambda_speaker=training.lambda_speaker,
         adversarial=training.adversarial,
         class_weights=counts.sum() / (len(counts) * counts.clamp(min=1)) if weigh else None,
+        corpora=len(run.corpora) if training.L_AD_minus_corpus else 0,
     )

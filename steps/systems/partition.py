@@ -35,6 +35,20 @@ class Partition:
         names = self.corpus.utterances
         return torch.tensor([number.get(self.corpus.speakers[name], -1) for name in names], device=self.device)
 
+    @cached_property
+    def corpora(self) -> list[str]:
+        """The corpora that the training utterances are of, sorted."""
+        return sorted({self.corpus.corpora[name] for name in self.names("train")})
+
+    @cached_property
+    def y_c(self) -> torch.Tensor:
+        """(utterances,) indices into `corpora` on the device; −1 where the utterance does not train."""
+        y_c = torch.full((len(self.corpus.utterances),), -1, device=self.device)
+        number = {corpus: i for i, corpus in enumerate(self.corpora)}
+        own = [number[self.corpus.corpora[name]] for name in self.names("train")]
+        y_c[self.index["train"]] = torch.tensor(own, device=self.device)
+        return y_c
+
     def weights(self, training: Training) -> torch.Tensor | None:
         """(N,) float64 of the training utterances, 1 on average: what each counts so that every corpus counts as much
         as another and, with class_balanced, within a corpus every class that it has; None where all count alike."""

@@ -32,6 +32,8 @@ class Training:
     """Count L_AD⁺, the emotion loss on F⁺."""
     L_AD_minus: bool = True
     """Count L_AD⁻, the speaker loss on F⁻."""
+    L_AD_minus_corpus: bool = False
+    """Let F⁻ tell the corpus (utt2corpus), too: L_AD⁻ is the mean of the speaker loss and a corpus loss on F⁻."""
     lambda_speaker: float = 0.0
     """Weight of the loss of a speaker classifier on the embedding; 0: there is none."""
     adversarial: bool = False
@@ -53,6 +55,8 @@ class Training:
         config.require_not_negative(self, "classifier_lr", "extractor_lr", "lambda_ad", "lambda_speaker")
         if min(self.milestones, default=1) < 1:
             raise ValueError(f"milestones {self.milestones}: epochs are counted from 1")
+        if self.L_AD_minus_corpus and not self.L_AD_minus:
+            raise ValueError("L_AD_minus_corpus is a part of L_AD⁻, and L_AD_minus is false")
         if self.epochs < 0:
             raise ValueError(f"epochs is {self.epochs}, and must be 0 (the network stays as it is) or above")
 
@@ -124,4 +128,4 @@ class Config:
     @property
     def needs_corpora(self) -> bool:
         """Whether its training reads utt2corpus."""
-        return self.training.corpus_balanced
+        return self.training.corpus_balanced or self.training.L_AD_minus_corpus

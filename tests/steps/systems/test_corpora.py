@@ -133,3 +133,40 @@ def test_without_the_table_or_with_holes_in_it_one_line_says_so(several, tmp_pat
     done = type_in(*balanced, code=1)
     assert f"needs to know which corpus an utterance is of: {several}/utt2corpus is not there\n" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_F_minus_learns_the_corpora_of_training_utterances_alone(several, tmp_path, monkeypatch):
+    settings = dataclasses.replace(changed(L_AD_minus_corpus=True), network=Network(width=2, AD=True, D=2))
+    table = read_table(several / "utt2corpus")
+    write_table(several / "utt2corpus", {name: f"of {name[:2]}" for name in table})  # s0 and s1 train
+    run, built, build = partition(several), [], fine_tuning.build_objective
+    assert run.corpora == ["of s0", "of s1"]
+    assert run.y_c.tolist() == [0] * 8 + [1] * 8 + [-1] * 16
+    monkeypatch.setattr(fine_tuning, "build_objective", lambda *own: built.append(build(*own)) or built[-1])
+    parts = folds.read(several / "folds")["r1"]
+    train_run(read_corpus(several, SMALL.input, CPU), parts, tmp_path / "first", 0, settings, "")
+    assert built[0].dual_spaces[0].fc_corpus.out_features == 2
+    model = (tmp_path / "first/model.safetensors").read_bytes()
+    write_table(several / "utt2corpus", {name: f"of {name[:2]}" if name < "s2" else "elsewhere" for name in table})
+    train_run(read_corpus(several, SMALL.input, CPU), parts, tmp_path / "second", 0, settings, "")
+    assert (tmp_path / "second/model.safetensors").read_bytes() == model
+    plain = dataclasses.replace(SMALL, network=settings.network)
+    train_run(read_corpus(several, SMALL.input, CPU), parts, tmp_path / "plain", 0, plain, "")
+    assert (tmp_path / "plain/model.safetensors").read_bytes() != model
+
+
+def test_one_corpus_alone_cannot_be_told_apart(several, tmp_path, type_in):
+    (tmp_path / "conf/systems").mkdir(parents=True)
+    base = "network: {width: 2, AD: true, D: 2}\ninput: {crop: 40}\ntraining: {epochs: 1, batch: 4}\n"
+    (tmp_path / "conf/systems/ad.yaml").write_text(base)
+    (tmp_path / "conf/systems/ad_corpus.yaml").write_text("parent: ad\ntraining: {L_AD_minus_corpus: true}\n")
+    words = ["steps/finetune.py", "--conf", tmp_path / "conf", "--systems"]
+    said = f"tells corpora apart, and all that trains in run r2 is of one ({several}/utt2corpus)"  # s2 and s3
+    done = type_in(*words, "all", several, tmp_path / "exp")
+    assert f"finetune.py: ad_corpus {said}; it is left out\n" in done.stderr
+    assert (tmp_path / "exp/ad/r2_seed0/scores").exists() and not (tmp_path / "exp/ad_corpus").exists()
+    assert type_in(*words, "ad_corpus", several, tmp_path / "exp", code=1).stderr == f"finetune.py: ad_corpus {said}\n"
+    type_in(*words, "ad_corpus", "--runs", "r1", several, tmp_path / "exp")
+    assert (tmp_path / "exp/ad_corpus/r1_seed0/scores").exists()
+    done = type_in(*words, "all", "--training.L_AD_minus", "false", several, tmp_path / "exp", code=1)
+    assert "L_AD_minus_corpus is a part of L_AD⁻, and L_AD_minus is false" in done.stderr
