@@ -7,9 +7,10 @@
   steps/finetune.py --config conf/finetune.yaml --config conf/systems/vgg5.yaml data/iemocap exp/vgg5
 
 With --systems, names of systems or groups of <conf>/groups.yaml, each system is conf/systems/<system>.yaml and goes to
-<exp-dir>/<system>. A system that needs what is not there (--embeddings) is left out of a group, which is said; by its
-name it is refused. The runs that are not finished are dealt over --nj jobs (<exp-dir>/log/finetune.<job>.list), first
-those of systems without epochs, which take seconds. Without it, one system, of --config, goes to <exp-dir>.
+<exp-dir>/<system>. A system that needs what is not there (--embeddings, <data-dir>/utt2corpus) is left out of a group,
+which is said; by its name it is refused. The runs that are not finished are dealt over --nj jobs
+(<exp-dir>/log/finetune.<job>.list), first those of systems without epochs, which take seconds. Without --systems, one
+system, of --config, goes to <exp-dir>.
 
 <exp-dir>/<run>_seed<k>/ gets
   scores, scores.valid           posteriors for the test and the validation speakers, of the epoch that is best on the

@@ -63,6 +63,7 @@ class Corpus:
     classes: list[str]
     crop: int  # frames
     device: torch.device  # where crops are wanted
+    corpora: dict[str, str]  # utterance → the corpus that it is of; {} where the data dir does not say
 
     @cached_property
     def crops(self) -> Crops:
@@ -90,4 +91,5 @@ def read_corpus(
         raise UserError(f"{data}/utt2emo: {len(unlabelled)} utterances have no emotion ({min(unlabelled)}, …)")
     speakers = data_dir.read_table(data / "utt2spk")
     classes = sorted({emotions[name] for name in inputs})
-    return Corpus(list(inputs), list(inputs.values()), speakers, emotions, classes, options.crop, device)
+    corpora = data_dir.read_table(data / "utt2corpus") if (data / "utt2corpus").is_file() else {}
+    return Corpus(list(inputs), list(inputs.values()), speakers, emotions, classes, options.crop, device, corpora)

@@ -30,22 +30,26 @@ class Objective(nn.Module):
         lambda_speaker: float = 0.0,
         adversarial: bool = False,
         class_weights: Tensor | None = None,
+        corpora: int = 0,
     ) -> None:
         """`plus`, `minus`: whether L_AD⁺ and L_AD⁻ count; `lambda_speaker`: the weight of a SpeakerLoss on the
-        embedding; `class_weights`: (emotions,), of L_emo and L_AD⁺."""
+        embedding; `class_weights`: (emotions,), of L_emo and L_AD⁺; `corpora`: how many F⁻ tells apart, 0 for none."""
         super().__init__()
         emotions, size = model.classifier.weight.shape
-        self.dual_spaces = nn.ModuleList(DualSpaceLoss(space, emotions, speakers) for space in model.space_sizes)
+        self.dual_spaces = nn.ModuleList(
+            DualSpaceLoss(space, emotions, speakers, corpora) for space in model.space_sizes
+        )
         self.speaker = SpeakerLoss(size, speakers, adversarial) if lambda_speaker else None
         self.register_buffer("class_weights", class_weights)
         self.weights = {"L_emo": 1.0, "L_AD+": lambda_ad * plus, "L_AD-": lambda_ad * minus, "L_spk": lambda_speaker}
 
-    def forward(self, output: Output, y_e: Tensor, y_s: Tensor) -> dict[str, Tensor]:
-        """output: of the model; y_e, y_s: (N,) emotion and speaker indices. Returns the loss "L" and its terms,
-        scalars."""
+    def forward(self, output: Output, y_e: Tensor, y_s: Tensor, y_c: Tensor | None = None) -> dict[str, Tensor]:
+        """output: of the model; y_e, y_s, y_c: (N,) emotion, speaker and, where F⁻ tells them, corpus indices. Returns
+        the loss "L" and its terms, scalars."""
         terms = {"L_emo": cross_entropy(output.logits, y_e, self.class_weights)}
         if len(self.dual_spaces):
-            pairs = [loss(*space, y_e, y_s, self.class_weights) for loss, space in zip(self.dual_spaces, output.spaces)]
+            rest = y_e, y_s, self.class_weights, y_c
+            pairs = [loss(*space, *rest) for loss, space in zip(self.dual_spaces, output.spaces)]
             terms["L_AD+"], terms["L_AD-"] = (torch.stack(parts).mean() for parts in zip(*pairs))
         if self.speaker is not None:
             terms["L_spk"] = self.speaker(output.embedding, y_s)

@@ -12,7 +12,8 @@ import torch
 from steps.evaluation.metrics import classification_metrics
 from steps.nnet.autoencoders import ParallelAutoencoders
 from steps.systems.partition import Partition
-from steps.systems.system import Backend
+from steps.systems.system import Backend, Config
+from steps.training.order import draw
 
 # scikit-learn and scipy are imported where they are used: networks and --help do without.
 if TYPE_CHECKING:
@@ -30,19 +31,21 @@ class Decisions(NamedTuple):
     last: np.ndarray | None = None  # (N, classes) for "test" after the last epoch, where one of several was selected
 
 
-def classify(vectors: Vectors, run: Partition, options: Backend, seed: int) -> Decisions:
+def classify(vectors: Vectors, run: Partition, settings: Config, seed: int) -> Decisions:
     """Fit on the training speakers' vectors, choose on the validation speakers', apply to all."""
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler().fit(vectors["train"])
+    options, drawn = settings.backend, run.weights(settings.training)
+    weights = None if drawn is None else drawn.numpy()
+    scaler = StandardScaler().fit(vectors["train"], sample_weight=weights)
     scaled = {part: scaler.transform(values).astype(np.float32) for part, values in vectors.items()}
     if options.kind == "autoencoders":
-        return autoencoders(scaled, run, options, seed)
+        return autoencoders(scaled, run, options, seed, drawn)
     build = linear if options.kind == "linear" else svm
     classes = len(run.corpus.classes)
     candidates = []
     for C in sorted(options.C):  # ties: the stronger regularisation
-        model = build(C).fit(scaled["train"], run.labels("train"))
+        model = build(C).fit(scaled["train"], run.labels("train"), sample_weight=weights)
         posteriors = {part: class_posteriors(model, values, classes) for part, values in scaled.items()}
         candidates.append((merit(posteriors["valid"], run), posteriors))
     return Decisions(max(candidates, key=lambda candidate: candidate[0])[1], vectors)
@@ -84,9 +87,11 @@ def merit(posteriors: np.ndarray, run: Partition) -> tuple[float, float]:
     return metrics.wf1, metrics.ua
 
 
-def autoencoders(vectors: Vectors, run: Partition, options: Backend, seed: int) -> Decisions:
-    """Decisions of the style space's classifier ([21]), in the epoch that is best on the validation speakers. (On the
-    CPU: these networks are small.)"""
+def autoencoders(
+    vectors: Vectors, run: Partition, options: Backend, seed: int, weights: torch.Tensor | None
+) -> Decisions:
+    """Decisions of the style space's classifier ([21]), in the epoch that is best on the validation speakers; weights:
+    how often a vector is drawn. (On the CPU: these networks are small.)"""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     inputs = {part: torch.from_numpy(values) for part, values in vectors.items()}
@@ -96,7 +101,7 @@ def autoencoders(vectors: Vectors, run: Partition, options: Backend, seed: int) 
     best, selected = (-1.0, -1.0), decide(model, inputs)
     decisions = selected
     for _ in range(options.epochs):
-        for batch in torch.randperm(len(x), generator=generator).split(options.batch):
+        for batch in draw(len(x), weights, generator).split(options.batch):
             optimiser.zero_grad()
             model.loss(x[batch], y_e[batch], y_s[batch]).backward()
             optimiser.step()

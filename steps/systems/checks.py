@@ -9,9 +9,12 @@ from pathlib import Path
 
 from steps.nnet.architecture import Network
 from steps.systems.system import Config
-from utils import config, runs
+from utils import config, folds, runs
 from utils.cli import UserError, warn
 from utils.folds import Folds
+from utils.table import read_table
+
+CORPORA = "utt2corpus"  # the table of a data dir of several corpora: utterance → corpus
 
 
 @dataclass
@@ -22,17 +25,33 @@ class Pretrained:
     """What the network is made of."""
 
 
-def lacks(settings: Config, data: Path, embeddings: str) -> str:
-    """What a system needs and has not, in the data dir or in the option --embeddings; "" where it has all."""
-    if settings.backend.sees == "given" and not embeddings:
+def lacks(settings: Config, options: Namespace) -> str:
+    """What a system needs and has not, in the data dir or in the options of steps/finetune.py; "" where it has all."""
+    table = options.data / CORPORA
+    if settings.backend.sees == "given" and not options.embeddings:
         return "needs vectors: name them with --embeddings"
+    if settings.needs_corpora and not table.is_file():
+        return f"needs to know which corpus an utterance is of: {table} is not there"
+    if settings.training.L_AD_minus_corpus and (run := of_one_corpus(options.data, options.runs.split())):
+        return f"tells corpora apart, and all that trains in run {run} is of one ({table})"
+    return ""
+
+
+def of_one_corpus(data: Path, wanted: Collection[str]) -> str:
+    """A run, of those wanted [all], whose training speakers are all of one corpus; "" where there is none."""
+    utt2spk, corpora = read_table(data / "utt2spk"), read_table(data / CORPORA)
+    for run, parts in folds.of_data_dir(data).items():
+        training = set(parts["train"])
+        known = {corpora.get(utterance) for utterance, speaker in utt2spk.items() if speaker in training}
+        if len(known) == 1 and (run in wanted or not wanted):
+            return run
     return ""
 
 
 def without_lacking(every: Mapping[str, Config], options: Namespace) -> dict[str, Config]:
     """The systems that lack nothing: a group may name others, which are left out with a notice. Raises UserError for
     one that --systems names itself, and where none is left. options: those of steps/finetune.py."""
-    lacking = {name: why for name, own in every.items() if (why := lacks(own, options.data, options.embeddings))}
+    lacking = {name: why for name, own in every.items() if (why := lacks(own, options))}
     for name, why in lacking.items():
         if name in options.systems.split() or len(lacking) == len(every):
             raise UserError(f"{name or options.out} {why}")
@@ -62,6 +81,13 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
             f"{folder}/speakers: '{min(shared)}' ({len(shared)} such) is in the data dir, too, and test speakers must "
             "be new to the network; pre-train without them, or rename other persons of the same id"
         )
+
+
+def check_corpora(data: Path, utterances: Collection[str]) -> None:
+    """Raise UserError where utt2corpus does not say of all `utterances` which corpus they are of."""
+    corpora = read_table(data / CORPORA)
+    if nobodys := [utterance for utterance in utterances if utterance not in corpora]:
+        raise UserError(f"{data / CORPORA}: {len(nobodys)} utterances have no corpus ({nobodys[0]}, …)")
 
 
 def check_classes(

@@ -66,7 +66,8 @@ def train_network(
 
     def terms(x: torch.Tensor, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         batch = batch.to(device)
-        return objective(model(x), run.y_e[batch], run.y_s[batch])
+        y_c = run.y_c[batch] if training.L_AD_minus_corpus else None
+        return objective(model(x), run.y_e[batch], run.y_s[batch], y_c)
 
     def rates(epoch: int, progress: float) -> list[float]:
         tenths = sum(epoch >= milestone for milestone in training.milestones)
@@ -102,6 +103,7 @@ def train_network(
         after_epoch=after_epoch,
         checkpoint=out / runs.CHECKPOINT,
         config={**asdict(settings), "parts": run.parts},
+        weights=run.weights(training),
     )
     board.close()
     return model, selection
@@ -118,6 +120,7 @@ def load_pretrained(model: Classifier, folder: Path, settings: Config) -> None:
 def build_objective(model: Classifier, run: Partition, training: Training) -> Objective:
     """The objective that `training` describes, for the training speakers of `run`."""
     counts = torch.bincount(run.y_e[run.index["train"]], minlength=len(run.corpus.classes))
+    weigh = training.class_balanced and not training.corpus_balanced  # which draws by class, too
     return Objective(
         model,
         len(run.speakers),
@@ -126,5 +129,6 @@ def build_objective(model: Classifier, run: Partition, training: Training) -> Ob
         minus=training.L_AD_minus,
         lambda_speaker=training.lambda_speaker,
         adversarial=training.adversarial,
-        class_weights=counts.sum() / (len(counts) * counts.clamp(min=1)) if training.class_balanced else None,
+        class_weights=counts.sum() / (len(counts) * counts.clamp(min=1)) if weigh else None,
+        corpora=len(run.corpora) if training.L_AD_minus_corpus else 0,
     )

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from steps.frontend.utterances import Corpus
+from steps.systems.system import Training
 
 
 class Partition:
@@ -33,6 +34,34 @@ class Partition:
         number = {speaker: i for i, speaker in enumerate(self.speakers)}
         names = self.corpus.utterances
         return torch.tensor([number.get(self.corpus.speakers[name], -1) for name in names], device=self.device)
+
+    @cached_property
+    def corpora(self) -> list[str]:
+        """The corpora that the training utterances are of, sorted."""
+        return sorted({self.corpus.corpora[name] for name in self.names("train")})
+
+    @cached_property
+    def y_c(self) -> torch.Tensor:
+        """(utterances,) indices into `corpora` on the device; −1 where the utterance does not train."""
+        y_c = torch.full((len(self.corpus.utterances),), -1, device=self.device)
+        number = {corpus: i for i, corpus in enumerate(self.corpora)}
+        own = [number[self.corpus.corpora[name]] for name in self.names("train")]
+        y_c[self.index["train"]] = torch.tensor(own, device=self.device)
+        return y_c
+
+    def weights(self, training: Training) -> torch.Tensor | None:
+        """(N,) float64 of the training utterances, 1 on average: what each counts so that every corpus counts as much
+        as another and, with class_balanced, within a corpus every class that it has; None where all count alike."""
+        if not training.corpus_balanced:
+            return None
+        corpora = np.array([self.corpus.corpora[name] for name in self.names("train")])
+        labels = self.labels("train") if training.class_balanced else np.zeros(len(corpora), int)
+        weights = np.empty(len(corpora))
+        for corpus in np.unique(corpora):
+            own = corpora == corpus
+            _, cell, counts = np.unique(labels[own], return_inverse=True, return_counts=True)
+            weights[own] = 1 / (len(counts) * counts[cell])
+        return torch.from_numpy(weights / weights.mean())
 
     def labels(self, part: str) -> np.ndarray:
         """(N,) class indices of a part."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from steps.systems.checks import check_classes, check_pretrained
+from steps.systems.checks import CORPORA, check_classes, check_corpora, check_pretrained
 from steps.systems.given import Given
 from steps.systems.system import Config
 from utils import cli, folds, runs
@@ -53,6 +53,7 @@ class Plan:
         self.speech = scp_content(data / "vad.scp") if any(settings.input.vad for settings in reading) else ""
         self.given = Given(Path(options.embeddings), data) if len(reading) < len(every) else None
         self.embeddings = self.given.content if self.given else ""
+        self.corpora = content(data / CORPORA) if any(settings.needs_corpora for settings in every) else ""
         self.model = content(model) if any(settings.training.pretrained for settings in every) else ""
 
     def check(self, chosen: folds.Folds) -> None:
@@ -62,6 +63,8 @@ class Plan:
         utt2spk, utt2emo = (read_table(data / name) for name in ("utt2spk", "utt2emo"))
         if blank := [name for name in utt2emo if len(utt2emo[name].split()) != 1]:
             raise cli.UserError(f"{data}/utt2emo: {blank[0]}: a class is one word, not '{utt2emo[blank[0]]}'")
+        if any(settings.needs_corpora for settings in self.settings.values()):
+            check_corpora(data, utt2spk)
         for name, settings in self.settings.items():
             check_pretrained(Path(self.options.pretrained), settings, utt2spk.values())
             check_classes(settings, chosen, utt2spk, utt2emo, name)
@@ -81,6 +84,8 @@ class Plan:
         read["labels"] = self.labels
         if settings.reads_features and settings.input.vad:
             read["speech decisions"] = self.speech
+        if settings.needs_corpora:
+            read["corpora"] = self.corpora
         if settings.training.pretrained:
             read["pre-trained model"] = self.model
         chosen = of_settings(settings, ["training.oracle"])

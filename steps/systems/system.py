@@ -17,7 +17,7 @@ class Training:
     pretrained: bool = False
     """Start the extractor from the model in --pretrained."""
     epochs: int = 50
-    """Number of epochs, each one crop of every utterance; 0 leaves the network as it is, for a backend to use."""
+    """Number of epochs, each as many crops as utterances; 0 leaves the network as it is, for a backend to use."""
     batch: int = 128
     """Crops a gradient step, at most."""
     classifier_lr: float = 0.01
@@ -32,12 +32,17 @@ class Training:
     """Count L_AD⁺, the emotion loss on F⁺."""
     L_AD_minus: bool = True
     """Count L_AD⁻, the speaker loss on F⁻."""
+    L_AD_minus_corpus: bool = False
+    """Let F⁻ tell the corpus (utt2corpus), too: L_AD⁻ is the mean of the speaker loss and a corpus loss on F⁻."""
     lambda_speaker: float = 0.0
     """Weight of the loss of a speaker classifier on the embedding; 0: there is none."""
     adversarial: bool = False
     """Reverse the gradient of that speaker classifier, so that the embedding unlearns the speaker."""
     class_balanced: bool = False
     """Weigh each utterance in L_emo and L_AD⁺ by the inverse frequency of its class."""
+    corpus_balanced: bool = False
+    """Take as many crops of each corpus (utt2corpus) an epoch, and, with class_balanced, of each class of a corpus
+    instead of weighing it. A linear model or SVM, and its standardisation, weigh each utterance likewise."""
     selection: Literal["wf1", "ua", "last"] = "wf1"
     """Epoch that is tested: of highest weighted F1 or unweighted accuracy on the validation speakers, or the last."""
     oracle: bool = False
@@ -50,6 +55,8 @@ class Training:
         config.require_not_negative(self, "classifier_lr", "extractor_lr", "lambda_ad", "lambda_speaker")
         if min(self.milestones, default=1) < 1:
             raise ValueError(f"milestones {self.milestones}: epochs are counted from 1")
+        if self.L_AD_minus_corpus and not self.L_AD_minus:
+            raise ValueError("L_AD_minus_corpus is a part of L_AD⁻, and L_AD_minus is false")
         if self.epochs < 0:
             raise ValueError(f"epochs is {self.epochs}, and must be 0 (the network stays as it is) or above")
 
@@ -117,3 +124,8 @@ class Config:
     def reads_features(self) -> bool:
         """Whether it is made of the data dir's features; else of given vectors."""
         return self.backend.sees != "given"
+
+    @property
+    def needs_corpora(self) -> bool:
+        """Whether its training reads utt2corpus."""
+        return self.training.corpus_balanced or self.training.L_AD_minus_corpus

@@ -60,7 +60,7 @@ def train_run(
         see = functionals if settings.reads_features else np.asarray
         decisions = Decisions({}, {part: np.stack([see(x) for x in run.inputs(part)]) for part in parts})
     if settings.backend.kind != "network":
-        decisions = classify(decisions.embedding, run, settings.backend, seed)
+        decisions = classify(decisions.embedding, run, settings, seed)
         scores = {} if decisions.last is None else {runs.LAST: decisions.last}
     scores |= {runs.VALID: decisions.posteriors["valid"], runs.SCORES: decisions.posteriors["test"]}
     seconds = time.monotonic() - began

@@ -18,6 +18,7 @@ from steps.training.checkpoint import load_checkpoint, random_states, readable, 
 from steps.training.device import autocast
 from steps.training.distributed import ALONE, Ranks, Terms
 from steps.training.interruption import Interruption
+from steps.training.order import draw
 from utils.cli import UserError
 
 SAVE_EVERY = 300.0  # seconds between two checkpoints of an epoch
@@ -68,10 +69,12 @@ def fit(
     after_epoch: Callable[[int], str],
     checkpoint: Path,
     config: dict[str, Any],
+    weights: Tensor | None = None,
     ranks: Ranks = ALONE,
 ) -> None:
-    """Train `model` in place, an epoch being one crop of each of `utterances` (indices that `batch` understands), or go
-    on from `checkpoint` to the bit-identical end; `progress` then becomes what it was.
+    """Train `model` in place, an epoch being one crop of each of `utterances` (indices that `batch` understands) or, by
+    their `weights`, as many crops of some more than of others (see `draw`); or go on from `checkpoint` to the
+    bit-identical end; `progress` then becomes what it was.
 
     `terms(x, indices)` returns the loss "L" and what else is worth logging. `after_epoch(epoch)` is called behind each
     epoch (by rank 0), when its row stands in progress.history, and returns words for the log line. `config`: all that
@@ -108,7 +111,7 @@ def fit(
     with Interruption() as interruption:
         for epoch in range(progress.epoch, schedule.epochs + 1):
             generator.manual_seed(1_000_003 * schedule.seed + epoch)
-            order = utterances[torch.randperm(len(utterances), generator=generator)]
+            order = utterances[draw(len(utterances), weights, generator)]
             pieces = order.tensor_split(batches)[progress.step :]
             if saved and progress.step:
                 generator.set_state(saved["generator"])

@@ -116,6 +116,22 @@ def test_the_dual_space_loss_is_equation_4():
         assert value.item() == pytest.approx(cross_entropy_by_hand(logits, y.numpy()), abs=1e-12)
 
 
+def test_where_F_minus_holds_the_corpus_too_its_loss_is_the_mean_of_both():
+    torch.manual_seed(0)
+    plain = DualSpaceLoss(C, emotions=4, speakers=8)
+    torch.manual_seed(0)
+    loss = DualSpaceLoss(C, emotions=4, speakers=8, corpora=3).double()
+    assert torch.equal(plain.fc_minus.weight, loss.fc_minus.weight.float())  # it draws behind the others
+    plus, minus = torch.randn(2, N, C, dtype=torch.float64)
+    y_e, y_s, y_c = torch.tensor([0, 3, 1]), torch.tensor([7, 0, 2]), torch.tensor([2, 0, 0])
+    found = loss(plus, minus, y_e, y_s, None, y_c)[1].item()
+    each = []
+    for fc, y in ((loss.fc_minus, y_s), (loss.fc_corpus, y_c)):
+        logits = minus.numpy() @ fc.weight.detach().numpy().T + fc.bias.detach().numpy()
+        each.append(cross_entropy_by_hand(logits, y.numpy()))
+    assert found == pytest.approx(sum(each) / 2, abs=1e-12)
+
+
 def test_the_whole_loss_weighs_both_spaces_by_lambda():
     torch.manual_seed(0)
     model = Classifier(Network(width=4, AD=True, D=D), classes=4)

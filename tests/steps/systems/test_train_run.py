@@ -16,7 +16,7 @@ from steps.systems.system import Config
 from steps.systems.train_run import train_run
 from utils import config, folds, systems
 from utils.archive import read_array
-from utils.data_dir import read_table
+from utils.data_dir import read_table, write_table
 from utils.scores import read_scores
 
 CONF = Path(__file__).resolve().parents[3] / "egs/iemocap/conf"
@@ -63,6 +63,7 @@ def speakers(tmp_path):
 def test_a_system_leaves_scores_and_embeddings(name, emotional, speakers, tmp_path):
     settings, out = small(name), tmp_path / "out"
     vectors = {name: np.array([i, i % 2, 1.0]) for i, name in enumerate(read_table(emotional / "utt2spk"))}
+    write_table(emotional / "utt2corpus", {name: "ab"[i % 2] for i, name in enumerate(vectors)})
     given = None if settings.reads_features else vectors
     corpus = read_corpus(emotional, settings.input, torch.device("cpu"), given)
     parts = folds.read(emotional / "folds")["r1"]
