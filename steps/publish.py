@@ -6,10 +6,10 @@
   steps/publish.py results     write the tables anew, from what is kept
 
 In egs/<recipe>/results, with exp in egs/<recipe>: each system's finished runs as <system>.tar.xz (score files, probes,
-learning curve, configuration, environment), those under leaking folds in leak_<kind>/; results.json, README.md and
-figures/. Runs and systems kept before stay. Then the root's RESULTS.md, and what stands between `<!-- results -->`
-and `<!-- /results -->` in its README.md, from the results.json of every recipe. What to know of the recipe's data,
-written by hand, may stand in results/about.md; the README takes its first paragraph.
+learning curve, configuration, environment), those under leaking folds in leak_<kind>/; audit.json, where there is one;
+results.json, README.md and figures/. Runs and systems kept before stay. Then the root's RESULTS.md, and what stands
+between `<!-- results -->` and `<!-- /results -->` in its README.md, from the results.json of every recipe. What to know
+of the recipe's data, written by hand, may stand in results/about.md; the README takes its first paragraph.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from steps.evaluation import results
+from steps.evaluation import audit, results
 from steps.evaluation.evidence import choose
 from steps.reporting import documents, page, tables
 from steps.reporting.documents import Recipe
@@ -111,6 +111,8 @@ def main() -> None:
     if not labels and not options.data:
         raise cli.UserError("--labels false needs --data DIR, the data dir that has the labels")
     keep_all(exp, folder, systems, labels)
+    if (exp / audit.NAME).is_file() and exp.resolve() != folder.resolve():
+        shutil.copyfile(exp / audit.NAME, folder / audit.NAME)
     made = results.make(folder, conf, data=options.data)
     results.write(folder, made)
     for note in tables.warnings(made):
