@@ -6,11 +6,12 @@ its recordings are apart from speech: utt2hash, utt2sound (utils/recordings.py s
   steps/make_fbank.py --nj 8 --cmd "$train_cmd" data/train exp/make_fbank/train fbank
 
 One pass over the audio makes both, so that they are of equal length. What can be used after resampling or mixing down
-is used; recordings that cannot be used leave the data dir, counted and named in <data-dir>/lost. With `segments`, utterances
-are stretches of the recordings.
+is used; recordings that cannot be used leave the data dir, counted and named in <data-dir>/lost. With `segments`,
+utterances are stretches of the recordings.
 
-Features that are there, made with the same options from the same recordings (by names, sizes and times) and segments, are kept;
-those whose archives were moved together with the data dir are given their new place. --redo true makes them again.
+Features that are there, made with the same options from the same recordings (by names, sizes and times) and segments,
+are kept; those whose archives were moved together with the data dir are given their new place. --redo true makes them
+again.
 """
 
 from __future__ import annotations

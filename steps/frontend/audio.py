@@ -96,7 +96,7 @@ def _hash(signal: np.ndarray) -> str:
     speech where blake2b takes 34."""
     if signal.dtype != np.int16:
         signal = np.rint(signal).clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-    return hashlib.sha256(signal).hexdigest()[:32]
+    return hashlib.sha256(signal.data).hexdigest()[:32]
 
 
 def _loudness(signal: np.ndarray, low: float, high: float) -> tuple[float, float, float]:
@@ -112,9 +112,9 @@ def _loudness(signal: np.ndarray, low: float, high: float) -> tuple[float, float
 def read_in_batches(
     recordings: Mapping[str, Source], rate: int, shortest: int
 ) -> Iterator[dict[str, Recording | Unusable]]:
-    """`read_audio`, or why it could not, of some recordings at a time (utterance-id → where it lies). To decode some, then
-    transform those, then decide and write takes a core three quarters of the time that one recording after the other
-    takes: each stage finds its code and tables in the cache."""
+    """`read_audio`, or why it could not, of some recordings at a time (utterance-id → where it lies). To decode some,
+    then transform those, then decide and write takes a core three quarters of the time that one recording after the
+    other takes: each stage finds its code and tables in the cache."""
     batch: dict[str, Recording | Unusable] = {}
     samples = 0
     for utterance, source in recordings.items():

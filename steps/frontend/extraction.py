@@ -17,6 +17,7 @@ from utils.archive import TWO_BYTES, ArkWriter
 from utils.record import content
 from utils.recordings import HASH, SOUND, Sound, sources, write_sounds
 
+
 def extract(data: Path, archives: Path, name: str, options: FbankOptions, vad_mode: int) -> None:
     """Make the features of `data` in this process, into `archives`/{raw_fbank,vad}_`name`.{ark,scp}, and the tables
     feats.scp, vad.scp, utt2num_frames, utt2dur, utt2hash, utt2sound, lost."""
