@@ -159,7 +159,10 @@ def train_here(plan: Plan, todo: list[Run]) -> None:
         reads = (settings.input, settings.reads_features)
         if corpus is None or reads != wanted:  # most systems read the same features in the same way
             given = None if settings.reads_features else plan.vectors
-            wanted, corpus = reads, read_corpus(plan.options.data, settings.input, pick_device(), given)
+            wanted, corpus = (
+                reads,
+                read_corpus(plan.options.data, settings.input, pick_device(), given, plan.options.out),
+            )
         sizes = ", ".join(f"{part} {len(speakers)}" for part, speakers in plan.folds[run.run].items())
         print(
             f"run {number + 1} of {len(todo)}: {folder.relative_to(plan.options.out)} (speakers: {sizes})",

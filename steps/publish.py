@@ -8,9 +8,9 @@
 In egs/<recipe>/results, of egs/<recipe>/exp, or in results/<corpus>, of exp/<corpus>: each system's finished runs as
 <system>.tar.xz (score files, probes, learning curve, configuration, environment), those under leaking folds in
 leak_<kind>/; audit.json, where there is one; results.json, README.md and figures/. Runs and systems kept before stay.
-Then the root's RESULTS.md, and what stands between `<!-- results -->` and `<!-- /results -->` in its README.md, from the
-results.json of every corpus. What to know of a corpus's data, written by hand, may stand in its about.md; the README
-takes its first paragraph.
+Then the root's RESULTS.md, and what stands between `<!-- results -->` and `<!-- /results -->` in its README.md, from
+the results.json of every corpus. What to know of a corpus's data, written by hand, may stand in its about.md; the
+README takes its first paragraph.
 """
 
 from __future__ import annotations

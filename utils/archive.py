@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 import kaldiio
@@ -13,7 +14,7 @@ from kaldiio.matio import read_kaldi
 from utils.cli import UserError
 from utils.files import whole
 from utils.record import content, total
-from utils.table import read_table
+from utils.table import lines, read_table
 
 TWO_BYTES = 3  # kaldiio's compression method 3, Kaldi's kTwoByteAuto: half of float32, error below 1e-3
 
@@ -56,6 +57,16 @@ def read_scp(scp: Path) -> dict[str, str]:
     return {key: f"{moved.get(ark, ark)}:{offset}" for key, (ark, _, offset) in parts.items()}
 
 
+def entries(scp: Path) -> Iterator[tuple[str, str]]:
+    """The lines of an scp as `read_scp` has them, one after the other: of millions, only one is in memory."""
+    places: dict[str, str] = {}
+    for key, entry in lines(scp):
+        ark, _, offset = entry.rpartition(":")
+        if ark not in places:
+            places[ark] = _moved(scp, Path(ark))
+        yield key, f"{places[ark]}:{offset}"
+
+
 def _moved(scp: Path, ark: Path) -> str:
     """Where an archive lies now: where the scp says; else in, above or beside the scp's folder, as before."""
     for above in () if ark.is_file() else scp.resolve().parents[:3]:
@@ -69,13 +80,12 @@ def _moved(scp: Path, ark: Path) -> str:
 def scp_content(scp: Path) -> str:
     """A sum of all that an scp leads to, wherever it lies: keys, offsets, and the archives' own sums. Raises UserError
     where an archive is missing."""
-    entries = read_scp(scp)
-    for ark in archives(entries):
+    arks = sorted({entry.rpartition(":")[0] for _, entry in entries(scp)})
+    for ark in arks:
         if not Path(ark).is_file():
             raise UserError(f"{scp}: {ark} is not there: make it again, or put it back")
-    sums = [f"{Path(ark).name} {content(Path(ark))}" for ark in archives(entries)]
-    keys = (f"{key} {entry.rpartition('/')[2]}" for key, entry in entries.items())
-    return total([*sums, *keys])
+    sums = [f"{Path(ark).name} {content(Path(ark))}" for ark in arks]
+    return total(chain(sums, (f"{key} {entry.rpartition('/')[2]}" for key, entry in entries(scp))))
 
 
 def read_array(entry: str) -> np.ndarray:

@@ -99,16 +99,20 @@ def content(*paths: Path) -> str:
 
 def total(words: Iterable[str]) -> str:
     """A sum of `words`, in their order."""
-    return hashlib.sha256("\n".join(words).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    digest = hashlib.sha256()
+    for number, word in enumerate(words):
+        digest.update(f"{chr(10) * bool(number)}{word}".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
 
 
 def listing(paths: Iterable[str]) -> str:
     """A sum of names, sizes and times of files: what is known of a corpus without reading it. A missing file counts as
     such."""
-    return total(f"{path} {_state(Path(path))}" for path in paths)
+    return total(f"{path} {state(Path(path))}" for path in paths)
 
 
-def _state(path: Path) -> str:
+def state(path: Path) -> str:
+    """Size and time of a file, or why they cannot be had."""
     try:
         status = path.stat()
     except OSError as error:
@@ -119,11 +123,11 @@ def _state(path: Path) -> str:
 def _sum(path: Path) -> str:
     """The sum of one file. That of a large one is kept in `.<name>.sum` beside it, with size and time, and computed
     again where these differ."""
-    state, kept = _state(path), path.with_name(f".{path.name}.sum")
+    now, kept = state(path), path.with_name(f".{path.name}.sum")
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     large = path.stat().st_size > SMALL
-    if large and kept.is_file() and (words := kept.read_text(errors="replace").split())[:-1] == state.split():
+    if large and kept.is_file() and (words := kept.read_text(errors="replace").split())[:-1] == now.split():
         return words[-1]
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -131,5 +135,5 @@ def _sum(path: Path) -> str:
             digest.update(block)
     if large:
         with suppress(OSError), whole(kept) as temporary:  # not in a folder that may only be read
-            temporary.write_text(f"{state} {digest.hexdigest()[:32]}\n")
+            temporary.write_text(f"{now} {digest.hexdigest()[:32]}\n")
     return digest.hexdigest()[:32]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -73,6 +73,24 @@ def follows(file: BinaryIO, keys: Sequence[str], good: Callable[[list[str]], boo
             return False
         count += len(names)
     return count == len(keys)
+
+
+def lines(path: Path | str) -> Iterator[tuple[str, str]]:
+    """Key and value of each line, one after the other: of millions, only one is in memory. Raises UserError for a
+    missing file and a line without a value."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such file")
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            fields = line.split(None, 1)
+            if len(fields) < 2:
+                raise UserError(f"{path}:{number}: expected '<key> <value>', found '{line.strip()}'")
+            yield fields[0], fields[1].rstrip()
+
+
+def keys(path: Path | str) -> Iterator[str]:
+    """The key of each line, as `lines` has them."""
+    return (key for key, _ in lines(path))
 
 
 def aligned(lines: Sequence[str], starts: Sequence[str]) -> bool:

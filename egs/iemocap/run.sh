@@ -40,8 +40,7 @@ enter "$here" iemocap pretrained conf data exp
 . ./path.sh
 . ./cmd.sh
 . utils/stages.sh
-systems=$(utils/systems.py "$conf" "$systems") # groups become names; a wrong one is refused before anything is made
-controls=$(utils/systems.py "$conf" "$controls")
+utils/systems.py "$conf" "$controls $systems" >/dev/null # a wrong name is refused before anything is made
 
 if run_stage 1 "Data preparation: labels, speakers, sessions, folds; what is wrong with them"; then
   if given iemocap "$data/iemocap"; then

@@ -34,7 +34,7 @@ enter "$here" pretrained conf data exp
 . ./path.sh
 . ./cmd.sh
 . utils/stages.sh
-systems=$(utils/systems.py "$conf" "$systems")
+utils/systems.py "$conf" "$systems" >/dev/null # a wrong name is refused before anything is made
 read -ra pairs <<<"$corpora"
 [[ ${#pairs[@]} -ge 2 ]] || die "--corpora \"NAME=DIR NAME=DIR ...\": at least two are needed"
 names=() places=()

@@ -55,8 +55,8 @@ if [[ -z $name ]]; then name=${table##*/} name=${corpus:-${name%.*}}; fi
 [[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || die "--name '$name': letters, digits, '.', '_' and '-'"
 title=$name data=$data/$name exp=$exp/$name
 . utils/stages.sh
-systems=$(utils/systems.py "$conf" "$systems") # groups become names; a wrong one is refused before anything is made
-controls=$(utils/systems.py "$conf" "$controls${embeddings:+ given}")
+[[ -z $embeddings ]] || controls+=" given"
+utils/systems.py "$conf" "$controls $systems" >/dev/null # a wrong name is refused before anything is made
 
 if [[ -n $speakers ]]; then # resumes where it was; when it is finished, it only says so
   ../voxceleb1/run.sh --voxceleb1 "$speakers" --check-counts false \

@@ -4,7 +4,9 @@ augmented crops."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,17 +19,26 @@ class Augmented:
     """Batches of crops as `Crops` makes them, augmented."""
 
     def __init__(
-        self, crops: Crops, options: Augmentation, speakers: Sequence[str], emotions: Sequence[str], train: Tensor
+        self,
+        crops: Crops,
+        options: Augmentation,
+        speakers: Sequence[Any] | np.ndarray,
+        emotions: Sequence[str] = (),
+        train: Tensor | None = None,
     ) -> None:
-        """`speakers`, `emotions`: of each utterance of `crops`; `train`: the indices among which partners are found."""
+        """`speakers`, `emotions`: of each utterance of `crops` (no emotions: all are alike); `train`: the indices among
+        which partners are found (None: all)."""
         self.crops, self.options = crops, options
+        if options.copypaste == "none":  # of millions of utterances, partners are not looked for in vain
+            return
         self.speakers = list(speakers) if options.copypaste_same_speaker else [""] * len(crops)
         neutral = options.neutral.split()
         self.neutral = neutral[0] if neutral else ""
+        emotions = emotions or [""] * len(crops)
         self.emotions = [self.neutral if emotion in neutral else emotion for emotion in emotions]
         options.check_neutral(emotions)
-        self.members: dict[tuple[str, str], list[int]] = {}
-        for i in train.tolist():
+        self.members: dict[tuple[Any, str], list[int]] = {}
+        for i in range(len(crops)) if train is None else train.tolist():
             self.members.setdefault((self.speakers[i], self.emotions[i]), []).append(i)
 
     def batch(self, index: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,29 +1,28 @@
-"""The training set as one resident array, and random crops of it by index."""
+"""Random crops of packed inputs, by index."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from steps.frontend.packed import Packed
+
+CHUNK = 1 << 22  # frames that are copied to a device at a time
+
 
 class Crops:
-    """Utterances laid end to end in two bytes a value, on the device, or in main memory where they would fill more
-    than half of what the device has free; a batch is one gather. No loader can limit training."""
+    """Packed inputs on the device, or mapped into main memory where they would fill more than half of what the device
+    has free; a batch is one gather. No loader can limit training."""
 
-    def __init__(self, utterances: Sequence[np.ndarray], length: int, device: torch.device) -> None:
-        """`utterances`: (T_i, F) arrays; `length`: frames of a crop; `device`: where crops are wanted."""
+    def __init__(self, inputs: Packed, length: int, device: torch.device) -> None:
+        """`length`: frames of a crop; `device`: where crops are wanted."""
         self.length, self.device = length, device
-        lengths = torch.tensor([len(utterance) for utterance in utterances])
-        shape = (int(lengths.sum()), utterances[0].shape[1])
-        home = device if fits(2 * shape[0] * shape[1], device) else torch.device("cpu")
-        self.starts = (lengths.cumsum(0) - lengths).to(home)
-        self.lengths = lengths.to(home)
-        self.frames = torch.empty(shape, dtype=torch.float16, device=home)
-        for start, utterance in zip((lengths.cumsum(0) - lengths).tolist(), utterances):
-            self.frames[start : start + len(utterance)] = torch.from_numpy(utterance)
+        home = device if fits(inputs.frames.nbytes, device) else torch.device("cpu")
+        self.lengths = torch.from_numpy(inputs.lengths).to(home, torch.long)
+        self.starts = torch.from_numpy(inputs.ends).to(home) - self.lengths
+        self.scale = None if inputs.scale is None else torch.from_numpy(inputs.scale).to(home)
+        self.frames = on(inputs.frames, home)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -38,9 +37,24 @@ class Crops:
         lengths = self.lengths[index, None]
         first = (offsets[:, None] * (lengths - length + 1).clamp(min=1)).long()
         within = (first + torch.arange(length, device=lengths.device)) % lengths
-        return self.frames[self.starts[index, None] + within].to(self.device).float()
+        frames = self.frames[self.starts[index, None] + within].to(self.device).float()
+        if self.scale is not None:
+            low, step = self.scale[index].to(self.device)[:, None, None].unbind(-1)
+            frames = torch.addcmul(low, frames, step)
+        return frames
+
+
+def on(frames: np.ndarray, home: torch.device) -> Tensor:
+    """`frames` as they are mapped; on a GPU, a copy."""
+    mapped = torch.from_numpy(frames)
+    if home.type == "cpu":
+        return mapped
+    copy = torch.empty(mapped.shape, dtype=mapped.dtype, device=home)
+    for start in range(0, len(mapped), CHUNK):
+        copy[start : start + CHUNK] = mapped[start : start + CHUNK].to(home)
+    return copy
 
 
 def fits(size: int, device: torch.device) -> bool:
-    """Whether so many bytes are at most half of what is free on a GPU; main memory takes whatever was read into it."""
+    """Whether so many bytes are at most half of what is free on a GPU; main memory maps what does not fit."""
     return device.type != "cuda" or 2 * size <= torch.cuda.mem_get_info(device)[0]

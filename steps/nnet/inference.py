@@ -26,16 +26,16 @@ def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
     (instance norm or AD inside). What follows it, on 1/256 of the positions, takes them one at a time."""
     device = next(model.parameters()).device
     model.eval()
-    utterances = [repeated(utterance, model.smallest_input) for utterance in utterances]
+    sizes = [max(len(utterance), model.smallest_input) for utterance in utterances]
     takes_means = len(model.inner_disentanglement) > 0
     takes_means |= any(isinstance(module, nn.InstanceNorm2d) for module in model.extractor.modules())
-    order = sorted(range(len(utterances)), key=lambda i: len(utterances[i]))
+    order = sorted(range(len(utterances)), key=lambda i: sizes[i])
     outputs: dict[int, Output] = {}
-    for batch in batches(order, list(map(len, utterances)), 0 if takes_means else FRAMES[device.type]):
-        lengths = [len(utterances[i]) for i in batch]
+    for batch in batches(order, sizes, 0 if takes_means else FRAMES[device.type]):
+        lengths = [sizes[i] for i in batch]
         x = torch.zeros(len(batch), max(lengths), utterances[0].shape[1])
         for row, i in zip(x, batch):
-            row[: len(utterances[i])] = torch.from_numpy(utterances[i])
+            row[: sizes[i]] = torch.from_numpy(repeated(utterances[i], sizes[i]))
         with padded(model.extractor, torch.tensor(lengths, device=device)) as ends:
             maps, spaces = model.extract(x.to(device))
         for i, F, end in zip(batch, maps.split(1), ends.tolist()):

@@ -15,6 +15,7 @@ from utils.archive import ArkWriter, scp_content
 from utils.hold import hold
 from utils.record import Origin, content, outdated
 from utils.runs import CONFIG, EMBEDDING, MODEL
+from utils.table import keys
 
 if TYPE_CHECKING:
     from steps.nnet.networks import Classifier
@@ -60,12 +61,12 @@ def embed(model_dir: Path, data: Path, out: Path) -> int:
     with hold(out):
         if not outdated(out, origin, ark, scp):
             return 0
-        from steps.frontend.utterances import read_utterances
+        from steps.frontend.packed import pack
         from steps.nnet.inference import infer
 
         network, options = load_network(model_dir)
-        utterances = read_utterances(data, options)
-        output = infer(network, list(utterances.values()))
+        utterances = list(keys(data / "feats.scp"))
+        output = infer(network, pack(data, options, out))
         origin.path(out).unlink(missing_ok=True)  # so that no embeddings ever lie beside a record of others
         with ArkWriter(ark, scp) as archive:
             for name, row in zip(utterances, output.embedding.numpy()):

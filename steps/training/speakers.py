@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from steps.frontend.copypaste import Augmented
 from steps.frontend.crops import Crops
-from steps.frontend.utterances import read_utterances
+from steps.frontend.packed import pack
 from steps.nnet.inference import infer
 from steps.nnet.networks import Classifier, Output
 from steps.nnet.speaker_loss import aam_softmax, cosines
@@ -20,8 +21,9 @@ from steps.training.device import on_device, pick_device
 from steps.training.distributed import ALONE, Ranks
 from steps.training.extractor import Config
 from steps.training.loop import Progress, Schedule, fit
-from utils import config, data_dir, runs
+from utils import config, runs
 from utils.files import whole
+from utils.table import lines
 
 
 @dataclass
@@ -31,18 +33,22 @@ class HeldOut(Progress):
     correct: int = 0  # utterances whose speaker was found
 
 
+def numbered(speakers: Iterable[str]) -> tuple[np.ndarray, dict[str, int]]:
+    """(N,) int32: the number of each utterance's speaker; speaker → number, sorted. Holds each name once."""
+    first: dict[str, int] = {}
+    found = np.fromiter((first.setdefault(speaker, len(first)) for speaker in speakers), dtype=np.int32)
+    known = {speaker: i for i, speaker in enumerate(sorted(first))}
+    return np.array([known[speaker] for speaker in first], dtype=np.int32)[found], known
+
+
 def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ranks = ALONE) -> None:
     """Train on the data dir `train`, look at `heldout`, leave the model in `out`."""
     training, device = settings.training, pick_device()
-    utt2spk = data_dir.read_table(train / "utt2spk")
-    speakers = {speaker: i for i, speaker in enumerate(sorted(set(utt2spk.values())))}
-    utterances = read_utterances(train, settings.input, np.float16)  # what Crops keeps: VoxCeleb1 is 10 GB then
-    speaker_of = [utt2spk[name] for name in utterances]
-    labels = torch.tensor([speakers[speaker] for speaker in speaker_of], device=device)
-    crops = Crops(list(utterances.values()), settings.input.crop, device)
-    del utterances
-    unseen = read_utterances(heldout, settings.input) if heldout.is_dir() and ranks.rank == 0 else {}
-    truth = data_dir.read_table(heldout / "utt2spk") if unseen else {}
+    crops = Crops(pack(train, settings.input, out), settings.input.crop, device)  # in the order of utt2spk
+    numbers, speakers = numbered(value for _, value in lines(train / "utt2spk"))
+    labels = torch.from_numpy(numbers).to(device, torch.long)
+    unseen = pack(heldout, settings.input, out) if heldout.is_dir() and ranks.rank == 0 else []
+    truth = [speakers.get(value) for _, value in lines(heldout / "utt2spk")] if unseen else []
     together = f", {ranks.size} processes" if ranks.size > 1 else ""
     ranks.say(f"{len(speakers)} speakers, {len(crops)} utterances, {len(unseen)} held out; on {device}{together}")
 
@@ -68,8 +74,8 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
     def after_epoch(epoch: int) -> str:
         if not unseen or (epoch % training.heldout_every and epoch < training.epochs):
             return ""
-        decisions = decide(infer(model, list(unseen.values()))).argmax(dim=1).tolist()
-        progress.correct = sum(speakers.get(truth[name]) == decision for name, decision in zip(unseen, decisions))
+        decisions = decide(infer(model, unseen)).argmax(dim=1).tolist()
+        progress.correct = sum(true == decision for true, decision in zip(truth, decisions))
         return f"held-out accuracy {progress.correct / len(unseen):.4f}"
 
     (out / runs.MODEL).unlink(missing_ok=True)  # all is checked: from here on the training is unfinished
@@ -78,7 +84,7 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
         model,
         optimiser,
         terms,
-        Augmented(crops, settings.augmentation, speaker_of, [""] * len(crops), torch.arange(len(crops))).batch,
+        Augmented(crops, settings.augmentation, numbers).batch,
         torch.arange(len(crops)),
         Schedule(
             training.epochs,

@@ -11,6 +11,7 @@ from steps.frontend.copypaste import Augmented
 from steps.frontend.crops import Crops
 from steps.frontend.functionals import functionals
 from steps.frontend.options import Augmentation
+from steps.frontend.packed import Packed
 from utils.cli import UserError
 
 CPU, LENGTH = torch.device("cpu"), 20
@@ -19,7 +20,7 @@ SPEAKERS, EMOTIONS = ["a"] * 6 + ["b"] * 4, ["neu", "neu", "ang", "ang", "sad", 
 
 def crops():
     """Utterance i holds the value i in every frame."""
-    return Crops([np.full((30 + i, 2), i, np.float32) for i in range(10)], LENGTH, CPU)
+    return Crops(Packed.of([np.full((30 + i, 2), i, np.float32) for i in range(10)]), LENGTH, CPU)
 
 
 def chance(seed=0):
@@ -79,7 +80,7 @@ def test_without_augmentation_batches_are_those_of_the_crops():
 
 
 def test_speed_stretches_time():
-    ramp = Crops([np.arange(200, dtype=np.float32)[:, None]], 50, CPU)
+    ramp = Crops(Packed.of([np.arange(200, dtype=np.float32)[:, None]]), 50, CPU)
     slopes = []
     for seed in range(40):
         x = speed_crops(ramp, torch.tensor([0]), chance(seed), 50, 0.1)[0, :, 0]

@@ -8,6 +8,7 @@ import webrtcvad
 from steps.frontend.crops import Crops
 from steps.frontend.network_input import select, sliding_mean
 from steps.frontend.options import FbankOptions, Input
+from steps.frontend.packed import Packed
 from steps.frontend.vad import speech_frames
 
 RNG = np.random.default_rng(0)
@@ -93,7 +94,7 @@ def test_every_recording_gets_a_fresh_detector():
 def test_crops_come_from_their_own_utterance_and_short_ones_repeat():
     lengths = [5, 20, 50]
     utterances = [100 * i + np.arange(n, dtype=np.float32)[:, None] for i, n in enumerate(lengths)]
-    crops = Crops(utterances, 20, torch.device("cpu"))
+    crops = Crops(Packed.of(utterances), 20, torch.device("cpu"))
     generator, seen = torch.Generator().manual_seed(0), set()
     for _ in range(200):
         batch = crops.batch(torch.tensor([2, 0, 1]), generator)
@@ -111,6 +112,6 @@ def test_crops_are_the_same_where_the_training_set_stays_in_main_memory(monkeypa
     drawn = []
     for fits in (True, False):
         monkeypatch.setattr("steps.frontend.crops.fits", lambda size, device, fits=fits: fits)
-        crops = Crops(utterances, 20, torch.device("cpu"))
+        crops = Crops(Packed.of(utterances), 20, torch.device("cpu"))
         drawn.append(crops.batch(torch.arange(3), torch.Generator().manual_seed(1)))
     assert torch.equal(*drawn)
