@@ -20,7 +20,8 @@ from utils.table import aligned, content_of, key_of, read_lines, read_table, wri
 # Tables that, where they are, have a line for every utterance, speaker or recording. Others may cover only some.
 COMPLETE = {
     "utt2spk", "wav.scp", "segments", "text", "feats.scp", "vad.scp", "utt2dur", "utt2num_frames", "utt2lang",
-    "utt2uniq", "utt2emo", "utt2session", "utt2corpus", "spk2gender", "cmvn.scp", "reco2dur", "reco2file_and_channel",
+    "utt2uniq", "utt2emo", "utt2session", "utt2corpus", "utt2hash", "utt2sound", "spk2gender",
+    "cmvn.scp", "reco2dur", "reco2file_and_channel",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What the utterances of a data dir are made of, and what is known of them apart from speech.
 
 An utterance is a file, or with Kaldi's `segments` a stretch of one. Whoever makes features leaves two tables beside
-them: `utt2hash`, `<utterance> <hash>`, a sum of the samples, equal where two utterances are the same sound, whatever
+them: `utt2hash`, `<utterance> <hash>`, 32 hexadecimal digits, equal where two utterances are the same sound, whatever
 their files are called and however they are packed; and `utt2sound`, `<utterance> <rate> <channels> <format> <level>
 <peak> <clipped>`, the fields of `Sound`."""
 

@@ -16,10 +16,8 @@ CLASSES, SPEAKERS = ["ang", "hap", "sad"], [f"s{number}" for number in range(6)]
 
 def speech(seconds, rate, rng):
     time = np.arange(int(seconds * rate)) / rate
-    voice = sum(np.sin(2 * np.pi * 140 * k * time) / k for k in range(1, int(rate / 2 / 141))) * (
-        1 + np.sin(2 * np.pi * 3 * time)
-    )
-    return rng.uniform(0.05, 0.1) * voice + 0.0005 * rng.normal(size=len(time))
+    voice = sum(np.sin(2 * np.pi * 140 * k * time) / k for k in range(1, int(rate / 2 / 141)))
+    return rng.uniform(0.05, 0.1) * voice * (1 + np.sin(2 * np.pi * 3 * time)) + 0.0005 * rng.normal(size=len(time))
 
 
 @pytest.fixture

@@ -101,9 +101,9 @@ def test_the_same_samples_have_the_same_hash_however_they_are_packed(tmp_path):
     soundfile.write(tmp_path / "f.wav", np.stack([samples, samples], axis=1), RATE)
     heard = {path.name: read_audio(path, RATE, 640) for path in tmp_path.iterdir()}
     assert len({one.hash for one in heard.values()}) == 1 and len(heard["a.wav"].hash) == 32
-    samples[7] += 1
-    soundfile.write(tmp_path / "g.wav", samples, RATE)
-    assert read_audio(tmp_path / "g.wav", RATE, 640).hash != heard["a.wav"].hash
+    for other in (samples + (np.arange(RATE) == 8).astype(np.int16), samples[:-1], -samples):
+        soundfile.write(tmp_path / "g.wav", other, RATE)
+        assert read_audio(tmp_path / "g.wav", RATE, 640).hash != heard["a.wav"].hash
 
 
 def test_what_a_recording_is_apart_from_speech(tmp_path):
