@@ -34,6 +34,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.harness import Row, save
 from bench.training import BINS, FRAMES, make_data_dir, speaker_epoch
 from steps.frontend.crops import Crops
+from steps.frontend.packed import Packed
 from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
 from steps.training.device import pick_device
@@ -84,7 +85,7 @@ def pretraining(device: torch.device, batch: int, steps: int) -> tuple[list[floa
         if device.type == "cuda"
         else torch.randn(50, 400, BINS).half().numpy()
     )
-    crops, count = Crops(list(frames), FRAMES, device), batch * steps
+    crops, count = Crops(Packed.of(list(frames)), FRAMES, device), batch * steps
     target = torch.randint(1211, (len(crops),), device=device)
     model = Classifier(Network(), 1211).to(device, memory_format=torch.channels_last)
     sgd = torch.optim.SGD(model.parameters(), momentum=0.9, weight_decay=1e-4)

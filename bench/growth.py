@@ -24,6 +24,7 @@ import torch
 
 from bench.harness import RESULTS, Row, Usage, interleave, ratios, save, spawn
 from steps.frontend.crops import Crops
+from steps.frontend.packed import Packed
 from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
 from utils.cli import UserError, run
@@ -60,7 +61,7 @@ def command(data: Path, *words: str, used: dict[Path, Usage]) -> Callable[[], fl
 def step(utterances: int) -> Callable[[], None]:
     """Twenty training steps of 32 short crops from a corpus of so many utterances of 20 frames."""
     torch.manual_seed(0)
-    crops = Crops([np.zeros((20, 41), np.float16)] * utterances, 16, torch.device("cpu"))
+    crops = Crops(Packed.of([np.zeros((20, 41), np.float16)] * utterances), 16, torch.device("cpu"))
     model = Classifier(Network(), 100)
     optimiser, generator = torch.optim.SGD(model.parameters(), lr=0.1), torch.Generator()
 

@@ -16,7 +16,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import torch
 from scipy import stats
 from torch.nn.functional import cross_entropy
@@ -24,7 +23,7 @@ from torch.nn.functional import cross_entropy
 from bench.harness import Row, save
 from steps.frontend.crops import Crops
 from steps.frontend.options import Input
-from steps.frontend.utterances import read_utterances
+from steps.frontend.packed import pack
 from steps.nnet.architecture import Network, Precision
 from steps.nnet.networks import Classifier
 from steps.training.device import pick_device
@@ -76,9 +75,9 @@ def main() -> None:
     options = parser.parse_args()
     load, device, utt2spk = os.getloadavg()[0], pick_device(), read_table(options.data / "utt2spk")
     speakers = {speaker: i for i, (speaker, _) in enumerate(Counter(utt2spk.values()).most_common(options.speakers))}
-    found = read_utterances(options.data, Input(), np.float16)
+    found = pack(options.data, Input())
     found = {name: frames for name, frames in found.items() if utt2spk[name] in speakers}
-    crops = Crops(list(found.values()), 100, device)
+    crops = Crops(found, 100, device)
     labels = torch.tensor([speakers[utt2spk[name]] for name in found], device=device)
     times: dict[str, list[float]] = {"float32": [], "bfloat16": []}
     curves: dict[str, list[list[float]]] = {"float32": [], "bfloat16": []}

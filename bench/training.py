@@ -26,7 +26,7 @@ from bench import plain
 from bench.harness import Row, interleave, ratios, save, spawn
 from steps.frontend.crops import Crops
 from steps.frontend.options import Input
-from steps.frontend.utterances import read_utterances
+from steps.frontend.packed import pack
 from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
 from steps.training.device import has_bfloat16, pick_device
@@ -185,7 +185,7 @@ def main() -> None:
         data = make_data_dir(Path(folder), 32, -(-crops // 32))
         labels = plain.labels_of(data, "utt2spk")
         names = list(read_table(data / "utt2spk"))[:crops]
-        resident = Crops(list(read_utterances(data, Input(), np.float16).values()), FRAMES, device)
+        resident = Crops(pack(data, Input()), FRAMES, device)
         target = torch.tensor([labels[name] for name in names], device=device)
         torch.manual_seed(0)
         ours = Classifier(Network(), 32).to(device, memory_format=torch.channels_last)

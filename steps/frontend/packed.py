@@ -108,7 +108,7 @@ def states(data: Path, options: Input) -> str:
 
 def unchanged(home: Path) -> bool:
     """Whether all files that `states` named are as they were."""
-    if not (home / STATES).is_file():
+    if not (home / STATES).is_file() or not (home / FRAMES).is_file():
         return False
     lines = [line.rsplit(" ", 1) for line in (home / STATES).read_text(errors="surrogateescape").splitlines()]
     return all(len(line) == 2 and state(Path(line[1])) == line[0] for line in lines)
@@ -180,16 +180,16 @@ def read(data: Path, options: Input, first: int, count: int) -> Iterator[tuple[n
         yield select(features, decisions, options), options.vad and too_little_speech(decisions, options)
 
 
-def write_piece(data: Path, options: Input, home: Path, first: int) -> tuple[np.ndarray, int]:
-    """Put PIECE utterances from number `first` on into <home>/.piece<first>. Returns (N, 3): frames, low and step of
+def write_piece(data: Path, options: Input, home: Path, size: int, first: int) -> tuple[np.ndarray, int]:
+    """Put `size` utterances from number `first` on into <home>/.piece<first>. Returns (N, 3): frames, low and step of
     each; and how many kept all frames."""
     rows, whole_ones = [], 0
-    with open(home / f".piece{first}", "wb") as out:
-        for x, all_kept in read(data, options, first, PIECE):
+    with whole(home / f".piece{first}") as temporary, open(temporary, "wb") as out:
+        for x, all_kept in read(data, options, first, size):
             low, step = 0.0, 0.0
             if options.cmn == "none":
                 x, low, step = coded(x)
-            np.ascontiguousarray(x if options.cmn == "none" else x.astype(np.float16)).tofile(out)
+            out.write(np.ascontiguousarray(x if options.cmn == "none" else x.astype(np.float16)).tobytes())
             rows.append((len(x), low, step))
             whole_ones += all_kept
     return np.array(rows, dtype=np.float64).reshape(-1, 3), whole_ones
@@ -197,7 +197,7 @@ def write_piece(data: Path, options: Input, home: Path, first: int) -> tuple[np.
 
 def remove_pieces(home: Path) -> None:
     for path in home.glob(".piece*"):
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def write(data: Path, options: Input, home: Path) -> None:
@@ -207,7 +207,7 @@ def write(data: Path, options: Input, home: Path) -> None:
         raise UserError(f"{data}: holds no utterances")
     firsts = range(0, count, PIECE)
     home.mkdir(parents=True, exist_ok=True)
-    job = partial(write_piece, data, options, home)
+    job = partial(write_piece, data, options, home, PIECE)
     table, kept_whole = [], 0
     with ExitStack() as stack:
         stack.callback(remove_pieces, home)

@@ -1,0 +1,138 @@
+"""Packed inputs: what networks read, against the features that they are made from."""
+
+import os
+import stat
+
+import numpy as np
+import pytest
+import torch
+
+from steps.frontend import packed
+from steps.frontend.crops import Crops
+from steps.frontend.network_input import select
+from steps.frontend.options import Input
+from steps.frontend.packed import Packed, coded, pack, way
+from utils.archive import ArkWriter, read_array, read_scp
+from utils.cli import UserError
+from utils.table import read_table, write_table
+
+WAYS = [
+    Input(crop=20),
+    Input(cmn="none", vad=False, crop=20),
+    Input(cmn="level", crop=20),
+    Input(cmn="utterance", crop=20),
+]
+
+
+def inputs(data, options):
+    """By hand, one utterance after the other."""
+    feats, speech = read_scp(data / "feats.scp"), read_scp(data / "vad.scp")
+    return [select(read_array(feats[name]), read_array(speech[name]), options) for name in feats]
+
+
+@pytest.mark.parametrize("options", WAYS, ids=way)
+def test_what_is_packed_is_what_is_selected(emotional, options):
+    found, wanted = pack(emotional, options), inputs(emotional, options)
+    assert len(found) == len(wanted) == 32 and found.bins == 41
+    for x, true in zip(found, wanted):
+        if options.cmn == "none":
+            assert np.abs(x - true).max() <= np.ptp(true) / 65535 / 2 + 1e-5
+        else:
+            assert x.dtype == np.float16 and np.array_equal(x, true.astype(np.float16))
+    assert [x.shape for x in found[3:5]] == [x.shape for x in wanted[3:5]]
+    with pytest.raises(IndexError):
+        found[32]
+
+
+@pytest.mark.parametrize("options", WAYS, ids=way)
+def test_crops_are_stretches_of_it_in_the_order_of_the_generator(emotional, options):
+    found = pack(emotional, options)
+    crops, index = Crops(found, 20, torch.device("cpu")), torch.tensor([3, 0, 31, 3])
+    batch = crops.batch(index, torch.Generator().manual_seed(5))
+    offsets = torch.rand(4, generator=torch.Generator().manual_seed(5)).tolist()
+    for crop, i, offset in zip(batch, index.tolist(), offsets):
+        first = int(np.float32(offset) * np.float32(len(found[i]) - 20 + 1))
+        assert np.allclose(crop.numpy(), found[i][first : first + 20], atol=1e-5)
+
+
+def test_codes_step_no_coarser_than_the_archives_do(tmp_path):
+    """Log energies around 20, where float16 steps by 1/64."""
+    x = np.random.default_rng(0).normal(18, 4, (300, 41)).astype(np.float32)
+    codes, low, step = coded(x)
+    with ArkWriter(tmp_path / "x.ark", tmp_path / "x.scp", 3) as out:
+        out.write("x", x)
+    archive = np.abs(read_array(read_table(tmp_path / "x.scp")["x"]) - x).max()
+    assert codes.dtype == np.int16 and np.abs(codes * step + low - x).max() <= 1.02 * archive
+    assert np.abs(x.astype(np.float16) - x).max() > 20 * archive
+    flat, low, step = coded(np.full((3, 2), -15.9))
+    assert np.allclose(flat * step + low, -15.9)
+
+
+def test_it_is_made_once_and_again_when_what_it_is_made_from_changes(emotional):
+    options = WAYS[0]
+    pack(emotional, options)
+    frames = emotional / "packed" / way(options) / "frames"
+    first = frames.stat().st_mtime_ns
+    pack(emotional, options)
+    os.utime(emotional / "feats.scp")  # touched, and the same
+    pack(emotional, options)
+    assert frames.stat().st_mtime_ns == first
+    entries = read_table(emotional / "feats.scp")
+    names = sorted(entries)
+    write_table(emotional / "vad.scp", dict(zip(names, [read_table(emotional / "vad.scp")[names[0]]] * 32)))
+    with pytest.raises(UserError, match="frames and .* decisions of speech"):
+        pack(emotional, options)
+    assert len(pack(emotional, WAYS[1])) == 32  # which reads no decisions
+    frames.unlink()
+    with pytest.raises(UserError, match="decisions"):
+        pack(emotional, options)
+
+
+def test_features_that_are_missing_or_too_many_are_named(emotional):
+    entries = read_table(emotional / "feats.scp")
+    write_table(emotional / "feats.scp", {name: entries[name] for name in sorted(entries)[1:]})
+    with pytest.raises(UserError, match=r"1 utterances have no features \(s0-0, …\)"):
+        pack(emotional, WAYS[0])
+    write_table(emotional / "feats.scp", entries | {"s9-9": entries["s0-0"]})
+    with pytest.raises(UserError, match="differ in utterances or order"):
+        pack(emotional, WAYS[0])
+
+
+def test_a_file_that_was_cut_is_not_read(emotional):
+    pack(emotional, WAYS[0])
+    frames = emotional / "packed" / way(WAYS[0]) / "frames"
+    frames.write_bytes(frames.read_bytes()[:-7])
+    with pytest.raises(UserError, match="do not go together; remove the folder"):
+        pack(emotional, WAYS[0])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_where_the_data_dir_cannot_be_written(emotional, tmp_path):
+    emotional.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    assert len(pack(emotional, WAYS[0], tmp_path / "exp")) == 32
+
+
+def test_elsewhere(emotional, tmp_path, monkeypatch):
+    monkeypatch.setattr(packed.os, "access", lambda *_: False)
+    found = pack(emotional, WAYS[0], tmp_path / "exp")
+    assert (
+        len(found) == 32
+        and not (emotional / "packed").exists()
+        and list((tmp_path / "exp/packed").glob("data_*/*/frames"))
+    )
+
+
+def test_several_processes_pack_the_same(emotional, monkeypatch):
+    together = pack(emotional, WAYS[1])
+    frames, scale = together.frames.copy(), together.scale.copy()
+    (emotional / "packed" / way(WAYS[1]) / "frames").unlink()
+    monkeypatch.setattr(packed, "PIECE", 10)
+    again = pack(emotional, WAYS[1])
+    assert np.array_equal(again.frames, frames) and np.array_equal(again.scale, scale)
+    assert not list((emotional / "packed").rglob(".piece*"))
+
+
+def test_arrays_in_memory_are_packed_alike():
+    arrays = [np.arange(8.0).reshape(4, 2), np.ones((1, 2))]
+    found = Packed.of(arrays)
+    assert all(np.array_equal(x, y) for x, y in zip(found, arrays)) and found.lengths.tolist() == [4, 1]
