@@ -23,13 +23,14 @@ from torch.nn.functional import cross_entropy
 from bench.harness import Row, save
 from steps.frontend.crops import Crops
 from steps.frontend.options import Input
-from steps.frontend.packed import pack
+from steps.frontend.packed import Packed, pack
 from steps.nnet.architecture import Network, Precision
 from steps.nnet.networks import Classifier
 from steps.training.device import pick_device
 from steps.training.loop import Progress, Schedule, fit
 from utils.cli import run
 from utils.data_dir import read_table
+from utils.table import keys
 
 
 def curve(crops: Crops, labels: torch.Tensor, seed: int, precision: Precision, epochs: int) -> list[float]:
@@ -75,9 +76,9 @@ def main() -> None:
     options = parser.parse_args()
     load, device, utt2spk = os.getloadavg()[0], pick_device(), read_table(options.data / "utt2spk")
     speakers = {speaker: i for i, (speaker, _) in enumerate(Counter(utt2spk.values()).most_common(options.speakers))}
-    found = pack(options.data, Input())
-    found = {name: frames for name, frames in found.items() if utt2spk[name] in speakers}
-    crops = Crops(found, 100, device)
+    every = zip(keys(options.data / "feats.scp"), pack(options.data, Input()))
+    found = {name: frames for name, frames in every if utt2spk[name] in speakers}
+    crops = Crops(Packed.of(list(found.values())), 100, device)
     labels = torch.tensor([speakers[utt2spk[name]] for name in found], device=device)
     times: dict[str, list[float]] = {"float32": [], "bfloat16": []}
     curves: dict[str, list[list[float]]] = {"float32": [], "bfloat16": []}
