@@ -68,12 +68,16 @@ def recipe_of(exp: Path) -> tuple[Path, Path]:
     raise cli.UserError(f"{exp}: lies in no recipe; name the folder to keep them in, --results egs/<recipe>/results")
 
 
+def corpus_of(folder: Path) -> str:
+    """What the corpus of egs/<recipe>/results, or of a folder in it, is called."""
+    recipe, _ = recipe_of(folder)
+    return "/".join(folder.absolute().relative_to(recipe / "results").parts) or recipe.name
+
+
 def read_recipe(folder: Path) -> Recipe:
     """What egs/<recipe>/results, or a corpus's folder in it, says of the corpus."""
-    recipe, _ = recipe_of(folder)
-    place = folder.absolute().relative_to(recipe / "results")
     text = (folder / ABOUT).read_text(encoding="utf-8") if (folder / ABOUT).is_file() else ""
-    return Recipe(str(place) if place.parts else recipe.name, recipe.name, results.read(folder), text.strip())
+    return Recipe(corpus_of(folder), recipe_of(folder)[0].name, results.read(folder), text.strip())
 
 
 def write_folder(folder: Path, exp: Path) -> None:
@@ -123,7 +127,7 @@ def main() -> None:
     keep_all(exp, folder, systems, labels)
     if (exp / audit.NAME).is_file() and exp.resolve() != folder.resolve():
         shutil.copyfile(exp / audit.NAME, folder / audit.NAME)
-    made = results.make(folder, conf, data=options.data)
+    made = results.make(folder, conf, corpus_of(folder), data=options.data)
     results.write(folder, made)
     for note in tables.warnings(made):
         print(note)

@@ -69,10 +69,10 @@ def heat(result: Across) -> Figure:
         rows = rows_of(result, system)
         found = [[result["systems"][system][name].get(corpus) for corpus in corpora] for name in rows]
         values = np.array([[np.nan if one is None else one["wf1"]["value"] for one in line] for line in found])
-        ax.imshow(values, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+        ax.imshow(values, cmap="cividis", vmin=10, vmax=80, aspect="auto")
         for (y, x), value in np.ndenumerate(values):
             if not np.isnan(value):
-                ax.text(x, y, f"{value:.0f}", ha="center", va="center", color="white" if value < 55 else "black")
+                ax.text(x, y, f"{value:.0f}", ha="center", va="center", color="white" if value < 48 else "black")
         names = [ROWS.get(name, name) for name in rows]
         ax.set_xticks(range(len(corpora)), corpora)
         ax.set_yticks(range(len(rows)), names if ax is axes[0][0] else [""] * len(rows))
