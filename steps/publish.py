@@ -7,9 +7,10 @@
 
 In egs/<recipe>/results, of egs/<recipe>/exp, or in results/<corpus>, of exp/<corpus>: each system's finished runs as
 <system>.tar.xz (score files, probes, learning curve, configuration, environment), those under leaking folds in
-leak_<kind>/; results.json, README.md and figures/. Runs and systems kept before stay. Then the root's RESULTS.md, and
-what stands between `<!-- results -->` and `<!-- /results -->` in its README.md, from the results.json of every corpus.
-What to know of a corpus's data, written by hand, may stand in its about.md; the README takes its first paragraph.
+leak_<kind>/; audit.json, where there is one; results.json, README.md and figures/. Runs and systems kept before stay.
+Then the root's RESULTS.md, and what stands between `<!-- results -->` and `<!-- /results -->` in its README.md, from the
+results.json of every corpus. What to know of a corpus's data, written by hand, may stand in its about.md; the README
+takes its first paragraph.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from steps.evaluation import results
+from steps.evaluation import audit, results
 from steps.evaluation.evidence import choose
 from steps.reporting import documents, page, tables
 from steps.reporting.documents import Recipe
@@ -120,6 +121,8 @@ def main() -> None:
     if not labels and not options.data:
         raise cli.UserError("--labels false needs --data DIR, the data dir that has the labels")
     keep_all(exp, folder, systems, labels)
+    if (exp / audit.NAME).is_file() and exp.resolve() != folder.resolve():
+        shutil.copyfile(exp / audit.NAME, folder / audit.NAME)
     made = results.make(folder, conf, data=options.data)
     results.write(folder, made)
     for note in tables.warnings(made):

@@ -68,7 +68,7 @@ if run_stage 3 "Plain systems" && [[ -n $controls ]]; then
   "${score[@]}" --systems "$controls" "$exp"
 fi
 
-if run_stage 4 "Fine-tuning: each run on its training speakers, scored on its test speakers"; then
+if run_stage 4 "Fine-tuning: each run on its training speakers, scored on its test speakers" && [[ -n $systems ]]; then
   "${finetune[@]}" --systems "$systems" "$data/iemocap" "$exp"
 fi
 

@@ -42,6 +42,8 @@ best        the highest wF1: system; not_told_from, system → INTERVAL of the b
             of, the number of systems
 unfinished  system, runs_done, runs: left out, as no seed has all runs; not_run: title of a family → systems
 few_speakers  fewer than eight test speakers: intervals over them are too narrow
+corpus_findings   {}, or what steps/audit.py found wrong with the corpus: <exp-dir>/audit.json, whole (its layout:
+            steps/evaluation/audit.py); results kept before there was such a thing lack the key
 groups      of conf/groups.yaml: planned, main, controls, figure1, masks, questions, titles (family → title)
 """
 
@@ -56,6 +58,7 @@ from typing import Any
 
 import numpy as np
 
+from steps.evaluation import audit
 from steps.evaluation.differences import add_tests
 from steps.evaluation.entry import Json, entry
 from steps.evaluation.evidence import Evidence, gather
@@ -113,6 +116,7 @@ def system_rows(evidence: Evidence, title: str = "") -> Json:
         "unfinished": evidence.unfinished,
         "not_run": {title: names for title, names in lacking.items() if names},
         "few_speakers": len(first.speakers) < FEW,
+        "corpus_findings": audit.read(evidence.exp),
         "groups": {key: value for key, value in vars(groups).items() if key != "families"}
         | {"main": groups.main or [summary.name for summary in evidence.summaries][: systems.MOST_MAIN]}
         | {"titles": {systems.OTHERS: "Systems"} | groups.titles},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steps.reporting import answers, tables
+from steps.reporting import answers, corpus, tables
 from steps.reporting.page import bullets, document, picture
 from steps.reporting.words import Results, names
 
@@ -29,6 +29,9 @@ from, a folder a run (its files: `utils/runs.py`)."""
 EMBEDDINGS = """\
 Fig. 1: t-SNE of L2-normalised embeddings of one run. Colour is emotion, digit is speaker; bold and ringed: speakers
 that the run never trained on. Distances between far groups mean nothing here; the probes are the measurement."""
+CORPUS = """\
+How well the class is guessed without listening, who shows which class, and recordings to look at. A system is worth
+what it reaches beyond such a guess."""
 MASKS = """\
 What AD keeps and what it puts aside, of a test utterance of each class: time runs to the right, frequency upwards;
 means over channels, on the map that AD works on (of the input, every sixteenth frame). The masks have one scale."""
@@ -70,17 +73,26 @@ def described(results: Results, systems: Iterable[str]) -> str:
 
 def everything(results: Results, folder: Path, networks: Iterable[str], suffixes: Collection[str]) -> Sections:
     """All but the details; networks: what is shown of networks. Draws <folder>/figures/<name>.<suffix>."""
-    from steps.reporting import figures  # here, as it takes longer to import than --help may
+    from steps.reporting import corpus_figure, figures  # here, as it takes longer to import than --help may
 
     def drawn(name: str, canvas: figures.Figure, caption: str) -> str:
         figures.save(canvas, folder / "figures", name, suffixes)
         return picture(f"figures/{name}", caption)
 
     shown, systems = tables.short(results), results["systems"]
+    audit = results.get("corpus_findings")  # of what was kept long ago, there is none
     probed = [f"### {kind}\n\n{tables.probes(results, kind).markdown()}" for kind in tables.KINDS if results["probes"]]
     sections: Sections = {
         "What was compared": [ASKED, described(results, systems)],
         "Answers": [CERTAINTY, bullets(map(str, answers.answers(results)))],
+        "The corpus": [
+            corpus.summary(audit),
+            *["Errors were overridden with --force true."] * (audit["forced"] and corpus.wrong(audit, "error")),
+            drawn("corpus", corpus_figure.draw(audit), CORPUS),
+            corpus.findings(audit, ("error", "warning")).markdown(),
+        ]
+        if audit
+        else [],
         "Results": [
             drawn("main", figures.intervals(results, shown), "wF1 of the main systems with its 95 % interval."),
             tables.systems(results, shown, tables.MAIN).markdown(),
@@ -100,7 +112,7 @@ def everything(results: Results, folder: Path, networks: Iterable[str], suffixes
         sections["All systems"].append(drawn("comparisons", figures.differences(results), caption))
     if lacking := results["not_run"]:
         sections["Not run"] = [bullets(f"{title}: {names(missing, 99)}." for title, missing in lacking.items())]
-    return sections
+    return {heading: blocks for heading, blocks in sections.items() if blocks}
 
 
 def detailed(results: Results, folder: Path) -> Sections:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,18 @@ COSTS = {"parameters": "parameters", "multiplications/s": "multiplications", "re
 SCORED = ("system", "seeds", "wF1", INTERVAL, "UA", "WA", "last epoch", PAPER)
 MAIN = ("system", "parent", "seeds", "wF1", INTERVAL, "UA", DIFFERENCE, *COSTS, PAPER)
 ALL = ("system", "parent", "what differs", *SCORED[1:-1], "over runs", ROLES, DIFFERENCE, "p", "p, Holm", PAPER)
-WORDS = {"corpus", "system", "parent", "what differs", "mistake"}  # the columns that do not hold numbers
+WORDS = {
+    "corpus",
+    "system",
+    "parent",
+    "what differs",
+    "mistake",
+    "severity",
+    "finding",
+    "which",
+    "guessed from",
+    "medians",
+}
 NOTES = {
     "what differs": "the keys that the system's file in `conf/systems` sets.",
     "seeds": "repetitions of the fine-tuning; a dash where the result depends on no seed.",
@@ -164,8 +176,12 @@ def warnings(results: Results) -> list[str]:
     """What to beware of in any table of systems."""
     untested, people = results["test"]["untested"], len(results["test"]["speakers"])
     unfinished = [f"{row['system']} ({row['runs_done']} of {row['runs']} runs)" for row in results["unfinished"]]
+    corpus = results.get("corpus_findings") or {"findings": []}
+    wrong = Counter(row["severity"] for row in corpus["findings"])
+    said = [f"{wrong[one]} {one}{'s' * (wrong[one] > 1)}" for one in ("error", "warning") if wrong[one]]
     few = f"Warning: {people} test speakers are too few for intervals over speakers; these are too narrow."
     return [
+        *[f"Warning: the corpus itself has {' and '.join(said)} (steps/audit.py)."] * bool(said),
         *[few] * results["few_speakers"],
         *[f"Validation speakers never tested: {words.names(untested)}; expected with some of the runs only."]
         * bool(untested),

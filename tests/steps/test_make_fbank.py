@@ -214,7 +214,7 @@ def test_other_segments_make_features_anew_and_one_beyond_its_file_is_named(segm
     assert "1 of 12 utterances left out (1 segment beyond the end of the file)" in done.stderr
     assert "s1-3" not in read_table(segmented / "segments") and len(read_table(segmented / "utt2hash")) == 11
     assert "up to date" in type_in("steps/make_fbank.py", segmented).stdout
-    write_table(segmented / "segments", {name: "none 0 1" for name in segments})
+    write_table(segmented / "segments", dict.fromkeys(segments, "none 0 1"))
     assert "which wav.scp does not have" in type_in("steps/make_fbank.py", segmented, code=1).stderr
 
 

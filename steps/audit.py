@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""What is wrong with a corpus, and what that would do to results: a table, <exp-dir>/audit.json, and a picture,
+<exp-dir>/figures/corpus.{png,svg}.
+
+  steps/audit.py [--force true] <data-dir> <exp-dir>
+  steps/audit.py data/mycorpus exp
+
+How well is the class guessed without listening: from the speaker, the sentence, the session, from sampling rate, file
+type, noise, level, duration? Are sounds there twice, in two parts of a run, under two labels? Can every class be
+trained and tested? More is said once steps/make_fbank.py has made features. What makes results meaningless is an
+error, and ends in status 1; --force true goes on all the same, and the error stands beside the results.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from steps.evaluation import audit, corpus
+from steps.frontend import acoustics
+from steps.reporting import corpus as words
+from utils import cli
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="data dir, with utt2emo; better with features")
+    parser.add_argument("exp", type=Path, help="folder for audit.json and figures")
+    parser.add_argument(
+        "--force", type=cli.boolean, default=False, metavar="true|false", help="true: errors do not stop [false]"
+    )
+    options = parser.parse_args()
+    found = audit.audit(corpus.read(options.data, acoustics.measure(options.data)))
+    found["forced"] = options.force
+    audit.write(options.exp, found)
+    from steps.reporting import corpus_figure, figures  # here, as it takes longer to import than --help may
+
+    figures.save(corpus_figure.draw(found), options.exp / "figures", "corpus", ["png", "svg"])
+    print(f"{words.summary(found)}\n\n{words.guesses(found).plain()}\n")
+    print(f"{words.findings(found, audit.SEVERITIES).plain()}\n\nAll figures: {options.exp / audit.NAME}", flush=True)
+    errors = audit.of_severity(found, "error")
+    for row in errors:
+        cli.warn(words.line(found, row))
+    if errors and not options.force:
+        raise cli.UserError(
+            f"{options.data}: results on it would mean little: mend the data, or go on all the same with --force true"
+        )
+
+
+if __name__ == "__main__":
+    cli.run(main)
