@@ -8,6 +8,7 @@
 # Where the licensed corpora lie may be said once and for all in variables (in ~/.bashrc, say), as defaults of the options
 # of run.sh that bear their names in lower case; none needs to be set:
 #   VOXCELEB1   the folder that holds VoxCeleb1
+#   VOXCELEB2   the folder that holds VoxCeleb2, to pre-train on its speakers too
 #   IEMOCAP     the folder that holds IEMOCAP (IEMOCAP_full_release)
 
 _path() {

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-# What libsndfile reads and recognises by itself.
+# What libsndfile reads and recognises by itself, and what PyAV reads of other sound. Films (.mp4, .webm, .mkv, .avi)
+# are read where a table names them, but are not listed by themselves: corpora ship them beside the sound that was taken
+# from them, and VoxCeleb2's are silent.
 AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph",
-         ".w64"}  # fmt: skip
+         ".w64", ".m4a", ".aac", ".mka", ".weba", ".wma", ".amr", ".3gp"}  # fmt: skip
 
 
 def files_below(root: Path) -> Iterator[Path]:

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """VoxCeleb1 (Nagrani et al., Interspeech 2017), or any corpus laid out like it: <speaker>/<video>/<utterance>.wav
 
-    local/voxceleb1.py [--exclude-speakers FILE] [--trials FILE] [--check-counts true] DIR data
+    local/voxceleb1.py [--voxceleb2 DIR] [--exclude-speakers FILE] [--trials FILE] [--check-counts true] DIR data
 
 DIR holds dev/wav and test/wav; or dev and test with the speakers right in them; or one merged wav, whose test speakers
 are those of the trials (else the Set "test" of vox1_meta.csv). Writes data/train, data/heldout (the last video of every
-speaker who has at least two), data/test and data/test/trials. No audio is opened: 150 000 files take seconds."""
+speaker who has at least two), data/test and data/test/trials. No audio is opened: 150 000 files take seconds.
+
+VoxCeleb2 (Chung et al., Interspeech 2018) adds the speakers of its dev part to train and heldout. Its folder holds
+dev/aac as released, in any format, or one merged tree, whose test speakers (the Set of vox2_meta.csv) are left out."""
 
 from __future__ import annotations
 
@@ -19,7 +22,13 @@ from utils.cli import UserError, boolean, run, warn
 from utils.data_dir import Utterance, write_data_dir
 from utils.table import read_lines, read_table
 
-COUNTS = {"dev": (1211, 148642), "test": (40, 4874)}  # speakers, utterances
+COUNTS = {  # speakers, utterances
+    "VoxCeleb1's dev": (1211, 148642),
+    "VoxCeleb1's test": (40, 4874),
+    "VoxCeleb2's dev": (5994, 1092009),
+}
+VOXCELEB2 = ("dev/aac", "dev/wav", "dev", "aac", "wav")  # where its speakers are, below its folder: as released, or not
+TESTERS = {f"id{number}" for number in range(10270, 10310)}  # of VoxCeleb1, the speakers of all its trials
 Trial = tuple[str, str, str]  # target|nontarget, and two utterances as `place` names them
 
 
@@ -44,12 +53,12 @@ def scan(root: Path, genders: dict[str, str]) -> list[Utterance]:
     found: list[Utterance] = []
     skipped: dict[str, list[Path]] = {}
     for path in files_below(root):
-        where = path.parts[len(root.parts) : -1]
+        *where, _ = path.relative_to(root).parts
         if len(where) != 2:
             skipped.setdefault("not at <speaker>/<video>/<utterance>", []).append(path)
         elif not is_audio(path):
             ending = path.suffix.lower()
-            why = f"'{ending}' is nothing libsndfile reads; if it is audio: ffmpeg -i x{ending} x.wav"
+            why = f"'{ending}' is no recording's ending; if it is audio: ffmpeg -i x{ending} x.wav"
             skipped.setdefault(why, []).append(path)
         else:
             speaker, session = safe(where[0]), f"{safe(where[0])}-{safe(where[1], '-')}"
@@ -71,20 +80,22 @@ def refuse_collisions(utterances: Iterable[Utterance]) -> None:
                 raise UserError(f"{other} and {path} would both be called '{name}': rename or remove one of them")
 
 
-def read_meta(corpus: Path) -> tuple[dict[str, str], set[str]]:
-    """The gender (m, f) by speaker's folder, from vox1_meta.csv or spk2gender, and the speakers of the Set "test"."""
-    meta, table = corpus / "vox1_meta.csv", corpus / "spk2gender"
+def read_meta(corpus: Path, name: str, separator: str) -> tuple[dict[str, str], set[str]]:
+    """The gender (m, f) by speaker's folder and the speakers of the Set "test", from the table that VoxCeleb's makers
+    wrote of the corpus `name`, whose columns `separator` and perhaps blanks part; or genders from spk2gender."""
+    meta, table = corpus / f"vox{name[-1]}_meta.csv", corpus / "spk2gender"
     if not meta.is_file():
         genders, testers = read_table(table) if table.is_file() else {}, set()
     else:
-        lines = [line for line in meta.read_text("utf-8", "replace").splitlines() if line.strip()]
-        header, *rows = [[field.strip() for field in line.split("\t")] for line in lines] or [[]]
+        lines = [line for line in meta.read_text("utf-8-sig", "replace").splitlines() if line.strip()]
+        header, *rows = [[field.strip() for field in line.split(separator)] for line in lines] or [[]]
         people = [dict(zip(header, row)) for row in rows]
         try:
-            genders = {person["VoxCeleb1 ID"]: person["Gender"] for person in people}
-            testers = {person["VoxCeleb1 ID"] for person in people if person["Set"] == "test"}
+            genders = {person[f"{name} ID"]: person["Gender"] for person in people}
+            testers = {person[f"{name} ID"] for person in people if person["Set"] == "test"}
         except KeyError as column:
-            raise UserError(f"{meta}: expected a tab-separated column {column} in every line") from None
+            parted = "tab-separated" if separator == "\t" else f"'{separator}'-separated"
+            raise UserError(f"{meta}: expected a {parted} column {column} in every line") from None
     return {speaker: gender for speaker, gender in genders.items() if gender in ("m", "f")}, testers
 
 
@@ -127,12 +138,34 @@ def find_parts(corpus: Path, genders: dict[str, str], testers: set[str]) -> tupl
     return dev, test
 
 
+def more_speakers(corpus: Path, tested: set[str], check: bool) -> list[Utterance]:
+    """The utterances of VoxCeleb2's dev part. Raises UserError for a speaker of `tested`, VoxCeleb1's test part."""
+    place = next((place for place in VOXCELEB2 if (corpus / place).is_dir()), None)
+    if not place:
+        raise UserError(f"{corpus}: expected one of VoxCeleb2's folders {', '.join(VOXCELEB2)} here")
+    genders, testers = read_meta(corpus, "VoxCeleb2", ",")
+    if not testers and not place.startswith("dev"):
+        warn(f"{corpus}: no vox2_meta.csv says who is test, so all speakers are taken as dev")
+    found = scan(corpus / place, genders)
+    rows = [row for row in found if row.wav.parent.parent.name not in testers]
+    if left_out := len(speakers(found)) - len(speakers(rows)):
+        print(f"{corpus}: {left_out} speakers of its test part, {len(found) - len(rows)} utterances, left out")
+    if check:
+        check_counts(corpus, "VoxCeleb2's dev", rows)
+    if shared := speakers(rows) & tested:
+        raise UserError(
+            f"{corpus}: {len(shared)} speakers are test speakers of VoxCeleb1 ({some(shared)}), so training would hear "
+            "who is tested: remove their folders"
+        )
+    return rows
+
+
 def check_counts(corpus: Path, part: str, utterances: list[Utterance]) -> None:
     people, (speaker_count, count) = len(speakers(utterances)), COUNTS[part]
     if (people, len(utterances)) != COUNTS[part]:
         raise UserError(
-            f"{corpus}: {part} has {people} speakers and {len(utterances)} utterances, VoxCeleb1's has {speaker_count} "
-            f"and {count}: is it whole? (--check-counts false for anything else)"
+            f"{corpus}: {people} speakers and {len(utterances)} utterances, {part} has {speaker_count} and {count}: is "
+            "it whole? (--check-counts false for anything else)"
         )
 
 
@@ -167,23 +200,27 @@ def write_test(path: Path, test: list[Utterance], trials: list[Trial]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--voxceleb2", type=Path, metavar="DIR", help="folder that holds its dev/aac, to train on too")
     parser.add_argument("--exclude-speakers", type=Path, metavar="FILE", help="speakers to leave out of dev")
     parser.add_argument("--trials", type=Path, metavar="FILE", help="default: DIR/veri_test.txt")
-    parser.add_argument("--check-counts", type=boolean, default=True, metavar="true|false", help="all of VoxCeleb1?")
+    parser.add_argument("--check-counts", type=boolean, default=True, metavar="true|false", help="all of the release?")
     parser.add_argument("corpus", type=Path, metavar="DIR")
     parser.add_argument("data", type=Path)
     args = parser.parse_args()
 
-    genders, testers = read_meta(args.corpus)
+    genders, testers = read_meta(args.corpus, "VoxCeleb1", "\t")
     trial_list = args.trials or args.corpus / "veri_test.txt"
     trials = read_trials(trial_list) if args.trials or trial_list.is_file() else []
     if trials:
         testers = {name.split("/")[0] for trial in trials for name in trial[1:]}
     dev, test = find_parts(args.corpus, genders, testers)
-    refuse_collisions(dev + test)
     if args.check_counts:
-        check_counts(args.corpus, "dev", dev)
-        check_counts(args.corpus, "test", test)
+        check_counts(args.corpus, "VoxCeleb1's dev", dev)
+        check_counts(args.corpus, "VoxCeleb1's test", test)
+    if args.voxceleb2:
+        tested = speakers(test) | set(map(safe, testers)) | TESTERS
+        dev += more_speakers(args.voxceleb2, tested, args.check_counts)
+    refuse_collisions(dev + test)
     if trials and test:
         trials, test = match_trials(trials, test, trial_list, args.check_counts)
     elif not trials:

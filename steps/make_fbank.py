@@ -11,7 +11,8 @@ utterances are stretches of the recordings.
 
 Features that are there, made with the same options from the same recordings (by names, sizes and times) and segments,
 are kept; those whose archives were moved together with the data dir are given their new place. --redo true makes them
-again.
+again. They are made a portion of the utterances after the other, each with archives and a record of its own: called
+again after it was killed, with the same --nj, the program goes on at the portions that are not there.
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ from typing import Literal
 from steps.frontend.options import FbankOptions
 from utils import cli, config, data_dir, jobs
 from utils.archive import archives, read_scp, scp_content
-from utils.files import whole
+from utils.files import remove, whole
 from utils.fix_data_dir import fix
 from utils.hold import hold
 from utils.record import Origin, content, listing, of_settings, outdated
 from utils.recordings import HASH, SOUND, sources
 
 VERSION = 1  # raised when other features come of the same recordings and options
-NEEDED = ["feats.scp", "vad.scp", "utt2num_frames", "utt2dur"]  # without these features are not whole
-MADE = [*NEEDED, HASH, SOUND, "lost"]  # what a job leaves in its piece of the data dir
+TABLES = ["feats.scp", "vad.scp", "utt2num_frames", "utt2dur"]
+NEEDED = [*TABLES, "frame_shift"]  # without these features are not whole
+MADE = [*TABLES, HASH, SOUND, "lost"]  # what a job leaves in a portion of the data dir
+PORTION = 1000  # utterances at most: a few hours of audio, seconds of work
 
 
 @dataclass
@@ -48,19 +51,40 @@ class Features:
     """Greatest share of the recordings, 0 to 1, that may be unusable: with more, no features are left."""
 
 
-def extract_in_jobs(options: config.Namespace, pieces: list[Path], features: Features) -> None:
-    """The same through the job runner, over pieces of the data dir; their tables are joined in job order."""
+def extract_in_jobs(options: config.Namespace, features: Features) -> None:
+    """Make the features of all portions through the job runner, and join their tables in order."""
     data, name = options.data, options.name
+    utterances = len(data_dir.read_table(data / "utt2spk"))
+    count = min(options.nj * -(-utterances // (PORTION * options.nj)), utterances)  # as many for each job
+    if options.redo:
+        remove(data / f"split{count}utt")
+    portions = data_dir.split(data, count, per_utt=True)
     settings = options.logs / f"make_fbank_{name}.yaml"
     config.save(features, settings)
-    command = [f"JOB=1:{len(pieces)}", str(options.logs / f"make_fbank_{name}.JOB.log")]
-    command += ["steps/make_fbank.py", "--config", str(settings), "--nj", str(len(pieces)), "--job", "JOB"]
-    command += ["--name", name, str(data), str(options.logs), str(options.archives)]
+    nj = min(options.nj, count)
+    command = [f"JOB=1:{nj}", str(options.logs / f"make_fbank_{name}.JOB.log")]
+    command += ["steps/make_fbank.py", "--config", str(settings), "--nj", str(nj), "--job", "JOB"]
+    command += ["--portions", str(count), "--name", name, str(data), str(options.logs), str(options.archives)]
     if not jobs.call(options.cmd, *command):
         raise cli.UserError(f"{data}: making features failed; the log is named above")
     for table in MADE:
-        with whole(data / table) as temporary:
-            temporary.write_bytes(b"".join((piece / table).read_bytes() for piece in pieces))
+        with whole(data / table) as temporary, open(temporary, "wb") as joined:
+            joined.writelines((portion / table).read_bytes() for portion in portions)
+
+
+def extract_portions(options: config.Namespace, features: Features) -> None:
+    """A job: each of its portions that has not been made before, by its record."""
+    from steps.frontend.extraction import extract  # here, as whoever deals out jobs does without torch
+
+    for number in range(options.job, options.portions + 1, options.nj):
+        portion, name = options.data / f"split{options.portions}utt" / str(number), f"{options.name}.{number}"
+
+        made_in = {"archives": f"{options.archives}/{name}"}
+        if not why(portion, features, MADE, made_in):
+            print(f"{name}: made before")
+            continue
+        extract(portion, options.archives, name, features.fbank, features.vad_mode)
+        origin(portion, features, made_in).write(portion)
 
 
 def settle(data: Path, max_lost: float, frame_shift: float) -> None:
@@ -87,16 +111,16 @@ def settle(data: Path, max_lost: float, frame_shift: float) -> None:
     print(f"{data}: features of {total - len(lost)} utterances")
 
 
-def origin(data: Path, features: Features) -> Origin:
-    """What the features of `data` are made from, and what they are."""
+def origin(data: Path, features: Features, more: dict[str, str] | None = None) -> Origin:
+    """What the features of `data` are made from, and what they are; `more`: other options of them."""
     known = {"recordings": listing(data_dir.read_table(data / "wav.scp").values())}
     known |= {name: scp_content(data / name) for name in ("feats.scp", "vad.scp") if (data / name).is_file()}
     # Only where they are: features made before there were such tables stay true without them.
     known |= {name: content(data / name) for name in ("segments", HASH, SOUND) if (data / name).is_file()}
-    return Origin("make_fbank", VERSION, of_settings(features, ["max_lost"]), known)
+    return Origin("make_fbank", VERSION, of_settings(features, ["max_lost"]) | (more or {}), known)
 
 
-def why(data: Path, features: Features) -> str:
+def why(data: Path, features: Features, needed: list[str], more: dict[str, str] | None = None) -> str:
     """Why features are to be made: "" where they are there and true. An scp whose archives were moved with it is
     written anew, with their new place."""
     for scp in (data / "feats.scp", data / "vad.scp"):
@@ -108,7 +132,7 @@ def why(data: Path, features: Features) -> str:
         if entries != data_dir.read_table(scp):
             cli.warn(f"{scp}: its archives were moved, and it now says where to")
             data_dir.write_table(scp, entries)
-    return outdated(data, origin(data, features), *(data / name for name in (*NEEDED, "frame_shift")))
+    return outdated(data, origin(data, features, more), *(data / name for name in needed))
 
 
 def main() -> None:
@@ -121,6 +145,7 @@ def main() -> None:
     parser.add_argument("--redo", type=bool, default=False, help="true: make again what is there")
     parser.add_argument("--name", help="what archives are called [the data dir's name]")
     parser.add_argument("--job", type=int, default=0, help="for the jobs: which of the --nj to be")
+    parser.add_argument("--portions", type=int, default=0, help="for the jobs: how many portions there are")
     options, features = config.parse(parser, Features)
     data = options.data
     options.name = options.name or data.name
@@ -129,15 +154,12 @@ def main() -> None:
     if options.nj < 1:
         raise cli.UserError(f"--nj {options.nj}: at least 1 is needed")
     if options.job:
-        from steps.frontend.extraction import extract  # here, as whoever deals out jobs does without torch
-
-        piece = data / f"split{options.nj}" / str(options.job)
-        extract(piece, options.archives, f"{options.name}.{options.job}", features.fbank, features.vad_mode)
+        extract_portions(options, features)
         return
     if not (data / "wav.scp").is_file():
         raise cli.UserError(f"{data}/wav.scp: no such file; is {data} a data dir?")
     sources(data)  # segments that say no stretch of a recording are refused before anything is made
-    if options.redo or why(data, features):  # else whoever reads them need not be waited for
+    if options.redo or why(data, features, NEEDED):  # else whoever reads them need not be waited for
         with hold(data, wait=True):
             make(options, features)
     else:
@@ -146,15 +168,15 @@ def main() -> None:
 
 def make(options: config.Namespace, features: Features) -> None:
     """The features, unless somebody else has made them meanwhile."""
-    data, reason = options.data, why(options.data, features)
+    data, reason = options.data, why(options.data, features, NEEDED)
     if not reason and not options.redo:
         print(f"{data}: features are there and up to date")
         return
     for table in [*MADE, "frame_shift"]:  # the archives that an old table points into are about to be replaced
         (data / table).unlink(missing_ok=True)
     print(f"{data}: making features{f' ({reason})' if reason else ''}", flush=True)
-    extract_in_jobs(options, data_dir.split(data, options.nj), features)
-    config.save(features, data / "fbank.yaml")  # how they are made, for people and for prediction
+    config.save(features, data / "fbank.yaml")  # how they are made, for people and for prediction; what is split has it
+    extract_in_jobs(options, features)
     settle(data, features.max_lost, features.fbank.frame_shift)
     origin(data, features).write(data)
 

@@ -25,7 +25,7 @@ COMPLETE = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # of a million
 class Utterance:
     """One recording as a corpus's data preparation hands it over (`write_data_dir` makes the tables)."""
 
@@ -135,8 +135,8 @@ def write_data_dir(
             segments[row.name] = f"{of_path[os.path.abspath(row.wav)]} {row.begin:.3f} {row.end:.3f}"
     else:
         recordings = {row.name: os.path.abspath(row.wav) for row in rows}
-    lines: dict[str, Sequence[str]] = {
-        name: [f"{key} {value}" for key, value in sorted(table.items())]
+    contents = {
+        name: content_of(f"{key} {table[key]}" for key in sorted(table))
         for name, table in {
             "wav.scp": recordings,
             "segments": segments,
@@ -148,10 +148,12 @@ def write_data_dir(
             "utt2sentence": {row.name: row.sentence for row in rows if row.sentence},
             "utt2heard": {row.name: row.heard for row in rows if row.heard},
         }.items()
+        if table
     }
-    lines |= {"folds": [" ".join(line) for line in folds], **(others or {})}
-    contents = {name: content_of(listed) for name, listed in lines.items() if listed}
-    sums = {name: total([*lines[name], ""]) for name in contents} | {"recordings": listing(recordings.values())}
+    more = {"folds": [" ".join(line) for line in folds], **(others or {})}
+    contents |= {name: content_of(lines) for name, lines in more.items() if lines}
+    sums = {name: total([text.decode("utf-8", "surrogateescape")]) for name, text in contents.items()}
+    sums["recordings"] = listing(recordings.values())
     origin = Origin("data", 1, content=sums)
     if outdated(Path(path), origin, Path(path) / "utt2spk"):
         there = replaceable(path)

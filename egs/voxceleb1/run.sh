@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # VoxCeleb1: a ResNet18 that tells speakers apart, for egs/iemocap to start from.
 #
-#   egs/voxceleb1/run.sh --voxceleb1 DIR [--exclude-speakers FILE] [options]
+#   egs/voxceleb1/run.sh --voxceleb1 DIR [--voxceleb2 DIR] [--exclude-speakers FILE] [options]
 #
 # Stages:
 #   1  speakers, videos, trials; one video of each speaker is held out      data/{train,heldout,test}
@@ -11,7 +11,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-voxceleb1=${VOXCELEB1:-}  # folder that holds dev/wav and test/wav, or one wav; any format that libsndfile reads
+voxceleb1=${VOXCELEB1:-}  # folder that holds dev/wav and test/wav, or one wav; any format of sound
+voxceleb2=${VOXCELEB2:-}  # folder that holds VoxCeleb2's dev/aac, to train on its speakers too; empty: without
 exclude_speakers=         # file of speakers to leave out of training, one a line
 check_counts=true         # refuse a corpus that is not the published release
 conf=$here/conf           # folder of the configuration
@@ -23,14 +24,14 @@ nodes=1                   # machines for pre-training
 stage=                    # first stage, made again where it is finished; empty: what is unfinished or no longer true
 stop_stage=4              # last stage
 . "$here/utils/parse_options.sh"
-enter "$here" voxceleb1 exclude_speakers conf data exp
+enter "$here" voxceleb1 voxceleb2 exclude_speakers conf data exp
 . ./path.sh
 . ./cmd.sh
 . utils/stages.sh
 
 if run_stage 1 "Data preparation: speakers, videos, trials" && given voxceleb1 "$data/train"; then
-  local/voxceleb1.py --check-counts "$check_counts" ${exclude_speakers:+--exclude-speakers "$exclude_speakers"} \
-    "$voxceleb1" "$data"
+  local/voxceleb1.py --check-counts "$check_counts" ${voxceleb2:+--voxceleb2 "$voxceleb2"} \
+    ${exclude_speakers:+--exclude-speakers "$exclude_speakers"} "$voxceleb1" "$data"
 fi
 
 if run_stage 2 "Filter-banks and VAD"; then

@@ -1,27 +1,21 @@
-"""A recording, from whatever libsndfile reads to one channel at the wanted rate."""
+"""A recording, from whatever file to one channel at the wanted rate."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import soundfile
 import soxr
 
+from steps.frontend.decoding import Unusable, decode
 from utils.recordings import Sound, Source
 
 FULL_SCALE = 32768
 BATCH, BATCH_SECONDS = 32, 300  # recordings read at once, and what they may come to, which bounds memory
-
-
-class Unusable(Exception):
-    """A recording that cannot be used, and why, in a few words; the caller counts and names it."""
 
 
 class Recording(NamedTuple):
@@ -29,102 +23,116 @@ class Recording(NamedTuple):
 
     signal: np.ndarray  # (samples,), on the scale of 16-bit integers, as Kaldi has them
     changes: list[str]  # what was done to them: "resampled", "mixed down"
-    hash: str  # 32 digits, equal for the same samples in another file
+    hash: str  # of the samples as they were: 32 digits, equal for the same sound in another file
     sound: Sound
 
 
+class Reading(Iterator[np.ndarray]):
+    """The same of one that is long, a piece at a time: gives its samples, (samples,) at `rate` Hz, int16 where nothing
+    had to be computed, else float32. What else is known of it is known when the last piece was given. Put together,
+    pieces are what the whole would be. Raises Unusable for a file that is missing, empty, broken or truncated, for
+    samples that are silent, not finite, or fewer than `shortest`, and for a stretch that ends beyond its file by more
+    than that (`shortest` is a window)."""
+
+    def __init__(self, source: Source, rate: int, shortest: int) -> None:
+        self.rate, self.shortest = rate, shortest
+        self.file = decode(source, shortest / rate)
+        self.changes = ["mixed down"] * (self.file.channels > 1) + ["resampled"] * (self.file.rate != rate)
+        self.digest = hashlib.sha256()  # takes 18 µs for a second of speech where blake2b takes 34
+        self.samples = self.given = self.at_ends = 0  # as they are in the file; at `rate`; of the former clipped
+        self.power, self.low, self.high = 0.0, np.inf, -np.inf
+        self.ended = False
+        self.pieces = self._pieces()
+
+    def __next__(self) -> np.ndarray:
+        return next(self.pieces)
+
+    def _pieces(self) -> Iterator[np.ndarray]:
+        resampler = (
+            soxr.ResampleStream(self.file.rate, self.rate, 1, "float32") if self.file.rate != self.rate else None
+        )
+        piece = next(self.file.pieces, None)
+        if piece is None:
+            raise Unusable("holds no samples")
+        while piece is not None:
+            signal = self._mono(piece)
+            piece = next(self.file.pieces, None)  # to know the last
+            if resampler:
+                signal = resampler.resample_chunk(signal.astype(np.float32, copy=False), last=piece is None)
+            self.given += len(signal)
+            if piece is None:
+                self._check()
+                self.ended = True
+            yield signal
+
+    def _mono(self, piece: np.ndarray) -> np.ndarray:
+        """A piece on the scale of 16-bit integers and mixed down; what is to be known of it is added up."""
+        signal = piece if piece.dtype == np.int16 else piece * np.float32(FULL_SCALE)
+        if signal.ndim > 1:
+            signal = signal[:, 0] if signal.shape[1] == 1 else signal.mean(axis=1, dtype=np.float32)
+        low, high = float(signal.min()), float(signal.max())
+        if not np.isfinite(high - low):
+            raise Unusable("holds NaN or infinite samples")
+        values, end = signal.astype(np.float32, copy=False), FULL_SCALE - 1
+        if high >= end or low <= -end:
+            self.at_ends += int((values >= end).sum() + (values <= -end).sum())
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        self.power += float(np.dot(values, values))
+        self.samples += len(signal)
+        # In 16 bits, so that a copy in another format has the same.
+        whole = signal if signal.dtype == np.int16 else np.rint(signal).clip(-FULL_SCALE, end).astype(np.int16)
+        self.digest.update(np.ascontiguousarray(whole).data)
+        return signal
+
+    def _check(self) -> None:
+        if self.given < self.shortest:
+            raise Unusable(f"shorter than a window ({self.given / self.rate:.3f} s)")
+        if self.low == self.high:
+            raise Unusable("silent: all samples are equal")
+
+    @property
+    def hash(self) -> str:
+        return self.digest.hexdigest()[:32]
+
+    @property
+    def sound(self) -> Sound:
+        peak = max(self.low * self.low, self.high * self.high)
+        levels = 10 * np.log10(np.maximum([self.power / self.samples, peak], 1e-6) / FULL_SCALE**2)
+        file, shares = self.file, self.at_ends / self.samples
+        return Sound(file.rate, file.channels, file.kind, float(levels[0]), float(levels[1]), shares)
+
+
 def read_audio(source: str | Path | Source, rate: int, shortest: int) -> Recording:
-    """A recording with its samples at `rate` Hz: int16 where nothing had to be computed, else float32. Raises Unusable
-    for a file that is missing, empty, broken or truncated, for samples that are silent, not finite, or fewer than
-    `shortest`, and for a stretch that ends beyond its file by more than that (`shortest` is a window)."""
-    if not isinstance(source, Source):
-        source = Source(str(source))
-    path = source.path
-    try:
-        if os.stat(path).st_size == 0:
-            raise Unusable("empty file")
-        with soundfile.SoundFile(path) as file:
-            # 16-bit samples as they stand: a fifth of the time that floats take (wav: 10 µs a second of speech for 87).
-            whole_numbers = file.subtype == "PCM_16"
-            frames = _stretch(source, file, shortest / rate)
-            signal = file.read(frames, dtype="int16" if whole_numbers else "float32")
-            missing = frames - len(signal)
-            # A wav that was cut short opens as a shorter one: only libsndfile's log knows what its header promised.
-            promised = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-            file_rate, channels, kind = file.samplerate, file.channels, f"{file.format}/{file.subtype}"
-    except FileNotFoundError:
-        raise Unusable("no such file") from None
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        raise Unusable(f"cannot be decoded: {str(error).rstrip('.')}".replace(f" {str(path)!r}", "")) from None
-    if missing > 0 or (promised and int(promised[1]) > int(promised[2])):
-        raise Unusable("truncated")
-    if len(signal) == 0:
-        raise Unusable("holds no samples")
-    changes = []
-    if not whole_numbers:
-        signal *= np.float32(FULL_SCALE)
-    if signal.ndim > 1:
-        changes.append("mixed down")
-        signal = signal.mean(axis=1, dtype=np.float32)
-    low, high = float(signal.min()), float(signal.max())
-    if not np.isfinite(high - low):
-        raise Unusable("holds NaN or infinite samples")
-    own, sound = _hash(signal), Sound(file_rate, channels, kind, *_loudness(signal, low, high))
-    if file_rate != rate:
-        changes.append("resampled")
-        signal = soxr.resample(signal.astype(np.float32, copy=False), file_rate, rate)
-    if len(signal) < shortest:
-        raise Unusable(f"shorter than a window ({len(signal) / rate:.3f} s)")
-    if low == high:
-        raise Unusable("silent: all samples are equal")
-    return Recording(signal, changes, own, sound)
-
-
-def _stretch(source: Source, file: soundfile.SoundFile, beyond: float) -> int:
-    """How many frames to read of an open file, which is moved to the first of them; `beyond`: seconds that a stretch
-    may end after the file."""
-    if source.end is None:
-        return int(file.frames)
-    first, last = round(source.begin * file.samplerate), round(source.end * file.samplerate)
-    if last > file.frames + beyond * file.samplerate or first >= file.frames:
-        raise Unusable(f"segment beyond the end of the file ({source.end:g} s of {file.frames / file.samplerate:.3f})")
-    file.seek(first)
-    return int(min(last, file.frames) - first)
-
-
-def _hash(signal: np.ndarray) -> str:
-    """Of the number of samples and every fourth of them, in 16 bits, so that a copy in another format has the same.
-    Where these agree it is one sound; all samples would take 18 µs for a second of speech, not 5."""
-    some = signal[::4]
-    if some.dtype != np.int16:
-        some = np.rint(some).clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-    return hashlib.sha256(b"%d " % len(signal) + some.tobytes()).hexdigest()[:32]
-
-
-def _loudness(signal: np.ndarray, low: float, high: float) -> tuple[float, float, float]:
-    """Level and peak in dB of full scale, and the share of samples at the ends of the range; `low`, `high`: the
-    signal's."""
-    values, end = signal.astype(np.float32, copy=False), FULL_SCALE - 1
-    power = float(np.dot(values, values)) / len(values)
-    at_ends = int((values >= end).sum() + (values <= -end).sum()) if high >= end or low <= -end else 0
-    level, peak = (10 * math.log10(max(one, 1e-6) / FULL_SCALE**2) for one in (power, max(low * low, high * high)))
-    return level, peak, at_ends / len(values)
+    """A recording with all of its samples at once. Raises as `Reading` does."""
+    reading = Reading(source if isinstance(source, Source) else Source(str(source)), rate, shortest)
+    pieces = list(reading)
+    signal = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    return Recording(signal, reading.changes, reading.hash, reading.sound)
 
 
 def read_in_batches(
     recordings: Mapping[str, Source], rate: int, shortest: int
-) -> Iterator[dict[str, Recording | Unusable]]:
-    """`read_audio`, or why it could not, of some recordings at a time (utterance-id → where it lies). To decode some,
-    then transform those, then decide and write takes a core three quarters of the time that one recording after the
-    other takes: each stage finds its code and tables in the cache."""
-    batch: dict[str, Recording | Unusable] = {}
+) -> Iterator[dict[str, tuple[Reading, Iterable[np.ndarray]] | Unusable]]:
+    """Some recordings at a time (utterance-id → where it lies), each with its pieces, or why it cannot be read. One of
+    a single piece has been read; a longer one stands alone, and is read while its pieces are asked for, which may then
+    raise Unusable. To decode some, then transform those, then decide and write takes a core three quarters of the time
+    that one recording after the other takes: each stage finds its code and tables in the cache."""
+    batch: dict[str, tuple[Reading, Iterable[np.ndarray]] | Unusable] = {}
     samples = 0
     for utterance, source in recordings.items():
         try:
-            batch[utterance] = recording = read_audio(source, rate, shortest)
-            samples += len(recording.signal)
+            reading = Reading(source, rate, shortest)
+            first = next(reading)
         except Unusable as reason:
             batch[utterance] = reason
+        else:
+            if not reading.ended:
+                yield batch
+                yield {utterance: (reading, chain([first], reading))}
+                batch, samples = {}, 0
+                continue
+            batch[utterance] = reading, [first]
+            samples += len(first)
         if len(batch) == BATCH or samples > BATCH_SECONDS * rate:
             yield batch
             batch, samples = {}, 0

@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
-from steps.frontend.audio import Unusable, read_in_batches
+from steps.frontend.audio import Reading, read_in_batches
+from steps.frontend.decoding import Unusable
 from steps.frontend.fbank import Fbank
 from steps.frontend.options import FbankOptions
-from steps.frontend.vad import speech_frames
+from steps.frontend.vad import Detector
 from utils import cli, data_dir
 from utils.archive import TWO_BYTES, ArkWriter
 from utils.record import content
 from utils.recordings import HASH, SOUND, Sound, sources, write_sounds
+
+
+class Features:
+    """Those of one recording: a method a stage, as a batch of recordings goes through one stage after the other."""
+
+    def __init__(self, reading: Reading, pieces: Iterable[np.ndarray], options: FbankOptions, vad_mode: int) -> None:
+        # Mirrored edges and windows with gaps between them are for a recording that is put together.
+        in_pieces = options.snip_edges and options.shift <= options.length
+        self.pieces = pieces if in_pieces or reading.ended else [np.concatenate(list(pieces))]
+        self.reading, self.options, self.detector = reading, options, Detector(options, vad_mode)
+
+    def transform(self, fbank: Fbank) -> None:
+        """Compute the filter-bank, `matrix` (frames, dimension). Of several pieces, each is let go of when it has been
+        used, and so the detector hears it now; what windows still need is handed on to the next. Raises Unusable."""
+        shift, matrices, rest = self.options.shift, [], np.empty(0, np.int16)
+        for piece in self.pieces:
+            signal = np.concatenate([rest, piece]) if len(rest) else piece
+            matrices.append(fbank(torch.from_numpy(signal)).numpy())
+            rest = signal[len(matrices[-1]) * shift :]
+            if not isinstance(self.pieces, list):
+                self.detector.hear(piece)
+        self.matrix = matrices[0] if len(matrices) == 1 else np.concatenate(matrices)
+
+    def decide(self) -> None:
+        """Decide which frames are `speech`, (frames,)."""
+        for piece in self.pieces:
+            self.detector.hear(piece)  # nothing where they are used up
+        self.speech = self.detector.frames(len(self.matrix))
 
 
 def extract(data: Path, archives: Path, name: str, options: FbankOptions, vad_mode: int) -> None:
@@ -37,24 +68,26 @@ def extract(data: Path, archives: Path, name: str, options: FbankOptions, vad_mo
     ):
         progress = tqdm(total=len(recordings), desc=name, unit="utt", disable=None)
         for batch in read_in_batches(recordings, options.sample_frequency, options.length):
-            signals = {}
+            features: dict[str, Features] = {}
             for utterance, outcome in batch.items():
-                if isinstance(outcome, Unusable):
-                    lost[utterance] = f"{outcome} [{recordings[utterance]}]"
-                    cli.warn(f"{utterance} left out: {recordings[utterance]}: {outcome}")
-                else:
-                    signals[utterance], changes, hashes[utterance], sounds[utterance] = outcome
-                    changed.update(changes)
-            matrices = [fbank(torch.from_numpy(signal)).numpy() for signal in signals.values()]
-            decisions = [
-                speech_frames(signal, len(matrix), options, vad_mode)
-                for signal, matrix in zip(signals.values(), matrices)
-            ]
-            for utterance, matrix, speech in zip(signals, matrices, decisions):
-                feats.write(utterance, matrix)
-                vad.write(utterance, speech)
-                frames[utterance] = str(len(matrix))
-                seconds[utterance] = f"{len(signals[utterance]) / options.sample_frequency:.3f}"
+                try:
+                    if isinstance(outcome, Unusable):
+                        raise outcome
+                    made = Features(*outcome, options, vad_mode)
+                    made.transform(fbank)
+                    features[utterance] = made
+                except Unusable as reason:
+                    lost[utterance] = f"{reason} [{recordings[utterance]}]"
+                    cli.warn(f"{utterance} left out: {recordings[utterance]}: {reason}")
+            for made in features.values():
+                made.decide()
+            for utterance, made in features.items():
+                feats.write(utterance, made.matrix)
+                vad.write(utterance, made.speech)
+                frames[utterance] = str(len(made.matrix))
+                seconds[utterance] = f"{made.reading.given / options.sample_frequency:.3f}"
+                hashes[utterance], sounds[utterance] = made.reading.hash, made.reading.sound
+                changed.update(made.reading.changes)
             progress.update(len(batch))
         progress.close()
     tables = dict(zip(("feats.scp", "vad.scp"), map(data_dir.read_table, scps)))

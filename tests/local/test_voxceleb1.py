@@ -17,6 +17,10 @@ TEST = ["id10270/x/00001", "id10270/y/00008", "id10271/x/00001"]
 TRIALS = "1 id10270/x/00001.wav id10270/y/00008.wav\n0 id10270/x/00001.wav id10271/x/00001.wav\n"
 
 
+def released(dev, test, more=(0, 0)):
+    return {"VoxCeleb1's dev": dev, "VoxCeleb1's test": test, "VoxCeleb2's dev": more}
+
+
 def make(root, files, suffix=".wav"):
     for file in files:
         path = root / f"{file}{suffix}"
@@ -94,7 +98,7 @@ def test_other_layouts_give_the_same(prepare, corpus, tmp_path, layout):
 def test_other_suffixes_and_names(prepare, tmp_path, capsys):
     root = tmp_path / "own"
     make(root / "dev", ["Ana María-2/part 1/a b", "Ana María-2/part 2/a", "é/1/x", "é/2/x"], ".FLAC")
-    make(root / "dev", ["é/1/y", "é/2/y"], ".m4a")
+    make(root / "dev", ["é/1/y", "é/2/y"], ".mp4")
     make(root / "test", ["p.q/s-1/1.5", "p.q/s-2/2", "r/1/1"], ".ogg")
     make(root / "test", ["r/1/._1", "r/1/deeper/2", "shallow"], ".ogg")
     (root / "spk2gender").write_text("p.q m\nr f\n")
@@ -107,7 +111,7 @@ def test_other_suffixes_and_names(prepare, tmp_path, capsys):
     assert not (data / "train" / "spk2gender").exists()
     assert read_table(data / "test" / "spk2gender") == {"p.q": "m", "r": "f"}
     err = capsys.readouterr().err
-    assert "2 files skipped, '.m4a' is nothing libsndfile reads" in err and "ffmpeg" in err and "é/1/y.m4a" in err
+    assert "2 files skipped, '.mp4' is no recording's ending" in err and "ffmpeg" in err and "é/1/y.mp4" in err
     assert "2 files skipped, not at <speaker>/<video>/<utterance> (first: " in err
 
 
@@ -130,13 +134,15 @@ def test_two_names_for_one_id_are_refused(prepare, corpus, tmp_path, name, one, 
 
 
 def test_counts_are_those_of_voxceleb1(prepare, corpus, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="dev has 2 speakers and 5 utterances, .* 1211 and 148642: .*--check-counts"):
+    with pytest.raises(
+        UserError, match="2 speakers and 5 utterances, VoxCeleb1's dev has 1211 and 148642: .*--check-counts"
+    ):
         prepare(corpus, check="true")
     assert not (tmp_path / "data").exists()
-    monkeypatch.setattr(voxceleb1, "COUNTS", {"dev": (2, 5), "test": (2, 4)})
-    with pytest.raises(UserError, match="test has 2 speakers and 3 utterances, VoxCeleb1's has 2 and 4"):
+    monkeypatch.setattr(voxceleb1, "COUNTS", released((2, 5), (2, 4)))
+    with pytest.raises(UserError, match="2 speakers and 3 utterances, VoxCeleb1's test has 2 and 4"):
         prepare(corpus, check="true")
-    monkeypatch.setattr(voxceleb1, "COUNTS", {"dev": (2, 5), "test": (2, 3)})
+    monkeypatch.setattr(voxceleb1, "COUNTS", released((2, 5), (2, 3)))
     # Counted before anybody is excluded, and before test is cut down to the trials.
     (tmp_path / "listed").write_text("id10002\n")
     data = prepare("--exclude-speakers", tmp_path / "listed", corpus, check="true")
@@ -164,7 +170,7 @@ def test_test_holds_what_is_tried(prepare, corpus, capsys):
 
 def test_a_trial_of_a_missing_file_is_refused_or_dropped(prepare, corpus, tmp_path, monkeypatch, capsys):
     (tmp_path / "own_trials").write_text(TRIALS + "0 id10270/x/00001.wav id10001/aaa/00001.wav\n")
-    monkeypatch.setattr(voxceleb1, "COUNTS", {"dev": (2, 5), "test": (2, 3)})
+    monkeypatch.setattr(voxceleb1, "COUNTS", released((2, 5), (2, 3)))
     with pytest.raises(UserError, match="1 of 3 trials name files that are not in test .id10001/aaa/00001."):
         prepare("--trials", tmp_path / "own_trials", corpus, check="true")
     assert not (tmp_path / "data").exists()
@@ -185,6 +191,66 @@ def test_without_trials_or_test(prepare, corpus, capsys):
     (corpus / "test").rename(corpus / "elsewhere")
     assert not (prepare(corpus) / "test").exists()  # and no older one is left to be scored by mistake
     assert "no test utterances" in capsys.readouterr().err
+
+
+MORE = ["id00012/aa/00001", "id00012/bb/00001", "id00012/bb/00002", "id00015/-c/00001"]
+META = "VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set\nid00012 ,n000012 ,m ,dev\nid00015 ,n000015 ,f ,dev\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "suffix"), [("dev/aac", ".m4a"), ("dev", ".flac"), ("dev/wav", ".wav"), ("aac", ".m4a"), ("wav", ".ogg")]
+)
+def test_voxceleb2_adds_its_speakers(prepare, corpus, tmp_path, place, suffix):
+    before = {part: utterances(prepare(corpus) / part) for part in ("train", "heldout", "test")}
+    other = tmp_path / "VoxCeleb2"
+    make(other / place, MORE, suffix)
+    (other / "vox2_meta.csv").write_text(f"{META}id00017 ,n000017 ,f ,test\n", encoding="utf-8-sig")
+    (corpus / "spk2gender").write_text("id10001 m\nid10002 f\n")
+    data = prepare("--voxceleb2", other, corpus)
+    added = {"train": ["id00012-aa-00001", "id00015--c-00001"], "heldout": ["id00012-bb-00001", "id00012-bb-00002"]}
+    for part, names in before.items():
+        assert utterances(data / part) == added.get(part, []) + names
+    assert read_table(data / "train" / "spk2gender") == {
+        "id00012": "m",
+        "id00015": "f",
+        "id10001": "m",
+        "id10002": "f",
+    }
+    assert read_table(data / "train" / "wav.scp")["id00012-aa-00001"] == f"{other}/{place}/id00012/aa/00001{suffix}"
+
+
+def test_the_test_parts_of_both_are_no_training(prepare, corpus, tmp_path, capsys):
+    other = tmp_path / "VoxCeleb2"
+    make(other / "aac", [*MORE, "id00017/x/00001", "id00017/y/00001"], ".m4a")
+    prepare("--voxceleb2", other, corpus)
+    assert "no vox2_meta.csv says who is test" in capsys.readouterr().err
+    (other / "vox2_meta.csv").write_text(f"{META}id00017 ,n000017 ,f ,test\n")
+    data = prepare("--voxceleb2", other, corpus)
+    assert "id00017" not in read_table(data / "train" / "utt2spk").values()
+    assert "1 speakers of its test part, 2 utterances, left out" in capsys.readouterr().out
+    # One who is tested here, and one of VoxCeleb1's test part who is not even in this copy.
+    make(other / "aac", ["id10271/new/00001", "id10309/new/00001"], ".m4a")
+    with pytest.raises(UserError, match=r"2 speakers are test speakers of VoxCeleb1 \(id10271, id10309\)"):
+        prepare("--voxceleb2", other, corpus)
+
+
+def test_voxceleb2_is_checked(prepare, corpus, tmp_path, monkeypatch):
+    other = tmp_path / "VoxCeleb2"
+    with pytest.raises(UserError, match="expected one of VoxCeleb2's folders dev/aac, "):
+        prepare("--voxceleb2", other, corpus)
+    make(other / "dev" / "aac", MORE, ".m4a")
+    monkeypatch.setattr(voxceleb1, "COUNTS", released((2, 5), (2, 3), (5994, 1092009)))
+    with pytest.raises(UserError, match="2 speakers and 4 utterances, VoxCeleb2's dev has 5994 and 1092009"):
+        prepare("--voxceleb2", other, corpus, check="true")
+    monkeypatch.setattr(voxceleb1, "COUNTS", released((2, 5), (2, 3), (2, 4)))
+    prepare("--voxceleb2", other, corpus, check="true")
+    (other / "vox2_meta.csv").write_text("VoxCeleb2 ID\tGender\tSet\nid00012\tm\tdev\n")
+    with pytest.raises(UserError, match="vox2_meta.csv: expected a ','-separated column 'VoxCeleb2 ID'"):
+        prepare("--voxceleb2", other, corpus)
+    (other / "vox2_meta.csv").unlink()
+    make(other / "dev" / "aac", ["id10001/aaa/00009"], ".m4a")
+    with pytest.raises(UserError, match="id10001 and .*id10001 would both be called 'id10001'"):
+        prepare("--voxceleb2", other, corpus)
 
 
 def test_nothing_to_hold_out_is_refused(prepare, tmp_path):
@@ -220,9 +286,9 @@ def test_anything_else_ends_in_one_line(tmp_path):
 def full(tmp_path, monkeypatch):
     """VoxCeleb1's 1251 speakers, with a tenth of its utterances (a file system takes minutes for all), empty and 5 a
     video."""
-    monkeypatch.setattr(voxceleb1, "COUNTS", {"dev": (1211, 14864), "test": (40, 487)})
+    monkeypatch.setattr(voxceleb1, "COUNTS", released((1211, 14864), (40, 487)))
     root = tmp_path / "VoxCeleb1"
-    for part, (speakers, utterances) in voxceleb1.COUNTS.items():
+    for part, (speakers, utterances) in zip(("dev", "test"), voxceleb1.COUNTS.values()):
         ids = [f"id{n}" for n in range(10001, 11252) if (10270 <= n < 10310) == (part == "test")]
         for number, name in enumerate(ids):
             links: list[Path] = []  # of one empty file a speaker
@@ -241,7 +307,7 @@ def test_all_1251_speakers(prepare, full):
     assert len(parts["train"]) + len(parts["heldout"]) == 14864 and len(parts["test"]) == 487
     assert [len(set(table.values())) for table in parts.values()] == [1211, 1211, 40]
     (full / "dev/wav/id11251/v00-_aA9/00001.wav").unlink()
-    with pytest.raises(UserError, match="dev has 1211 speakers and 14863 utterances, VoxCeleb1's has 1211 and 14864"):
+    with pytest.raises(UserError, match="1211 speakers and 14863 utterances, VoxCeleb1's dev has 1211 and 14864"):
         prepare(full, check="true")
 
 

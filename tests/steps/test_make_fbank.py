@@ -216,3 +216,40 @@ def test_other_segments_make_features_anew_and_one_beyond_its_file_is_named(segm
     assert "up to date" in type_in("steps/make_fbank.py", segmented).stdout
     write_table(segmented / "segments", dict.fromkeys(segments, "none 0 1"))
     assert "which wav.scp does not have" in type_in("steps/make_fbank.py", segmented, code=1).stderr
+
+
+def test_what_was_whole_when_it_was_killed_is_kept_and_no_more(corpus, tmp_path, type_in, monkeypatch):
+    """Portions of 2 utterances, in a job each; the work on some of them is undone, as a kill leaves it."""
+    words = ["--nj", "6", corpus, tmp_path / "log", tmp_path / "fbank"]
+    type_in("steps/make_fbank.py", *words)
+    whole = {name: (corpus / name).read_bytes() for name in ("feats.scp", "vad.scp", "utt2hash", "utt2dur")}
+    arks = {path.name: path.read_bytes() for path in (tmp_path / "fbank").glob("*.ark")}
+    logs = [tmp_path / f"log/make_fbank_data.{job}.log" for job in range(1, 7)]
+
+    def killed(*undone):
+        (corpus / "feats.scp").unlink(missing_ok=True)
+        (corpus / ".made_from.make_fbank").unlink(missing_ok=True)
+        for path in undone:
+            path.unlink()
+
+    portions = corpus / "split6utt"
+    half = (tmp_path / "fbank/raw_fbank_data.4.ark").read_bytes()
+    killed(portions / "2/.made_from.make_fbank", portions / "3/utt2dur", tmp_path / "fbank/vad_data.5.ark")
+    (tmp_path / "fbank/raw_fbank_data.4.ark").write_bytes(half[: len(half) // 2])
+    type_in("steps/make_fbank.py", *words)
+    assert ["made before" in log.read_text() for log in logs] == [True, False, False, False, False, True]
+    assert {name: (corpus / name).read_bytes() for name in whole} == whole
+    assert {path.name: path.read_bytes() for path in (tmp_path / "fbank").glob("*.ark")} == arks
+    # Other recordings, other options, another place, and --redo: nothing is taken over that is not the same.
+    killed()
+    os.utime(tmp_path / "wav/s0_1.wav", ns=(1, 1))
+    type_in("steps/make_fbank.py", *words)
+    assert ["made before" in log.read_text() for log in logs] == [False] + [True] * 5
+    for more in (["--vad_mode", "3"], ["--redo", "true"]):
+        killed()
+        type_in("steps/make_fbank.py", *more, *words)
+        assert not any("made before" in log.read_text() for log in logs)
+    killed()
+    type_in("steps/make_fbank.py", *words[:-1], tmp_path / "elsewhere")
+    assert not any("made before" in log.read_text() for log in logs)
+    assert all(str(tmp_path / "elsewhere") in entry for entry in read_table(corpus / "feats.scp").values())

@@ -1,10 +1,20 @@
 """Recordings as users have them: what can be used is used, what cannot says why."""
 
+import sys
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import soundfile
 
-from steps.frontend.audio import Unusable, read_audio
+from steps.frontend import decoding
+from steps.frontend.audio import read_audio
+from steps.frontend.decoding import Unusable
+from steps.frontend.extraction import extract
+from steps.frontend.options import FbankOptions
+from utils.archive import read_array
+from utils.cli import UserError
+from utils.data_dir import Utterance, read_table, write_data_dir
 from utils.recordings import Source
 
 RATE = 16000
@@ -135,3 +145,135 @@ def test_a_stretch_is_read_as_it_stands_in_the_file(tmp_path, suffix):
             read_audio(Source(str(path), begin, end), RATE, 640)
     with pytest.raises(Unusable, match="shorter than a window"):
         read_audio(Source(str(path), 1.0, 1.03), RATE, 640)
+
+
+def encode(path, samples, rate, codec, **options):
+    """Samples, (n,) or (n, 2) of full scale 1, through PyAV's own encoder."""
+    av = pytest.importorskip("av")
+    samples = np.atleast_2d(samples.astype(np.float32).T)
+    layout = ["mono", "stereo"][len(samples) - 1]
+    with av.open(str(path), "w", options=options) as out:
+        stream = out.add_stream(codec, rate=rate, layout=layout)
+        stream.bit_rate = 128000
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+        frame.sample_rate = rate
+        fifo, resampler = av.AudioFifo(), av.AudioResampler(stream.codec_context.format.name, layout, rate)
+        for plain in resampler.resample(frame):
+            fifo.write(plain)
+        size = stream.codec_context.frame_size or 1024
+        at = 0
+        while part := fifo.read(size) or fifo.read(size, partial=True):
+            part.pts, part.time_base = at, Fraction(1, rate)  # or an m4a would not say by how much the encoder is late
+            at += part.samples
+            out.mux(stream.encode(part))
+        out.mux(stream.encode(None))
+    return path
+
+
+def words(seconds=3.0, rate=RATE, seed=0):
+    """Noise below 2 kHz that comes and goes."""
+    noise = np.fft.rfft(np.random.default_rng(seed).normal(size=int(seconds * rate)))
+    noise[int(2000 * seconds) :] = 0
+    signal = np.fft.irfft(noise, int(seconds * rate))
+    return 0.2 * signal / signal.std() * np.sin(np.pi * np.arange(len(signal)) / rate) ** 2 / 2
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate", "kind"),
+    [
+        ("a.m4a", "aac", RATE, "MOV/AAC"),
+        ("a.m4a", "aac", 44100, "MOV/AAC"),
+        ("a.mka", "aac", 48000, "MATROSKA/AAC"),
+        ("a.webm", "libopus", 48000, "MATROSKA/OPUS"),
+        ("a.aac", "aac", RATE, "AAC/AAC"),
+        ("a.wma", "wmav2", 44100, "ASF/WMAV2"),
+        ("a.wav", "adpcm_swf", 44100, "WAV/ADPCM_SWF"),
+    ],
+)
+def test_what_libsndfile_does_not_read_is_read_by_pyav(tmp_path, name, codec, rate, kind):
+    original = words()
+    found = read_audio(encode(tmp_path / name, words(rate=rate), rate, codec), RATE, 640)
+    assert found.sound.format == kind and found.sound[:2] == (rate, 1) and found.signal.dtype == np.float32
+    assert found.changes == ["resampled"] * (rate != RATE)
+    # Raw AAC and WMA do not say by how much the encoder was late.
+    frame = 2048 * RATE / rate * (2 if name in ("a.aac", "a.wma", "a.wav") else 1)
+    assert abs(len(found.signal) - len(original)) <= frame
+    if rate == RATE and name == "a.m4a":
+        both = min(len(found.signal), len(original))
+        assert np.corrcoef(found.signal[:both], original[:both])[0, 1] > 0.99
+        assert found.signal.std() == pytest.approx(32768 * original.std(), rel=0.05)
+
+
+def test_channels_of_an_m4a_are_mixed_and_a_stretch_is_cut_out(tmp_path):
+    left = words()
+    path = encode(tmp_path / "a.m4a", np.stack([left, 0 * left], axis=1), RATE, "aac")
+    found = read_audio(path, RATE, 640)
+    assert found.changes == ["mixed down"] and found.sound.channels == 2
+    assert np.corrcoef(found.signal[:47000], left[:47000])[0, 1] > 0.98
+    part = read_audio(Source(str(path), 0.5, 1.75), RATE, 640)
+    np.testing.assert_array_equal(part.signal, found.signal[8000:28000])
+    for begin, end in ((2.0, 3.5), (7.0, 8.0)):
+        with pytest.raises(Unusable, match="segment beyond the end of the file"):
+            read_audio(Source(str(path), begin, end), RATE, 640)
+
+
+@pytest.mark.parametrize("options", [{}, {"movflags": "faststart"}])
+def test_a_broken_m4a_says_why(tmp_path, options):
+    path = encode(tmp_path / "a.m4a", words(), RATE, "aac", **options)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(Unusable, match="truncated|cannot be decoded"):
+        read(path)
+    path.write_text("no sound at all")
+    with pytest.raises(Unusable, match="cannot be decoded"):
+        read(path)
+
+
+def test_a_playlist_is_not_followed(tmp_path):
+    soundfile.write(tmp_path / "other.wav", tone(), RATE)
+    for text in ("#EXTM3U\n#EXTINF:1,\nother.wav\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile other.wav\n"):
+        (tmp_path / "a.m4a").write_text(text)
+        with pytest.raises(Unusable, match="cannot be decoded"):
+            read(tmp_path / "a.m4a")
+
+
+def test_without_pyav_one_line_says_what_to_install(tmp_path, monkeypatch):
+    path = encode(tmp_path / "a.m4a", words(), RATE, "aac")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(UserError, match=r"a.m4a: PyAV would read it, and is not installed: python -m pip install av"):
+        read(path)
+    (tmp_path / "a.wav").write_text("not audio at all, but a few words")
+    with pytest.raises(Unusable, match="cannot be decoded"):
+        read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(RATE, 1), (44100, 2)])
+@pytest.mark.parametrize("snip_edges", [True, False])
+def test_in_pieces_a_recording_has_the_features_of_the_whole(tmp_path, monkeypatch, rate, channels, snip_edges):
+    samples = np.random.default_rng(0).normal(0, 0.1, (int(5.37 * rate), channels))
+    soundfile.write(tmp_path / "a.wav", samples * np.sin(np.arange(len(samples)) / rate)[:, None] ** 2, rate)
+    options = FbankOptions(snip_edges=snip_edges)
+    data = tmp_path / "data"
+    write_data_dir(data, [Utterance("a-1", tmp_path / "a.wav", "a", "a")])
+    found = []
+    for seconds in (60, 1):
+        monkeypatch.setattr(decoding, "PIECE", seconds)
+        extract(data, tmp_path / f"{seconds}", "x", options, 2)
+        arrays = [read_array(read_table(data / table)["a-1"]) for table in ("feats.scp", "vad.scp")]
+        names = ("utt2hash", "utt2dur", "utt2num_frames", "utt2sound")
+        found.append([array.tobytes() for array in arrays] + [(data / name).read_text() for name in names])
+    assert found[0] == found[1]
+    assert 0 < arrays[1].mean() < 1
+
+
+def test_a_long_recording_that_ends_badly_is_left_out_and_others_are_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "PIECE", 1)
+    for name in "ab":
+        soundfile.write(tmp_path / f"{name}.flac", np.random.default_rng(0).normal(0, 0.1, 5 * RATE), RATE)
+    content = (tmp_path / "a.flac").read_bytes()
+    (tmp_path / "a.flac").write_bytes(content[: len(content) // 2])
+    data = tmp_path / "data"
+    write_data_dir(data, [Utterance(f"s-{name}", tmp_path / f"{name}.flac", "s", "s") for name in "ab"])
+    extract(data, tmp_path / "archives", "x", FbankOptions(), 2)
+    assert read_table(data / "feats.scp").keys() == read_table(data / "utt2hash").keys() == {"s-b"}
+    assert "cannot be decoded" in read_table(data / "lost")["s-a"]
