@@ -171,7 +171,8 @@ def counted(audit: Audit) -> str:
     """`1 error, 2 warnings, 3 notes`."""
     counts = Counter(row["severity"] for row in audit["findings"])
     words = [f"{counts[one]} {one}{'s' * (counts[one] != 1)}" for one in ("error", "warning", "note") if counts[one]]
-    return ", ".join(words) or "nothing wrong"
+    unheard = "; the sound is not looked at before there are features" if "features" in audit["absent"] else ""
+    return (", ".join(words) or "nothing wrong") + unheard
 
 
 def summary(audit: Audit) -> str:
@@ -179,7 +180,8 @@ def summary(audit: Audit) -> str:
     counts = audit["counts"]
     parts = [f"{counts['utterances']} utterances", f"{counts['speakers']} speakers", f"{len(audit['classes'])} classes"]
     parts += [f"{counts['sentences']} sentences"] * bool(counts["sentences"])
-    return f"{audit['corpus']}: {', '.join(parts)}. {counted(audit).capitalize()}."
+    found = counted(audit)
+    return f"{audit['corpus']}: {', '.join(parts)}. {found[0].upper()}{found[1:]}."
 
 
 def line(audit: Audit, row: Row) -> str:
