@@ -10,7 +10,7 @@
 #   1  labels, speakers and folds of each; what is wrong with it  data/across/<corpus>
 #   2  filter-banks and VAD of each, in the band of all; who trains and is tested  data/across/{all,<protocol>}
 #   3  the systems, each on every protocol: trained and scored  exp/across/<protocol>/<system>
-#   4  the matrix: wF1 and UA by what was trained on and what was tested  exp/across/{ACROSS.md,across.json,figures}
+#   4  the matrix: wF1 and UA by what was trained on and what was tested  exp/across/{README.md,across.json,figures}
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -70,7 +70,8 @@ fi
 
 if run_stage 3 "The systems, on every protocol"; then
   for protocol in "$data"/protocols/*/; do
-    steps/finetune.py --config "$conf/finetune.yaml" --training.corpus_balanced true --conf "$conf" --systems "$systems" \
+    steps/finetune.py --config "$conf/finetune.yaml" --training.corpus_balanced true --training.class_balanced true \
+      --conf "$conf" --systems "$systems" \
       --pretrained "$pretrained" --redo "$redo" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd" \
       "$protocol" "$exp/$(basename "$protocol")"
   done

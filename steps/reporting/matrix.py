@@ -82,9 +82,9 @@ def heat(result: Across) -> Figure:
     return canvas
 
 
-def sections(result: Across, exp: Path) -> dict[str, list[str]]:
-    """ACROSS.md; draws <exp>/figures/across.<suffix>."""
-    figures.save(heat(result), exp / "figures", "across")
+def sections(result: Across, out: Path) -> dict[str, list[str]]:
+    """The page; draws <out>/figures/across.png."""
+    figures.save(heat(result), out / "figures", "across", ["png"])
     about = [
         f"{name}: {corpus['speakers']} speakers, {corpus['utterances']} utterances ("
         + ", ".join(f"{label} {count}" for label, count in corpus["classes"].items())

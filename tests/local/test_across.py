@@ -1,0 +1,75 @@
+"""local/across.py: who trains and who is tested when corpora are set against each other."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from utils import folds
+from utils.data_dir import Utterance, write_data_dir
+from utils.table import read_table
+
+CORPORA = {"big": 8, "small": 4, "pair": 2}  # corpus → speakers
+RUNS = {"big": 4, "small": 4, "pair": 0}
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Three corpora in one data dir, the last of too few speakers for runs of its own."""
+    rows, lines = [], []
+    for corpus, count in CORPORA.items():
+        names = [f"{corpus}_s{k}" for k in range(count)]
+        rows += [
+            Utterance(f"{name}-{i}", tmp_path / f"{name}-{i}.wav", name, name, "", ["ang", "sad"][i % 2])
+            for name in names
+            for i in range(4)
+        ]
+        size = count // (RUNS[corpus] or 1)
+        groups = [names[k * size : (k + 1) * size] for k in range(RUNS[corpus])]
+        for k in range(len(groups)):
+            for other, group in enumerate(groups):
+                part = "test" if other == k else "valid" if other == (k + 1) % len(groups) else "train"
+                lines += [(f"{corpus}:run{k}", part, name) for name in group]
+    of = [f"{row.name} {row.name.split('_')[0]}" for row in sorted(rows, key=lambda row: row.name)]
+    write_data_dir(tmp_path / "all", rows, lines, {"utt2corpus": of})
+    return tmp_path / "all"
+
+
+def test_protocols(data, tmp_path, type_in):
+    said = type_in("local/across.py", "protocols", data, tmp_path / "protocols").stdout
+    assert set(said.split()) == {
+        "within_big", "within_small", "from_big", "from_small", "from_pair", "left_out", "together",
+    }  # fmt: skip
+    everybody = {f"{corpus}_s{k}" for corpus, count in CORPORA.items() for k in range(count)}
+    for protocol in said.split():
+        place = tmp_path / "protocols" / protocol
+        runs = folds.of_data_dir(place)  # refuses what leaks, and who is tested twice
+        corpus = protocol.partition("_")[2]
+        tested = {who for parts in runs.values() for who in parts["test"]}
+        for run, parts in runs.items():
+            trained = {who.split("_")[0] for who in parts["train"]}
+            if protocol.startswith("within"):
+                assert trained == {corpus}
+            elif protocol.startswith("from"):
+                assert trained == {corpus} and tested == {who for who in everybody if not who.startswith(corpus)}
+            elif protocol == "left_out":
+                assert trained == CORPORA.keys() - {run} and {who.split("_")[0] for who in parts["test"]} == {run}
+            else:
+                assert trained == set(CORPORA)
+        if protocol == "together":
+            assert tested == {who for who in everybody if not who.startswith("pair")}
+        if protocol == "left_out":
+            assert tested == everybody
+        assert set(read_table(place / "utt2corpus")) == set(read_table(place / "utt2spk"))
+
+
+def test_one_corpus_is_too_few(data, tmp_path, type_in):
+    names = read_table(data / "utt2corpus")
+    (data / "utt2corpus").write_text("".join(f"{name} same\n" for name in names))
+    said = type_in("local/across.py", "protocols", data, tmp_path / "protocols", code=1).stderr
+    assert "names one corpus, and two are needed" in said and not (tmp_path / "protocols").exists()
+
+
+def test_the_edge_is_the_poorest_recordings(data, tmp_path, type_in):
+    for number, path in enumerate(read_table(data / "wav.scp").values()):
+        soundfile.write(path, np.zeros(100), 11025 if number == 7 else 16000)
+    assert type_in("local/across.py", "edge", data).stdout == f"{int(0.9 * 11025 / 2)}\n"

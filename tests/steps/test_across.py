@@ -1,0 +1,77 @@
+"""steps/across.py: the matrix of corpora, against scikit-learn on the same score files."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, recall_score
+
+from utils.archive import ArkWriter
+from utils.data_dir import Utterance, write_data_dir
+from utils.scores import write_scores
+
+CLASSES = ["ang", "hap", "sad"]
+SPEAKERS = {"x": ["x_0", "x_1", "x_2"], "y": ["y_0", "y_1", "y_2"]}
+
+
+@pytest.fixture
+def work(tmp_path):
+    """Two corpora; the scores of a system under every protocol, some decisions right."""
+    rng = np.random.default_rng(0)
+    rows = [
+        Utterance(f"{who}-{i}", tmp_path / f"{who}-{i}.wav", who, who, "", CLASSES[i % 3])
+        for names in SPEAKERS.values()
+        for who in names
+        for i in range(9)
+    ]
+    of = [f"{row.name} {row.name[0]}" for row in sorted(rows, key=lambda row: row.name)]
+    write_data_dir(tmp_path / "all", rows, [], {"utt2corpus": of})
+    truth = {}
+    runs = {
+        "within_x": {"a": ["x_0", "x_1"], "b": ["x_2"]},
+        "within_y": {"a": ["y_0", "y_1", "y_2"]},
+        "from_x": {"run01": SPEAKERS["y"]},
+        "from_y": {"run01": SPEAKERS["x"]},
+        "left_out": {"x": SPEAKERS["x"], "y": SPEAKERS["y"]},
+        "together": {"run01": ["x_0", "y_0"], "run02": ["x_1", "x_2", "y_1", "y_2"]},
+    }
+    for protocol, parts in runs.items():
+        for run, speakers in parts.items():
+            place = tmp_path / f"exp/{protocol}/svm/{run}_seed0"
+            mine = [row for row in rows if row.speaker in speakers]
+            labels = {row.name: row.emotion for row in mine}
+            posteriors = {row.name: rng.dirichlet(1 + 2 * (np.array(CLASSES) == row.emotion)) for row in mine}
+            names = {row.name: row.speaker for row in mine}
+            write_scores(place / "scores", CLASSES, posteriors, names, labels)
+            (place / "config.yaml").write_text("backend: {kind: svm}\n")
+            for name, values in posteriors.items():
+                truth.setdefault((protocol, name[0]), []).append((labels[name], CLASSES[int(values.argmax())]))
+    with ArkWriter(place / "e.ark", tmp_path / "exp/together/svm/run01_seed0/embedding.scp") as out:
+        for row in sorted(rows, key=lambda row: row.name):
+            out.write(row.name, rng.normal(3 * (row.name[0] == "x"), 1, 4))
+    return tmp_path, truth
+
+
+def test_each_cell_is_what_scikit_learn_makes_of_it(work, type_in):
+    folder, truth = work
+    said = type_in("steps/across.py", folder / "all", folder / "exp").stdout
+    made = json.loads((folder / "exp/across.json").read_text())
+    trained = {"within_x": "x", "within_y": "y", "from_x": "x", "from_y": "y", "left_out": "others", "together": "all"}
+    assert made["systems"]["svm"].keys() == set(trained.values())
+    for (protocol, tested), pairs in truth.items():
+        cell = made["systems"]["svm"][trained[protocol]][tested]
+        labels, decisions = zip(*pairs)
+        assert cell["wf1"]["value"] == pytest.approx(100 * f1_score(labels, decisions, average="weighted"))
+        assert cell["ua"]["value"] == pytest.approx(100 * recall_score(labels, decisions, average="macro"))
+        assert cell["wf1"]["low"] <= cell["wf1"]["value"] <= cell["wf1"]["high"]
+        assert (cell["utterances"], cell["speakers"]) == (len(pairs), 3)
+    assert made["corpus_probe"]["svm"]["value"] > 90 and "A linear probe tells the corpus" in said
+    page = (folder / "exp/README.md").read_text()
+    assert "| all others |" in page and "| majority class |" in page
+    assert (folder / "exp/figures/across.png").is_file()
+
+
+def test_what_is_missing_is_named(work, tmp_path, type_in):
+    folder, _ = work
+    (tmp_path / "none").mkdir()
+    assert "holds no scored system" in type_in("steps/across.py", folder / "all", tmp_path / "none", code=1).stderr
