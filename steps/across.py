@@ -6,8 +6,8 @@
   steps/across.py --out results/across data/across/all exp/across     keep them in the repository
 
 <exp-dir> holds a folder for each protocol of local/across.py, with the systems trained on it; <data-dir> is that of all
-corpora, with utt2corpus. Makes across.json (its layout: steps/evaluation/across.py), README.md and figures/across.png in
-<exp-dir>, or in --out.
+corpora, with utt2corpus. Makes across.json (its layout: steps/evaluation/across.py), README.md and figures/across.png
+in <exp-dir>, or in --out.
 """
 
 from __future__ import annotations
