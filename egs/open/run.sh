@@ -8,7 +8,7 @@
 # A table has columns path, speaker and emotion; optionally gender, session, sentence, begin, end, fold. Other headers are
 # known, too (local/open.py --help). Networks start from the one in pretrained/, or from one that is pre-trained on
 # --speakers, a corpus laid out like VoxCeleb1. Each run trains on some speakers, validates on others, tests others.
-# Stages, with NAME for that of the corpus or of the table:
+# NAME is the corpus's or the table's. Stages:
 #   1  labels, speakers, folds; what is wrong with the corpus              data/NAME, exp/NAME/{folds.csv,audit.json}
 #   2  41-dim filter-banks (40 ms Hamming, 10 ms shift) and VAD            data/NAME/{feats,vad}.scp
 #   3  plain systems, which take seconds: trained, scored, tabled          exp/NAME/<system>/<run>_seed<k>/scores
