@@ -64,7 +64,7 @@ class Copies:
     babble_snr: list[float] = field(default_factory=lambda: [13.0, 20.0])
     """Speech over babble in dB."""
     voices: list[int] = field(default_factory=lambda: [3, 7])
-    """Voices in babble, 1 or more."""
+    """Fewest and most voices in babble, 1 or above."""
     t60: list[float] = field(default_factory=lambda: [0.2, 0.8])
     """Reverberation time of a room made by formula, in s."""
     direct: list[float] = field(default_factory=lambda: [0.0, 10.0])
@@ -85,7 +85,7 @@ class Copies:
                 raise ValueError(f"{name} {value}: two numbers, the lower first")
         if self.seed < 0 or self.voices[0] < 1 or not all(0.1 <= speed <= 10 and speed != 1 for speed in self.speeds):
             raise ValueError("seed is 0 or above, voices are 1 or more, and speeds from 0.1 to 10, but not 1")
-        if not (0.01 <= self.t60[0] and self.t60[1] <= 20 and 1 <= self.band[0] < self.band[1]):
+        if not (self.t60[0] >= 0.01 and self.t60[1] <= 20 and 1 <= self.band[0] < self.band[1]):
             raise ValueError("t60 is from 0.01 to 20, and the lower end of band from 1 and below the upper")
 
 
@@ -99,11 +99,11 @@ class Lot:
         folders = musan | ({"reverb": rooms} if options.rirs else {})
         self.files = {kind: recordings(folders[kind]) for kind in options.kinds.split() if kind in folders}
         people = spk2utt(utt2spk)
-        fewest = min(len(self.names) - len(of.split()) for of in people.values())
-        if "babble" in options.kinds.split() and fewest < options.voices[1]:
+        self.others = min(len(self.names) - len(of.split()) for of in people.values())  # utterances, of any speaker
+        if "babble" in options.kinds.split() and self.others < options.voices[0]:
             raise UserError(
-                f"babble of up to {options.voices[1]} voices needs as many utterances of other speakers, "
-                f"and there are {fewest}"
+                f"babble of {options.voices[0]} voices needs as many utterances of other speakers, "
+                f"and there are {self.others}"
             )
 
     def draw(self, kind: str, utterance: str) -> Change:
@@ -119,7 +119,8 @@ class Lot:
         elif kind == "noise":
             values = {"colour": between(rng, options.colour)}
         elif kind == "babble":
-            values = {"voices": self.voices(utterance, rng.randint(*options.voices), rng)}
+            count = rng.randint(options.voices[0], min(options.voices[1], self.others))
+            values = {"voices": self.voices(utterance, count, rng)}
         elif kind == "telephone":
             values = {"low": options.band[0], "high": options.band[1]}
         elif kind == "mulaw":
