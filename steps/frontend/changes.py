@@ -1,8 +1,8 @@
 """What is done to a copy's sound (utils/copies.py has the kinds), between reading it and its features.
 
-Signals are (samples,) on the scale of 16-bit integers. A copy is changed whole, not a piece at a time, so an hour of
-speech takes about a gigabyte. It is rounded to 16 bits, and clips as there, so that its features are those of a file of
-it. Its length is its origin's, but for speed."""
+Signals are (samples,) on the scale of 16-bit integers. A copy is changed whole, not a piece at a time: an hour of
+speech takes up to one and a half gigabytes. It is rounded to 16 bits, and clips as there, so that its features are
+those of a file of it. Its length is its origin's, but for speed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def apply(change: Change, signal: np.ndarray, rate: int) -> np.ndarray:
         response = impulse(values["response"], rate) if "response" in values else decaying(rate, **values)
         return reverberated(signal, response)
     if change.kind == "babble":
-        added = np.sum([level(heard(voice, rate, size), voice) for voice in values["voices"]], axis=0)
+        added = sum((level(heard(voice, rate, size), voice) for voice in values["voices"]), np.zeros(size, np.float32))
     elif "sound" in values:
         added = heard(values["sound"], rate, size, values["start"])
     elif change.kind == "noise":
