@@ -7,7 +7,8 @@ its recordings are apart from speech: utt2hash, utt2sound (utils/recordings.py s
 
 One pass over the audio makes both, so that they are of equal length. What can be used after resampling or mixing down
 is used; recordings that cannot be used leave the data dir, counted and named in <data-dir>/lost. With `segments`,
-utterances are stretches of the recordings.
+utterances are stretches of the recordings. With `utt2augment` (utils/augment_data_dir.py), those in it are changed
+copies: all that is made is made of the changed sound.
 
 Features that are there, made with the same options from the same recordings (by names, sizes and times) and segments,
 are kept; those whose archives were moved together with the data dir are given their new place. --redo true makes them
@@ -26,6 +27,7 @@ from typing import Literal
 from steps.frontend.options import FbankOptions
 from utils import cli, config, data_dir, jobs
 from utils.archive import archives, read_scp, scp_content
+from utils.copies import AUGMENT, read_changes
 from utils.files import remove, whole
 from utils.fix_data_dir import fix
 from utils.hold import hold
@@ -116,7 +118,10 @@ def origin(data: Path, features: Features, more: dict[str, str] | None = None) -
     known = {"recordings": listing(data_dir.read_table(data / "wav.scp").values())}
     known |= {name: scp_content(data / name) for name in ("feats.scp", "vad.scp") if (data / name).is_file()}
     # Only where they are: features made before there were such tables stay true without them.
-    known |= {name: content(data / name) for name in ("segments", HASH, SOUND) if (data / name).is_file()}
+    known |= {name: content(data / name) for name in ("segments", AUGMENT, HASH, SOUND) if (data / name).is_file()}
+    if changes := read_changes(data):
+        others = {sound.path for change in changes.values() for sound in change.sounds()}
+        known["recordings that change others"] = listing(sorted(others))
     return Origin("make_fbank", VERSION, of_settings(features, ["max_lost"]) | (more or {}), known)
 
 
@@ -158,7 +163,7 @@ def main() -> None:
         return
     if not (data / "wav.scp").is_file():
         raise cli.UserError(f"{data}/wav.scp: no such file; is {data} a data dir?")
-    sources(data)  # segments that say no stretch of a recording are refused before anything is made
+    sources(data), read_changes(data)  # what says no stretch of a recording, no change, is refused before all else
     if options.redo or why(data, features, NEEDED):  # else whoever reads them need not be waited for
         with hold(data, wait=True):
             make(options, features)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from utils.scores import read_scores
+from utils.table import read_table
 
 ROOT = Path(__file__).resolve().parent.parent
 IEMOCAP, VOXCELEB1 = ROOT / "egs/iemocap/run.sh", ROOT / "egs/voxceleb1/run.sh"
@@ -88,6 +89,20 @@ def test_the_speaker_recipe_leaves_a_model_and_its_figures(work):
     assert (model / "model.safetensors").exists() and (model / "config.yaml").exists()
     assert re.match(r"%ACC \d+\.\d+ \[ \d+ / \d+ held-out utterances, 4 speakers \]", (model / "result").read_text())
     assert re.match(r"%EER \d+\.\d+ %minDCF \d\.\d+ \[ \d+ trials", (model / "trials/result").read_text())
+
+
+def test_the_speaker_recipe_trains_on_changed_copies(work):
+    data = work / "data/voxceleb1"
+    before = (data / "heldout/feats.scp").read_bytes(), (data / "test/feats.scp").read_bytes()
+    options = [*speaker_options("corpora/voxceleb1"), "--exp", "exp/augmented", "--augment", "speed babble"]
+    call(work, VOXCELEB1, *options, "--stop-stage", "3")
+    assert ", 12 speakers ]" in (work / "exp/augmented/resnet18/result").read_text()
+    count = len(read_table(data / "train/utt2spk"))
+    assert len(read_table(data / "train_combined/feats.scp")) == 4 * count
+    assert len(read_table(data / "train_copies/vad.scp")) == 3 * count
+    assert before == ((data / "heldout/feats.scp").read_bytes(), (data / "test/feats.scp").read_bytes())
+    again = call(work, VOXCELEB1, *options, "--stop-stage", "3")
+    assert "copies are there and up to date" in again and "the model is there and up to date" in again
 
 
 def test_the_emotion_recipe_leaves_scores_and_a_table(work):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Make one data dir, DEST, of several. What only some of them have is left out, with a notice; a speaker, utterance or
-recording that several have must be the same in each."""
+recording that several have must be the same in each. Copies stay copies (utt2uniq, utt2augment) beside utterances of
+data dirs without any. A DEST made of the same is kept."""
 
 from __future__ import annotations
 
@@ -10,13 +11,19 @@ from pathlib import Path
 
 from utils import folds, runs
 from utils.cli import UserError, run, warn
+from utils.copies import AUGMENT, UNIQ
 from utils.data_dir import check_prefixes, keyed_on, replaceable, spk2utt, tables
 from utils.files import whole
+from utils.hold import hold
+from utils.record import Origin, content, outdated
 from utils.table import columns, content_of, key_of, read_lines, read_table, write_lines, write_table
+
+VERSION = 1  # raised when the same data dirs are combined in another way
 
 
 def combine(dest: Path, sources: Sequence[Path]) -> int:
-    """Make the data dir `dest` of `sources` and return its number of utterances. Replaces a data dir of that name.
+    """Make the data dir `dest` of `sources` and return its number of utterances. Replaces a data dir of that name, but
+    keeps one made of the same, and what was made of it.
     Raises UserError where they contradict each other: a key with two values, a frame_shift that differs, a speaker in
     two parts of a run; or where some have `segments` and some have not, or one's speakers are not true."""
     for source in sources:
@@ -29,11 +36,18 @@ def combine(dest: Path, sources: Sequence[Path]) -> int:
         raise UserError(
             f"{segments[0]}/segments: some data dirs have segments and others do not; they cannot be combined"
         )
-    with whole(replaceable(dest, *sources)) as temporary:
+    there = replaceable(dest, *sources)
+    read = {f"{number}/{path.name}": content(path) for number, source in enumerate(sources) for path in tables(source)}
+    origin = Origin("combine_data", VERSION, content=read)
+    if not outdated(dest, origin, dest / "utt2spk"):
+        return len(read_table(dest / "utt2spk"))
+    with hold(there), whole(there) as temporary:
         temporary.mkdir()
+        origin.write(temporary)
         for name in sorted({path.name for source in sources for path in tables(source)} - {"spk2utt"}):
             paths = [source / name for source in sources]
-            if lacking := [path.parent for path in paths if not path.is_file()]:
+            lacking = [path.parent for path in paths if not path.is_file()]
+            if lacking and name not in (UNIQ, AUGMENT):
                 warn(f"{name} is left out, as {lacking[0]} has none")
             elif name == "folds":
                 write_lines(temporary / name, _merged_folds(paths))
@@ -56,7 +70,7 @@ def combine(dest: Path, sources: Sequence[Path]) -> int:
 
 def _merged(paths: Sequence[Path]) -> list[str]:
     """The lines of all `paths`, each once, sorted. Raises UserError for a key whose lines differ."""
-    listed = [line.strip() for path in paths for line in read_lines(path)]
+    listed = [line for path in paths for line in _lines(path)]
     lines = sorted(dict.fromkeys(listed))  # in the order of the data dirs: nearly sorted, so soon sorted
     if len(lines) < len(listed) and paths[0].name == "utt2spk":
         warn(f"{len(listed) - len(lines)} utterances stand in more than one data dir, and are taken once")
@@ -64,10 +78,18 @@ def _merged(paths: Sequence[Path]) -> list[str]:
     if len(set(keys)) < len(keys):
         first: dict[str, str] = {}
         for path in paths:
-            for line in map(str.strip, read_lines(path)):
+            for line in _lines(path):
                 if (other := first.setdefault(key_of(line), line)) != line:
                     raise UserError(f"{path}: '{line}', but a data dir before it has '{other}'")
     return lines
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a table. Where there is no utt2uniq or utt2augment, there are no copies: each utterance is its own
+    origin."""
+    if path.is_file() or path.name not in (UNIQ, AUGMENT):
+        return list(map(str.strip, read_lines(path)))
+    return [f"{name} {name}" for name in read_table(path.parent / "utt2spk")] if path.name == UNIQ else []
 
 
 def _merged_folds(paths: Sequence[Path]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from utils.cli import UserError
+from utils.copies import AUGMENT, UNIQ
 from utils.recordings import HASH, sources
 from utils.table import read_lines, read_table
 
@@ -32,12 +33,14 @@ def read(path: Path | str) -> Folds:
 
 
 def of_data_dir(data: Path, complete: bool = True) -> Folds:
-    """The fold list of a data dir, with nothing in it that leaks. Raises UserError as `check` and `check_recordings`
-    do, and, unless `complete` is false, where there is no utt2session."""
+    """The fold list of a data dir, with nothing in it that leaks. Raises UserError as `check`, `check_recordings` and
+    `check_copies` do, and, unless `complete` is false, where there is no utt2session."""
     folds, utt2spk, sessions = read(data / "folds"), read_table(data / "utt2spk"), data / "utt2session"
     check(folds, utt2spk, read_table(sessions) if complete or sessions.is_file() else None, complete)
     for table in recordings(data):
         check_recordings(folds, utt2spk, table)
+    if (data / AUGMENT).is_file():
+        check_copies(folds, utt2spk, read_table(data / AUGMENT))
     return folds
 
 
@@ -86,8 +89,9 @@ def check(
 
 
 def recordings(data: Path) -> Iterator[dict[str, str]]:
-    """Tables of utterance → what is heard: a file (with `segments`, the stretch of one), where its features are, and
-    the hash of its samples, by which copies are found. A command ('… |') says neither, and is left out."""
+    """Tables of utterance → what is heard: a file (with `segments`, the stretch of one), where its features are, the
+    hash of its samples, by which one that has two names is found, and of which utterance it is a copy. A command
+    ('… |') says neither, and is left out."""
     if (data / "wav.scp").is_file():
         sounds = read_table(data / "wav.scp")
         if (data / "segments").is_file():
@@ -97,6 +101,8 @@ def recordings(data: Path) -> Iterator[dict[str, str]]:
         yield {name: place for name, place in read_table(data / "feats.scp").items() if "|" not in place}
     if (data / HASH).is_file():
         yield {name: f"samples of hash {own}" for name, own in read_table(data / HASH).items()}
+    if (data / UNIQ).is_file():
+        yield {name: f"'{first}', by {UNIQ}" for name, first in read_table(data / UNIQ).items()}
 
 
 def check_recordings(
@@ -118,6 +124,21 @@ def check_recordings(
             if len(places) > 1:
                 who = " and ".join(f"'{name}' ({part})" for part, name in places.items())
                 raise UserError(f"folds: {run}: {who} are the same recording under two speakers: {sound}")
+
+
+def check_copies(
+    folds: Mapping[str, Mapping[str, Sequence[str]]], utt2spk: Mapping[str, str], copies: Collection[str]
+) -> None:
+    """Raises UserError where a run would validate or test on one of `copies`: they are for training alone."""
+    owners = {utt2spk[copy]: copy for copy in copies if copy in utt2spk}
+    for run, parts in folds.items():
+        for part in ("valid", "test"):
+            for speaker in parts.get(part, ()):
+                if speaker in owners:
+                    raise UserError(
+                        f"folds: {run} {part}: speaker '{speaker}' has changed copies ('{owners[speaker]}', in "
+                        f"{AUGMENT}), which are for training alone: take the data dir without them"
+                    )
 
 
 def left_out(folds: Mapping[str, Mapping[str, Sequence[str]]], speakers: Collection[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from utils import folds
 from utils.cli import UserError, run, warn
+from utils.copies import is_change
 from utils.data_dir import COMPLETE, keyed_on, members, tables
 from utils.table import columns, follows, lines_of
 
@@ -48,6 +49,8 @@ VALUES: dict[str, tuple[Callable[[str], object], str]] = {
     "utt2spk": (_word, "one speaker"),
     "utt2emo": (_word, "one word"),
     "utt2session": (_word, "one word"),
+    "utt2uniq": (_word, "one word"),
+    "utt2augment": (is_change, "a change as utils/copies.py has them"),
     "utt2dur": (_positive, "a duration in seconds above 0"),
     "reco2dur": (_positive, "a duration in seconds above 0"),
     "utt2num_frames": (_count, "a whole number of frames above 0"),

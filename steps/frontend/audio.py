@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import soxr
 
-from steps.frontend.decoding import Unusable, decode
+from steps.frontend.decoding import Decoded, Unusable, decode
 from utils.recordings import Sound, Source
 
 FULL_SCALE = 32768
@@ -34,9 +34,8 @@ class Reading(Iterator[np.ndarray]):
     samples that are silent, not finite, or fewer than `shortest`, and for a stretch that ends beyond its file by more
     than that (`shortest` is a window)."""
 
-    def __init__(self, source: Source, rate: int, shortest: int) -> None:
-        self.rate, self.shortest = rate, shortest
-        self.file = decode(source, shortest / rate)
+    def __init__(self, file: Decoded, rate: int, shortest: int) -> None:
+        self.file, self.rate, self.shortest = file, rate, shortest
         self.changes = ["mixed down"] * (self.file.channels > 1) + ["resampled"] * (self.file.rate != rate)
         self.digest = hashlib.sha256()  # takes 18 µs for a second of speech where blake2b takes 34
         self.samples = self.given = self.at_ends = 0  # as they are in the file; at `rate`; of the former clipped
@@ -104,24 +103,25 @@ class Reading(Iterator[np.ndarray]):
 
 def read_audio(source: str | Path | Source, rate: int, shortest: int) -> Recording:
     """A recording with all of its samples at once. Raises as `Reading` does."""
-    reading = Reading(source if isinstance(source, Source) else Source(str(source)), rate, shortest)
+    place = source if isinstance(source, Source) else Source(str(source))
+    reading = Reading(decode(place, shortest / rate), rate, shortest)
     pieces = list(reading)
     signal = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
     return Recording(signal, reading.changes, reading.hash, reading.sound)
 
 
 def read_in_batches(
-    recordings: Mapping[str, Source], rate: int, shortest: int
+    utterances: Iterable[str], opened: Callable[[str], Decoded], rate: int, shortest: int
 ) -> Iterator[dict[str, tuple[Reading, Iterable[np.ndarray]] | Unusable]]:
-    """Some recordings at a time (utterance-id → where it lies), each with its pieces, or why it cannot be read. One of
+    """Some recordings at a time, each with its pieces, or why it cannot be read; `opened` opens an utterance's. One of
     a single piece has been read; a longer one stands alone, and is read while its pieces are asked for, which may then
     raise Unusable. To decode some, then transform those, then decide and write takes a core three quarters of the time
     that one recording after the other takes: each stage finds its code and tables in the cache."""
     batch: dict[str, tuple[Reading, Iterable[np.ndarray]] | Unusable] = {}
     samples = 0
-    for utterance, source in recordings.items():
+    for utterance in utterances:
         try:
-            reading = Reading(source, rate, shortest)
+            reading = Reading(opened(utterance), rate, shortest)
             first = next(reading)
         except Unusable as reason:
             batch[utterance] = reason

@@ -11,12 +11,14 @@ import torch
 from tqdm import tqdm
 
 from steps.frontend.audio import Reading, read_in_batches
-from steps.frontend.decoding import Unusable
+from steps.frontend.changes import changed
+from steps.frontend.decoding import Decoded, Unusable, decode
 from steps.frontend.fbank import Fbank
 from steps.frontend.options import FbankOptions
 from steps.frontend.vad import Detector
 from utils import cli, data_dir
 from utils.archive import TWO_BYTES, ArkWriter
+from utils.copies import read_changes
 from utils.record import content
 from utils.recordings import HASH, SOUND, Sound, sources, write_sounds
 
@@ -54,20 +56,26 @@ def extract(data: Path, archives: Path, name: str, options: FbankOptions, vad_mo
     feats.scp, vad.scp, utt2num_frames, utt2dur, utt2hash, utt2sound, lost."""
     torch.set_num_threads(1)  # a job is one core's work
     fbank = Fbank(options)
-    changed: Counter[str] = Counter()
+    done: Counter[str] = Counter()
     lost: dict[str, str] = {}
     frames: dict[str, str] = {}
     seconds: dict[str, str] = {}
     hashes: dict[str, str] = {}
     sounds: dict[str, Sound] = {}
     scps = [archives / f"raw_fbank_{name}.scp", archives / f"vad_{name}.scp"]
-    recordings = sources(data)
+    recordings, changes = sources(data), read_changes(data)
+    rate, window = options.sample_frequency, options.length
+
+    def opened(utterance: str) -> Decoded:
+        source, change = recordings[utterance], changes.get(utterance)
+        return changed(source, change, rate, window) if change else decode(source, window / rate)
+
     with (
         ArkWriter(scps[0].with_suffix(".ark"), scps[0], TWO_BYTES) as feats,
         ArkWriter(scps[1].with_suffix(".ark"), scps[1]) as vad,
     ):
         progress = tqdm(total=len(recordings), desc=name, unit="utt", disable=None)
-        for batch in read_in_batches(recordings, options.sample_frequency, options.length):
+        for batch in read_in_batches(recordings, opened, rate, window):
             features: dict[str, Features] = {}
             for utterance, outcome in batch.items():
                 try:
@@ -85,9 +93,9 @@ def extract(data: Path, archives: Path, name: str, options: FbankOptions, vad_mo
                 feats.write(utterance, made.matrix)
                 vad.write(utterance, made.speech)
                 frames[utterance] = str(len(made.matrix))
-                seconds[utterance] = f"{made.reading.given / options.sample_frequency:.3f}"
+                seconds[utterance] = f"{made.reading.given / rate:.3f}"
                 hashes[utterance], sounds[utterance] = made.reading.hash, made.reading.sound
-                changed.update(made.reading.changes)
+                done.update(made.reading.changes)
             progress.update(len(batch))
         progress.close()
     tables = dict(zip(("feats.scp", "vad.scp"), map(data_dir.read_table, scps)))
@@ -97,5 +105,5 @@ def extract(data: Path, archives: Path, name: str, options: FbankOptions, vad_mo
     write_sounds(data / SOUND, sounds)
     for scp in scps:
         content(scp.with_suffix(".ark"))  # summed now, by each job its own, and not read again for that
-    for change, count in changed.items():
+    for change, count in done.items():
         print(f"{name}: {count} recordings {change}")
