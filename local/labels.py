@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from utils.cli import UserError
 
@@ -24,9 +26,34 @@ NAMES = {
     "sle": "sleepiness sleepy",
 }
 CLASS_OF = {word: name for name, words in NAMES.items() for word in (name, *words.split())}
-# MSP-Podcast's letters, beside X and O, which are no label.
-LETTERS = {"a": "ang", "s": "sad", "h": "hap", "u": "sur", "f": "fea", "d": "dis", "c": "con", "n": "neu"}
-NO_LABEL = {"", "xxx", "oth", "other", "unknown", "no agreement", "no-agreement", "noagreement", "nan", "none", "n/a"}
+# MSP-Podcast's letters; the last two are no label.
+LETTERS = {
+    "x": "no agreement (X)",
+    "o": "other (O)",
+    "a": "ang",
+    "s": "sad",
+    "h": "hap",
+    "u": "sur",
+    "f": "fea",
+    "d": "dis",
+    "c": "con",
+    "n": "neu",
+}
+NO_LABEL = {
+    "",
+    "xxx",
+    "oth",
+    "other",
+    "unknown",
+    "no agreement",
+    "no-agreement",
+    "noagreement",
+    "nan",
+    "none",
+    "n/a",
+    "no agreement (x)",
+    "other (o)",
+}
 
 
 def read_map(text: str) -> dict[str, str]:
@@ -34,6 +61,8 @@ def read_map(text: str) -> dict[str, str]:
     if not text:
         return {}
     if "=" not in text:
+        if not Path(text).is_file():
+            raise UserError(f"--map '{text}': expected <label>=<class> …, or the YAML file of such a mapping")
         from utils.config import read_yaml
 
         pairs = [(str(label), str(name)) for label, name in read_yaml(text).items()]
@@ -55,3 +84,13 @@ def class_of(label: str, mapping: Mapping[str, str]) -> str:
     if mapping:
         return mapping.get(word, "")
     return "" if word in NO_LABEL else CLASS_OF.get(word, word.replace(" ", "_"))
+
+
+def doubts(labels: Iterable[str], mapping: Mapping[str, str]) -> Iterator[str]:
+    """What may be a slip: labels that nearly bear a known name, keys of the mapping that no label has."""
+    words = {" ".join(label.lower().split()) for label in labels}
+    for word in sorted(words - CLASS_OF.keys() - NO_LABEL - mapping.keys()):
+        if not mapping and (near := difflib.get_close_matches(word, CLASS_OF, n=1)):
+            yield f"label '{word}' is a class of its own; did you mean '{near[0]}'? (--map says what labels mean)"
+    for word in sorted(mapping.keys() - words):
+        yield f"--map: no row has the label '{word}'"

@@ -24,10 +24,10 @@ from pathlib import Path
 
 from local import corpora, tables
 from local.corpora import OpenCorpus
-from local.labels import read_map
+from local.labels import doubts, read_map
 from local.recordings import safe, stem
 from local.rows import PART_OF, LeftOut, Row, groups_of, select, utterances
-from utils import cli, make_folds
+from utils import cli, config, make_folds
 from utils.data_dir import Utterance, write_data_dir
 
 LOST = 0.05  # greatest share of a table's recordings that may be missing
@@ -48,9 +48,10 @@ def check_counts(corpus: OpenCorpus, rows: Sequence[Row], folder: Path) -> None:
 
 def of_corpus(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utterance], list[make_folds.Line]]:
     """The utterances of an open corpus, and its own folds."""
+    if args.corpus not in corpora.names():
+        hint = config.nearest(args.corpus, corpora.names())
+        raise cli.UserError(f"'{args.corpus}' is no emotional corpus of local/open{hint}")
     corpus, folder = corpora.read(args.corpus), args.dir
-    if not corpus.path:
-        raise cli.UserError(f"'{args.corpus}' is no emotional corpus; there are: {' '.join(corpora.names())}")
     rows, others = corpora.rows(corpus, folder)
     if others:
         left_out["not named as the corpus's recordings"] += map(str, others)
@@ -63,7 +64,7 @@ def of_corpus(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteran
     rows = list(once.values())
     if args.check_counts:
         check_counts(corpus, rows, folder)
-    wanted = corpus.known if args.classes == "all" else args.classes.split() or corpus.classes
+    wanted = corpus.known if args.classes == "all" else args.classes.replace(",", " ").split() or corpus.classes
     if unknown := [name for name in wanted if name not in corpus.known]:
         raise cli.UserError(f"--classes: '{unknown[0]}' is none of: {' '.join(corpus.known)}")
     for row in rows:
@@ -75,7 +76,7 @@ def of_corpus(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteran
     there = {row.speaker for row in chosen}
     groups = [kept for group in corpus.folds if (kept := [speaker for speaker in group if speaker in there])]
     own = make_folds.rotate(groups) if groups and not args.folds else []
-    return utterances(chosen, {row.path: folder / row.path for row in chosen}), own
+    return utterances(chosen, {row.path: folder / row.path for row in chosen}, args.segments), own
 
 
 def of_table(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utterance], list[make_folds.Line]]:
@@ -91,8 +92,10 @@ def of_table(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteranc
         )
     if not labels and all(row.label.replace(".", "").isdecimal() for row in rows):
         raise cli.UserError(f"{args.table}: labels are numbers; say what they mean: --map '0=ang 1=hap 2=neu 3=sad'")
+    for words in doubts((row.label for row in rows), labels):
+        cli.warn(words)
     chosen = select(rows, files, labels, left_out)
-    if wanted := [] if args.classes in ("", "all") else args.classes.split():
+    if wanted := [] if args.classes in ("", "all") else args.classes.replace(",", " ").split():
         if unknown := [name for name in wanted if name not in {row.label for row in chosen}]:
             known = " ".join(sorted({row.label for row in chosen}))
             raise cli.UserError(f"--classes: '{unknown[0]}' is none of: {known}")
@@ -107,7 +110,15 @@ def of_table(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteranc
         if further:
             left_out["further test sets"] += [row.where for row in further]
         chosen = [row for row in chosen if row not in further]
-    return utterances(chosen, files), [] if args.folds else groups_of(chosen, str(args.table))
+    say(left_out)
+    return utterances(chosen, files, args.segments), [] if args.folds else groups_of(chosen, str(args.table))
+
+
+def say(left_out: LeftOut) -> None:
+    """A line for each reason, once."""
+    for reason, where in left_out.items():
+        cli.warn(f"{len(where)} left out: {reason} (first: {where[0]})")
+    left_out.clear()
 
 
 def described(left_out: LeftOut) -> str:
@@ -175,6 +186,7 @@ def main() -> None:
     parser.add_argument(
         "--check-counts", type=cli.boolean, default=True, metavar="true|false", help="the whole corpus?"
     )
+    parser.add_argument("--segments", type=cli.boolean, default=False, metavar="true|false", help="always as stretches")
     parser.add_argument("--beside-others", default="", metavar="NAME", help="under names that begin so; and utt2corpus")
     parser.add_argument("data", type=Path, nargs="?", metavar="DATA")
     args = parser.parse_args()
@@ -187,8 +199,7 @@ def main() -> None:
         raise cli.UserError(f"--corpus {args.corpus} needs --dir, the folder it lies in")
     left_out: LeftOut = defaultdict(list)
     rows, lines = of_corpus(args, left_out) if args.corpus else of_table(args, left_out)
-    for reason, where in left_out.items():
-        cli.warn(f"{len(where)} left out: {reason} (first: {where[0]})")
+    say(left_out)
     if args.folds or not lines:
         lines = folds_of(rows, args.folds, args.data)
     else:

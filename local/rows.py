@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,23 @@ def select(rows: Iterable[Row], files: dict[str, Path], labels: dict[str, str], 
             if (other.label, other.speaker) != (row.label, row.speaker):
                 raise cli.UserError(f"{row.where} and {other.where} are one recording with two labels or speakers")
             left_out["stands twice"].append(row.where)
+    for row, other in overlapping(taken):
+        cli.warn(f"{row.where} and {other.where} overlap by more than half, with other labels or speakers")
     return list(taken.values())
+
+
+def overlapping(taken: Mapping[tuple[str, str, str], Row]) -> Iterator[tuple[Row, Row]]:
+    """Neighbouring stretches of a recording that share more than half of the shorter and differ in label or speaker."""
+    stretches: dict[str, list[tuple[float, float, Row]]] = {}
+    for (path, begin, end), row in taken.items():
+        if begin or end:
+            last = seconds(end, row.where)
+            stretches.setdefault(path, []).append((seconds(begin, row.where) or 0, 1e9 if last is None else last, row))
+    for found in stretches.values():
+        found.sort(key=lambda stretch: stretch[:2])
+        for (a, b, row), (c, d, other) in zip(found, found[1:]):
+            if 2 * (min(b, d) - c) > min(b - a, d - c) and (row.label, row.speaker) != (other.label, other.speaker):
+                yield row, other
 
 
 def speaker_ids(rows: Iterable[Row]) -> dict[str, str]:
@@ -109,9 +125,9 @@ def times(row: Row, path: Path) -> tuple[float, float]:
     return begin or 0.0, end
 
 
-def utterances(rows: Sequence[Row], files: dict[str, Path]) -> list[Utterance]:
-    """The utterances that `rows` mean."""
-    ids, cut = speaker_ids(rows), any(row.begin or row.end for row in rows)
+def utterances(rows: Sequence[Row], files: dict[str, Path], cut: bool = False) -> list[Utterance]:
+    """The utterances that `rows` mean; cut: as stretches, even where each is a whole recording."""
+    ids, cut = speaker_ids(rows), cut or any(row.begin or row.end for row in rows)
     names = Counter((row.speaker, Path(stem(row.path)).name) for row in rows)
     heard_in: defaultdict[str, set[str]] = defaultdict(set)  # recording → speakers
     for row in rows:

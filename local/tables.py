@@ -104,9 +104,14 @@ def read(path: Path, speaker: str = "") -> list[Row]:
         if speaker:
             said["speaker"] = matched(speaker, said["path"])
         rows.append(Row(where=f"{path}:{number}", **said))
+    if speaker and not any(row.speaker for row in rows):
+        raise UserError(f"--speaker '{speaker}': is found in no path, such as '{rows[0].path}'")
+    if unread := [name for name in header if name and name not in columns.values()]:
+        print(f"{path}: read {', '.join(f'{what} from {name}' for what, name in columns.items())}; "
+              f"not read: {', '.join(unread)}")  # fmt: skip
     if re.sub("[ _-]", "", columns["emotion"]).lower() == "emoclass":  # MSP-Podcast's letters
         for row in rows:
-            row.label = LETTERS.get(row.label.lower(), "" if row.label.lower() in "xo" else row.label)
+            row.label = LETTERS.get(row.label.lower(), row.label)
     return rows
 
 
@@ -121,8 +126,8 @@ def matched(pattern: str, path: str) -> str:
 
 def locate(rows: Iterable[Row], folder: Path) -> dict[str, Path]:
     """The path of each row as it is written → the file: in `folder`, or, where it is not there, the one recording of
-    that name (with or without suffix) below. What is not found is not in it. Raises UserError where several have the
-    name."""
+    that name (with or without suffix) below, in a folder of the name that is written. What is not found is not in it.
+    Raises UserError where there are several."""
     found: dict[str, Path] = {}
     by_name: dict[str, list[Path]] = {}
     for written in dict.fromkeys(row.path for row in rows):
@@ -136,8 +141,10 @@ def locate(rows: Iterable[Row], folder: Path) -> dict[str, Path]:
                     by_name.setdefault(path.stem, []).append(path)
         name = Path(written).name
         places = by_name.get(name, []) or by_name.get(Path(stem(name)).name, [])
+        tail = Path(stem(written)).parts
+        if len(tail) > 1:  # another file may have the name: the folder must be the one that is written
+            places = [path for path in places if path.parent.name == tail[-2]]
         if len(places) > 1:
-            tail = Path(stem(written)).parts
             places = [path for path in places if Path(stem(path)).parts[-len(tail) :] == tail] or places
         if len(places) > 1:
             raise UserError(f"{folder}: '{written}' may be {places[0]} or {places[1]}: write more of the path")

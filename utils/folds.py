@@ -119,11 +119,17 @@ def check_recordings(
     shared = {sound: names for sound, names in utterances.items() if len({utt2spk[name] for name in names}) > 1}
     for run, parts in folds.items() if shared else ():
         part_of = {speaker: part for part, speakers in parts.items() for speaker in speakers}
+        found = []
         for sound, names in shared.items():
             places = {part_of[utt2spk[name]]: name for name in names if utt2spk[name] in part_of}
             if len(places) > 1:
-                who = " and ".join(f"'{name}' ({part})" for part, name in places.items())
-                raise UserError(f"folds: {run}: {who} are the same recording under two speakers: {sound}")
+                found.append((" and ".join(f"'{name}' ({part})" for part, name in places.items()), sound))
+        if found:
+            more = f"; and {len(found) - 1} more such: {'; '.join(who for who, _ in found[1:6])}" if found[1:] else ""
+            raise UserError(
+                f"folds: {run}: {found[0][0]} are the same recording under two speakers: {found[0][1]}{more}. "
+                "Take one of each out of the corpus, or mend its speaker"
+            )
 
 
 def check_copies(

@@ -9,15 +9,17 @@ and trains on the others. loso: leave one speaker out; who shares a session with
 next speaker does. session: leave one session out; the next one selects. Speakers who share a session (utt2session) are
 never parted between training and the rest. Without --folds, the list that is there is shown.
 
---csv: columns path, speaker, emotion, run, part, for other programs; with segments also begin and end.
+With --csv it is exported: columns path, speaker, emotion, run, part; with segments also begin and end.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +35,14 @@ Line = tuple[str, str, str]  # run, part, speaker
 
 
 def units(utt2spk: Mapping[str, str], utt2session: Mapping[str, str]) -> list[list[str]]:
-    """Speakers who must not be parted: those who share a session, directly or through others. Each sorted, and all."""
+    """Speakers who must not be parted: those who share a session, directly or through others, or whose names differ in
+    upper and lower case alone. Each sorted, and all."""
     home: dict[str, set[str]] = {speaker: {speaker} for speaker in utt2spk.values()}
     first: dict[str, str] = {}  # session → one of its speakers
-    for utterance, speaker in utt2spk.items():
-        other = first.setdefault(utt2session.get(utterance, utterance), speaker)
+    spelt = ((f"name {speaker.casefold()}", speaker) for speaker in home)  # KD0 and kd0 may be one person
+    shared = ((utt2session.get(utterance, utterance), speaker) for utterance, speaker in utt2spk.items())
+    for session, speaker in chain(spelt, shared):
+        other = first.setdefault(session, speaker)
         if home[other] is not home[speaker]:
             home[other] |= home[speaker]
             for member in home[speaker]:
@@ -140,8 +145,10 @@ def _draws(
     for seed in range(DRAWS):
         dealt = np.zeros(len(together), dtype=int)
         split = StratifiedGroupKFold(number, shuffle=True, random_state=seed).split(classes, classes, groups)
-        for group, (_, tested) in enumerate(split):
-            dealt[groups[tested]] = group
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of rare classes, which `table` shows
+            for group, (_, tested) in enumerate(split):
+                dealt[groups[tested]] = group
         yield dealt
 
 
@@ -248,10 +255,11 @@ def main() -> None:
         write_lines(data / "folds", map(" ".join, lines))
         print(f"{data}/folds: {words}")
     folds = of_data_dir(data)
-    print(table(folds, utt2spk, utt2emo, genders))
     if options.csv:
         export(options.csv, data, folds, utt2spk, utt2emo)
-        print(f"{options.csv}: the same, utterance by utterance")
+        print(f"{options.csv}: who trains, validates and is tested, utterance by utterance")
+    else:
+        print(table(folds, utt2spk, utt2emo, genders))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@
 # sessions train, one of the session validates (and so picks the epoch), the other is tested; every speaker is tested
 # once. With --folds session, five runs leave one session out each, as most published figures do; their data dir and
 # results are apart, in data/session and exp/session. Stages:
-#   1  labels, speakers, sessions and folds of the improvised utterances;  data/iemocap, exp/{folds.csv,audit.json}
+#   1  labels, speakers, sessions and folds of the improvised utterances;  data/iemocap, exp/audit.json
 #      what is wrong with them
-#   2  41-dim filter-banks (40 ms Hamming, 10 ms shift) and VAD            data/iemocap/{feats,vad}.scp
+#   2  41-dim filter-banks (40 ms Hamming, 10 ms shift) and VAD            data/iemocap/{feats,vad}.scp, exp/folds.csv
 #   3  plain systems, which take seconds: trained, scored, tabled          exp/<system>/<run>_seed<k>/scores
 #   4  the systems, each on every run with every seed                      exp/<system>/<run>_seed<k>/scores
 #   5  weighted F1, UA, WA; what the embeddings carry; a page to look at   exp/{results.json,RESULTS.md,report.html}
@@ -47,7 +47,7 @@ if run_stage 1 "Data preparation: labels, speakers, sessions, folds; what is wro
     local/iemocap.py --happy "$happy" --parts "$parts" --folds "$folds" --check-counts "$check_counts" \
       "$iemocap" "$data/iemocap"
   fi
-  utils/make_folds.py --csv "$exp/folds.csv" "$data/iemocap"
+  utils/make_folds.py "$data/iemocap"
   steps/audit.py --force "$force" "$data/iemocap" "$exp"
 fi
 
@@ -55,6 +55,7 @@ if run_stage 2 "Filter-banks and VAD; what is wrong with the sound"; then
   steps/make_fbank.py --config "$conf/fbank.yaml" --redo "$redo" --nj "$nj" --cmd "$train_cmd" \
     "$data/iemocap" "$exp/make_fbank/iemocap" "$data/fbank"
   utils/validate_data_dir.py --no-text "$data/iemocap"
+  utils/make_folds.py --csv "$exp/folds.csv" "$data/iemocap"
   steps/audit.py --force "$force" "$data/iemocap" "$exp"
 fi
 
@@ -73,6 +74,6 @@ fi
 
 if run_stage 5 "Results"; then
   "${score[@]}" --systems "$controls $systems" "$exp"
-  $cuda_cmd "$exp/log/probe.log" steps/probe.py --pretrained "$pretrained" "$data/iemocap" "$exp"
+  [[ -z $systems ]] || $cuda_cmd "$exp/log/probe.log" steps/probe.py --pretrained "$pretrained" "$data/iemocap" "$exp"
   steps/report.py --data "$data/iemocap" "$exp"
 fi

@@ -36,10 +36,11 @@ enter "$here" pretrained conf data exp
 . utils/stages.sh
 utils/systems.py "$conf" "$systems" >/dev/null # a wrong name is refused before anything is made
 read -ra pairs <<<"$corpora"
+[[ -n $systems ]] || die "--systems is empty: name at least one"
 [[ ${#pairs[@]} -ge 2 ]] || die "--corpora \"NAME=DIR NAME=DIR ...\": at least two are needed"
 names=() places=()
 for pair in "${pairs[@]}"; do
-  [[ $pair =~ ^[A-Za-z0-9][A-Za-z0-9._-]*=.+$ ]] || die "--corpora: '$pair' is not NAME=DIR or NAME=FILE"
+  [[ $pair =~ ^[A-Za-z0-9][A-Za-z0-9._-]*=.+$ ]] || die "--corpora: '$pair' is not NAME=DIR or NAME=FILE (no blanks in paths; a link helps)"
   place=${pair#*=}
   if [[ $place != /* ]]; then place=$_caller/$place; fi
   names+=("${pair%%=*}") places+=("$place")
@@ -50,7 +51,7 @@ if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with th
     corpus=${names[k]} place=${places[k]}
     if [[ -f $place ]]; then source=(--table "$place"); else source=(--corpus "$corpus" --dir "$place"); fi
     local/open.py "${source[@]}" --classes "$classes" --check-counts "$check_counts" --beside-others "$corpus" \
-      "$data/$corpus"
+      --segments true "$data/$corpus"
     steps/audit.py --force "$force" "$data/$corpus" "$exp/audit/$corpus"
   done
 fi

@@ -9,8 +9,8 @@
 # known, too (local/open.py --help). Networks start from the one in pretrained/, or from one that is pre-trained on
 # --speakers, a corpus laid out like VoxCeleb1. Each run trains on some speakers, validates on others, tests others.
 # NAME is the corpus's or the table's. Stages:
-#   1  labels, speakers, folds; what is wrong with the corpus              data/NAME, exp/NAME/{folds.csv,audit.json}
-#   2  41-dim filter-banks (40 ms Hamming, 10 ms shift) and VAD            data/NAME/{feats,vad}.scp
+#   1  labels, speakers, folds; what is wrong with the corpus              data/NAME, exp/NAME/audit.json
+#   2  41-dim filter-banks (40 ms Hamming, 10 ms shift) and VAD            data/NAME/{feats,vad}.scp, exp/NAME/folds.csv
 #   3  plain systems, which take seconds: trained, scored, tabled          exp/NAME/<system>/<run>_seed<k>/scores
 #   4  the systems, each on every run with every seed                      exp/NAME/<system>/<run>_seed<k>/scores
 #   5  weighted F1, UA, WA; what the embeddings carry; a page to look at   exp/NAME/{results.json,RESULTS.md,report.html}
@@ -49,6 +49,7 @@ enter "$here" dir table embeddings speakers pretrained conf data exp
 . ./cmd.sh
 [[ $corpus != list ]] || exec local/open.py --corpus list
 [[ -n $corpus$table$name ]] || die "--corpus NAME --dir DIR or --table FILE is needed (see --help)"
+[[ -z $embeddings || -e $embeddings ]] || die "--embeddings $embeddings: no such file"
 [[ -z $corpus || -z $table ]] || die "--corpus and --table: one of them"
 [[ -z $map || $map != *.y*ml || $map == /* ]] || map=$_caller/$map
 if [[ -z $name ]]; then name=${table##*/} name=${corpus:-${name%.*}}; fi
@@ -67,7 +68,7 @@ fi
 if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with them"; then
   [[ -z $corpus$table ]] || local/open.py ${corpus:+--corpus "$corpus"} ${table:+--table "$table"} ${dir:+--dir "$dir"} \
     --map "$map" --classes "$classes" --speaker "$speaker" --folds "$folds" --check-counts "$check_counts" "$data"
-  utils/make_folds.py --csv "$exp/folds.csv" "$data"
+  utils/make_folds.py "$data"
   steps/audit.py --force "$force" "$data" "$exp"
 fi
 
@@ -75,6 +76,7 @@ if run_stage 2 "Filter-banks and VAD; what is wrong with the sound"; then
   steps/make_fbank.py --config "$conf/fbank.yaml" --redo "$redo" --nj "$nj" --cmd "$train_cmd" \
     "$data" "$exp/make_fbank" "${data%/*}/fbank"
   utils/validate_data_dir.py --no-text "$data"
+  utils/make_folds.py --csv "$exp/folds.csv" "$data"
   steps/audit.py --force "$force" "$data" "$exp"
 fi
 
@@ -93,6 +95,6 @@ fi
 
 if run_stage 5 "Results"; then
   "${score[@]}" --systems "$controls $systems" "$exp"
-  $cuda_cmd "$exp/log/probe.log" steps/probe.py --pretrained "$pretrained" "$data" "$exp"
+  [[ -z $systems ]] || $cuda_cmd "$exp/log/probe.log" steps/probe.py --pretrained "$pretrained" "$data" "$exp"
   steps/report.py --data "$data" "$exp"
 fi

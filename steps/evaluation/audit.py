@@ -11,7 +11,8 @@ limits      the numbers LIMITS, by which findings are graded
 majority    wf1, ua, wa of always deciding for the commonest class, in percent
 guesses     property → how well the class is guessed from it alone: ua, wf1, wa, chance (UA where there is nothing to
             guess from: for speaker, sentence and session the mean of permutations), in percent; gain (how far UA is
-            from chance to certainty, of 1; not below 0), p (that it is no better than chance: of permutations for
+            from chance to certainty, of 1, not below 0; of what says nothing of emotion, hits less false alarms of the
+            class that is told best, if that is more), p (that it is no better than chance: of permutations for
             speaker, sentence and session, of a bootstrap over speakers for the others), p_corrected (Holm, over all
             properties), severity (or null), utterances; groups and single (how many speakers, sentences or sessions;
             how many of those with several utterances show one class alone; null for other properties); by_class

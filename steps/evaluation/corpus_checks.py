@@ -44,6 +44,8 @@ def heard_as(corpus: Corpus, one: str) -> float | None:
 
 def classes(corpus: Corpus) -> Iterator[Json]:
     total, runs = len(corpus.classes), len(corpus.folds)
+    if total < 2:
+        yield finding("one_class", "error", total, total, "classes", corpus.classes)
     speakers = {one: sorted(set(corpus.speakers[corpus.emotions == one])) for one in corpus.classes}
     if alone := [f"{one} ({own[0]})" for one, own in speakers.items() if len(own) == 1]:
         yield finding("class_of_one_speaker", "error", len(alone), total, "classes", alone)

@@ -28,6 +28,7 @@ class Guess:
     utterances: int
     groups: int = 0  # of `from_groups`: how many
     single: int = 0  # of `from_groups`: how many of those with several utterances show one class alone
+    best_class: float = 0.0  # of `from_columns`: how well the class that is told best is told from the rest, of 1
 
     @property
     def gain(self) -> float:
@@ -93,4 +94,7 @@ def from_columns(columns: Sequence[np.ndarray], labels: np.ndarray, speakers: np
     metrics = of_confusions(np.sum(by_speaker, axis=0))
     values = resample(np.stack(by_speaker)[:, None]).ua
     p = (1 + int((values <= 100 / classes).sum())) / (1 + RESAMPLES)
-    return Guess(metrics, 100 / classes, p, len(labels))
+    counts = np.sum(by_speaker, axis=0)
+    true, decided, right = counts.sum(axis=1), counts.sum(axis=0), np.diagonal(counts)
+    told = right / true - (decided - right) / np.maximum(len(labels) - true, 1)  # hits less false alarms
+    return Guess(metrics, 100 / classes, p, len(labels), best_class=float(told.max()))

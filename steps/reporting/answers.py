@@ -61,7 +61,9 @@ def selection(results: Results, chosen: Mapping[str, Any]) -> str:
 def compare(results: Results, system: str, reference: str) -> tuple[str, str]:
     """Whether `system` has a higher wF1."""
     if not (row := comparison(results, system, reference)):
-        return f"{NOT}{reference} is not the parent of {system}, or they have no seed in common.", ""
+        absent = [name for name in (system, reference) if name not in results["systems"]]
+        why = f"{' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not trained" if absent else ""
+        return f"{NOT}{why or f'{reference} is not the parent of {system}, or they have no seed in common'}.", ""
     difference, seeds = row["difference"], row["by_seed"]
     mine, theirs = (results["systems"][name]["wf1"]["value"] for name in (system, reference))
     p = f"p {p_value(row['p'])}, "
@@ -92,7 +94,9 @@ def probe(results: Results, mine: tuple[str, str], theirs: tuple[str, str]) -> t
         and (row["system"], row["space"], row["against"], row["against_space"]) == (*mine, *theirs)
     }
     if "train" not in rows:
-        return f"{NOT}the embeddings of {mine[0]} or {theirs[0]} have not been probed.", ""
+        absent = [name for name in dict.fromkeys((mine[0], theirs[0])) if name not in results["systems"]]
+        why = f"{' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not trained" if absent else ""
+        return f"{NOT}{why or f'the embeddings of {mine[0]} or {theirs[0]} have not been probed'}.", ""
 
     def told(whose: str) -> str:
         sides = [results["probes"][system][space]["speaker"][whose]["probe"] for system, space in (mine, theirs)]

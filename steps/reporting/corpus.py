@@ -29,6 +29,7 @@ CUES = ("duration", "level", "clipped", "nonspeech")
 UNITS = {"rate": " Hz", "bandwidth": " Hz", "noise": " dB", "duration": " s", "level": " dB"}
 # Of each finding that is no property: what it is, and what it does to results.
 FOUND = {
+    "one_class": ("one class alone", "there is nothing to tell apart."),
     "class_of_one_speaker": (
         "class of one speaker alone",
         "who is tested on it never trained on it, or knows this voice: no figure of this class means anything.",
@@ -130,8 +131,9 @@ def findings(audit: Audit, severities: tuple[str, ...]) -> Table:
         notes.append(
             "value: UA, in percent, of deciding by that alone; p: that it is no better than chance, Holm's correction "
             f"for {len(audit['guesses'])} properties. Told of p < {limits['p']:g} and a tenth ({limits['gain']:g}) of "
-            f"the way from chance to certainty; an error from {limits['tells']:g}. Of true cues of emotion (duration, "
-            f"level, clipping, pauses), a note, from {limits['cue']:g} a warning."
+            "the way from chance to certainty, of all classes or of one against the rest; an error from "
+            f"{limits['tells']:g}. Of true cues of emotion (duration, level, clipping, pauses), a note, from "
+            f"{limits['cue']:g} a warning."
         )
     return Table(HEAD, [cells(audit, row) for row in rows], notes) if rows else Table(["finding"], [["nothing"]], [])
 

@@ -194,6 +194,33 @@ def test_a_recording_by_its_name_alone(prepare, spoken, tmp_path):
     assert "'s0_Sad' may be" in said and "write more of the path" in said
 
 
+def test_another_speakers_file_of_the_same_name_is_no_recording_of_hers(prepare, tmp_path):
+    rows = [[f"{who}/{k}.wav", who, label] for who in SPEAKERS for k, label in enumerate(LABELS)]
+    recordings(tmp_path, [row[0] for row in rows if row[0] != "s0/1.wav"])
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows)
+    prepare("--table", path)
+    wavs = read_table(tmp_path / "data/x/wav.scp")
+    assert len(wavs) == 23 and all(f"/{name.partition('-')[0]}/" in wav for name, wav in wavs.items())
+
+
+def test_slips_of_labels_are_named(type_in, spoken, tmp_path):
+    rows = [*spoken[1:], [*spoken[0][:2], "angyr"]]
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows)
+    said = type_in("local/open.py", "--table", path, tmp_path / "x").stderr
+    assert "label 'angyr' is a class of its own; did you mean 'angry'?" in said
+    said = type_in("local/open.py", "--table", path, "--map", "angry=ang hapy=hap sad=sad", tmp_path / "x").stderr
+    assert "--map: no row has the label 'hapy'" in said
+
+
+def test_stretches_that_overlap_under_two_labels_are_named(type_in, tmp_path):
+    recordings(tmp_path, [f"{who}.wav" for who in SPEAKERS])
+    rows = [[f"{who}.wav", k, k + 1, who, ["ang", "sad"][k % 2]] for who in SPEAKERS for k in range(4)]
+    rows.append(["s0.wav", 0.1, 1.1, "s0", "sad"])
+    header = ["file", "start", "end", "speaker", "emotion"]
+    said = type_in("local/open.py", "--table", table(tmp_path / "x.csv", header, rows), tmp_path / "x").stderr
+    assert said.count("overlap by more than half") == 1 and "x.csv:26 and" in said or "x.csv:2 and" in said
+
+
 def test_beside_other_corpora_names_are_its_own(prepare, spoken, tmp_path):
     prepare("--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion"], spoken), "--beside-others", "my-own")
     data = tmp_path / "data/x"
@@ -277,7 +304,7 @@ def test_a_tree_that_holds_itself_is_taken_once(type_in, tmp_path):
 
 
 def test_wrong_names_and_folders(prepare, tmp_path):
-    assert "'ravdes' is no corpus of local/open; did you mean 'ravdess'?" in prepare(
+    assert "'ravdes' is no emotional corpus of local/open; did you mean 'ravdess'?" in prepare(
         "--corpus", "ravdes", "--dir", tmp_path, code=1
     )
     assert "needs --dir" in prepare("--corpus", "ravdess", code=1)

@@ -55,13 +55,21 @@ def test_a_sound_corpus_passes_and_says_so(corpus, tmp_path, type_in):
     assert "sampling rate" in (tmp_path / "exp/figures/corpus.svg").read_text()
 
 
+def test_one_class_that_its_recordings_give_away_is_enough(corpus, tmp_path, type_in):
+    """One of three at another rate: UA over all three is half way to certainty only."""
+    done = type_in("steps/audit.py", corpus(rates=(16000, 8000, 16000)), tmp_path / "exp", code=1)
+    assert "error: sampling rate tells the class, UA 66.7 where chance is 33.3" in done.stderr
+
+
 def test_errors_are_written_then_end_in_a_line_each_unless_forced(corpus, tmp_path, type_in):
     data = corpus(rates=(16000, 8000, 22050), copies=[("s0_ang_0", "s5_ang_1")])
     done = type_in("steps/audit.py", data, tmp_path / "exp", code=1)
     said = done.stderr.splitlines()
     assert "audit.py: error: sampling rate tells the class, UA 100.0 where chance is 33.3" in done.stderr
     assert "the same sound in two parts of a run: 2 of 54 utterances (s0-ang0 = s5-ang1)" in done.stderr
-    assert said[-1].endswith("mend the data, or go on all the same with --force true") and len(said) == 3
+    assert (
+        said[-1].endswith("mend the data, or go on all the same with --force true") and len(said) == 4
+    )  # bandwidth, too
     before = json.loads((tmp_path / "exp/audit.json").read_text())
     assert before["guesses"]["bandwidth"]["by_class"]["hap"] == pytest.approx(4000, rel=0.15)
     assert before["guesses"]["rate"]["by_class"] == {"ang": 16000, "hap": 8000, "sad": 22050}
@@ -105,7 +113,7 @@ def test_what_is_wrong_with_the_corpus_stands_beside_the_results(corpus, scored,
     type_in("steps/audit.py", "--force", "true", corpus(rates=(16000, 8000, 22050)), tmp_path / "exp")
     shutil.rmtree(tmp_path / "exp/figures")
     said, text, page = scored()
-    assert "Warning: the corpus itself has 1 error and 1 warning (steps/audit.py)." in said
+    assert "Warning: the corpus itself has 2 errors (steps/audit.py)." in said
     kept = results.read(tmp_path / "exp")["corpus_findings"]
     assert kept["forced"] and {row["what"] for row in kept["findings"]} >= {"rate", "bandwidth"}
     section = text.partition("\n## The corpus\n")[2].partition("\n## ")[0]

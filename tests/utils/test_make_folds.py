@@ -92,6 +92,14 @@ def test_who_shares_a_session_is_never_parted():
         assert sorted(who for parts in runs.values() for who in parts["test"]) == sorted(genders)
 
 
+def test_speakers_who_differ_in_case_alone_stay_together(recwarn):
+    utt2spk = {f"{who}-{i}": who for who in ("KD0", "kd0", "a", "b", "c") for i in range(4)}
+    assert units(utt2spk, {}) == [["KD0", "kd0"], ["a"], ["b"], ["c"]]
+    utt2emo = {name: "rare" if name == "a-0" else "ang" for name in utt2spk}
+    lines, _ = choose("3", utt2spk, {}, utt2emo, {})
+    assert len({(run, part) for run, part, who in lines if who in ("KD0", "kd0")}) == 3 and not recwarn.list
+
+
 def test_leave_one_speaker_out_is_the_papers_scheme_for_pairs():
     lines = leave_one_speaker_out([["1F", "1M"], ["2F", "2M"], ["3F", "3M"]])
     of_first = [line[1:] for line in lines if line[0] == "1F"]
@@ -118,7 +126,8 @@ def test_made_by_hand_shown_and_exported(tmp_path, type_in):
         for i in range(4)
     ]
     write_data_dir(tmp_path / "data", rows)
-    said = type_in("utils/make_folds.py", "--folds", "3", "--csv", tmp_path / "folds.csv", tmp_path / "data").stdout
+    said = type_in("utils/make_folds.py", "--folds", "3", tmp_path / "data").stdout
+    type_in("utils/make_folds.py", "--csv", tmp_path / "folds.csv", tmp_path / "data")
     assert "3 runs of groups alike" in said and "run01  test          2  1  1    4    4" in said
     exported = list(csv.DictReader((tmp_path / "folds.csv").read_text().splitlines()))
     assert len(exported) == 3 * len(rows) and exported[0].keys() == {
