@@ -39,20 +39,18 @@ the test speakers must be unknown to it. Ids are compared; a person with two ids
 from __future__ import annotations
 
 import sys
-import time
+from contextlib import nullcontext
 from pathlib import Path
-from threading import Event, Thread
 
 from steps.systems.checks import without_lacking
 from steps.systems.plan import Plan, deal, write_list
+from steps.systems.progress import Watch
 from steps.systems.system import Config
 from utils import cli, config, folds, jobs, runs, systems
 from utils.hold import hold
 from utils.record import begin
 from utils.runs import Run
 from utils.table import read_table
-
-LOOK = 20.0  # seconds between looks at how many runs of an array are done
 
 
 def arguments() -> config.ArgumentParser:
@@ -111,13 +109,13 @@ def train(options: config.Namespace) -> None:
                 runs.pass_on_leak(options.data, plan.folder(run))
                 for path in plan.folder(run).glob(f"{runs.SCORES}*"):
                     path.unlink()
+                if not (plan.folder(run) / runs.CHECKPOINT).exists():  # nothing is gone on with
+                    (plan.folder(run) / runs.HISTORY).unlink(missing_ok=True)
         for words in folds.left_out(plan.folds, set(read_table(options.data / "utt2spk").values())):
             cli.warn(f"{options.data}/folds: {words}")
         print(f"{options.out}: {len(todo)} of {len(plan.runs)} runs to train, {plan.crops(todo):,} crops", flush=True)
-        if options.nj:
-            train_in_jobs(plan, todo)
-        else:
-            train_here(plan, todo)
+        with Watch(plan, todo) if len(todo) > 1 else nullcontext():
+            (train_in_jobs if options.nj else train_here)(plan, todo)
 
 
 def train_in_jobs(plan: Plan, todo: list[Run]) -> None:
@@ -126,23 +124,8 @@ def train_in_jobs(plan: Plan, todo: list[Run]) -> None:
     for number, share in enumerate(deal(todo, count), 1):
         write_list(out / f"log/finetune.{number}.list", share)
     again = [*sys.argv, "--nj", "0", "--redo", "false", "--list", f"{out}/log/finetune.JOB.list"]
-    ended = Event()
-    Thread(target=show_progress, args=(plan, todo, ended), daemon=True).start()
-    trained = jobs.call(plan.options.cmd, f"JOB=1:{count}", f"{out}/log/finetune.JOB.log", *again)
-    ended.set()
-    if not trained:
+    if not jobs.call(plan.options.cmd, f"JOB=1:{count}", f"{out}/log/finetune.JOB.log", *again):
         raise cli.UserError(f"{out}: training failed; the log is named above")
-
-
-def show_progress(plan: Plan, todo: list[Run], ended: Event) -> None:
-    """Say from time to time how many runs are done, and about how long the others will take, by their crops."""
-    began, shown = time.monotonic(), 0
-    while not ended.wait(LOOK):
-        done = [run for run in todo if (plan.folder(run) / runs.SCORES).exists()]
-        if len(done) > shown and (crops := plan.crops(done)):
-            left = (plan.crops(todo) / crops - 1) * (time.monotonic() - began) / 60
-            print(f"{plan.options.out}: {len(done)} of {len(todo)} runs done, about {left:.0f} min to go", flush=True)
-        shown = len(done)
 
 
 def train_here(plan: Plan, todo: list[Run]) -> None:

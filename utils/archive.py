@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from kaldiio.matio import read_kaldi
 
 from utils.cli import UserError
 from utils.files import whole
-from utils.record import content, total
+from utils.record import SMALL, content, state, total
 from utils.table import lines, read_table
 
 TWO_BYTES = 3  # kaldiio's compression method 3, Kaldi's kTwoByteAuto: half of float32, error below 1e-3
@@ -80,12 +81,34 @@ def _moved(scp: Path, ark: Path) -> str:
 def scp_content(scp: Path) -> str:
     """A sum of all that an scp leads to, wherever it lies: keys, offsets, and the archives' own sums. Raises UserError
     where an archive is missing."""
+    return leads_to(scp)[0]
+
+
+def leads_to(scp: Path) -> tuple[str, list[str]]:
+    """`scp_content`, and the archives, sorted. Of a large scp both are kept in `.<name>.content` beside it, with its
+    size and time and the archives' sums, and found again by reading it where any of these differs."""
+    now, kept = state(scp), scp.with_name(f".{scp.name}.content")
+    if kept.is_file():
+        before, found, *sums = [*kept.read_text(errors="surrogateescape").splitlines(), "", ""]
+        arks = [line.partition(" ")[2] for line in sums[:-2]]
+        if before == now and all(map(os.path.isfile, arks)) and _sums(arks) == sums[:-2]:
+            return found, arks
     arks = sorted({entry.rpartition(":")[0] for _, entry in entries(scp)})
     for ark in arks:
         if not Path(ark).is_file():
             raise UserError(f"{scp}: {ark} is not there: make it again, or put it back")
-    sums = [f"{Path(ark).name} {content(Path(ark))}" for ark in arks]
-    return total(chain(sums, (f"{key} {entry.rpartition('/')[2]}" for key, entry in entries(scp))))
+    sums = _sums(arks)
+    heads = (f"{Path(ark).name} {line.partition(' ')[0]}" for ark, line in zip(arks, sums))
+    found = total(chain(heads, (f"{key} {entry.rpartition('/')[2]}" for key, entry in entries(scp))))
+    if scp.stat().st_size > SMALL:
+        with suppress(OSError), whole(kept) as temporary:  # not in a folder that may only be read
+            temporary.write_text("\n".join([now, found, *sums, ""]), errors="surrogateescape")
+    return found, arks
+
+
+def _sums(arks: list[str]) -> list[str]:
+    """Of each archive its sum and place, as a line."""
+    return [f"{content(Path(ark))} {ark}" for ark in arks]
 
 
 def read_array(entry: str) -> np.ndarray:

@@ -30,6 +30,17 @@ def numbers(option: str, text: str) -> list[int]:
     return list(dict.fromkeys(map(int, text.split())))
 
 
+def duration(seconds: float) -> str:
+    """`50 s`, `12 min`, `3 h 20 min`, `2 d 4 h`: two units at most, as a time to wait for is said."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
 def warn(message: str) -> None:
     """A line on standard error, under the program's name: something was lost or changed, and the work goes on."""
     print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr, flush=True)

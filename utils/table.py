@@ -76,16 +76,20 @@ def follows(file: BinaryIO, keys: Sequence[str], good: Callable[[list[str]], boo
 
 
 def lines(path: Path | str) -> Iterator[tuple[str, str]]:
-    """Key and value of each line, one after the other: of millions, only one is in memory. Raises UserError for a
+    """Key and value of each line, one after the other: of millions, only a few are in memory. Raises UserError for a
     missing file and a line without a value."""
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file")
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        for number, line in enumerate(file, 1):
-            fields = line.split(None, 1)
-            if len(fields) < 2:
-                raise UserError(f"{path}:{number}: expected '<key> <value>', found '{line.strip()}'")
-            yield fields[0], fields[1].rstrip()
+    count = 0
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 16) + file.readline():
+            names, values = columns(piece)
+            if "" in values:
+                number = values.index("")
+                line = lines_of(piece)[number].strip()
+                raise UserError(f"{path}:{count + number + 1}: expected '<key> <value>', found '{line}'")
+            yield from zip(names, values)
+            count += len(names)
 
 
 def keys(path: Path | str) -> Iterator[str]:

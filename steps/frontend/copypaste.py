@@ -31,15 +31,21 @@ class Augmented:
         self.crops, self.options = crops, options
         if options.copypaste == "none":  # of millions of utterances, partners are not looked for in vain
             return
-        self.speakers = list(speakers) if options.copypaste_same_speaker else [""] * len(crops)
+        self.speakers = speakers if options.copypaste_same_speaker else np.zeros(len(crops), int)
         neutral = options.neutral.split()
         self.neutral = neutral[0] if neutral else ""
         emotions = emotions or [""] * len(crops)
         self.emotions = [self.neutral if emotion in neutral else emotion for emotion in emotions]
         options.check_neutral(emotions)
-        self.members: dict[tuple[Any, str], list[int]] = {}
-        for i in range(len(crops)) if train is None else train.tolist():
-            self.members.setdefault((self.speakers[i], self.emotions[i]), []).append(i)
+        self.groups: dict[tuple[Any, str], int] = {}
+        pairs = zip(self.speakers, self.emotions)
+        own = np.fromiter((self.groups.setdefault(pair, len(self.groups)) for pair in pairs), int, len(crops))
+        # The indices of `train`, group by group: those of group g are members[starts[g] : starts[g + 1]].
+        index = np.arange(len(crops)) if train is None else train.numpy()
+        self.members = index[np.argsort(own[index], kind="stable")]
+        self.starts = np.searchsorted(own[self.members], np.arange(len(self.groups) + 1))
+        self.places = np.full(len(crops), -1)  # of each utterance among the members
+        self.places[self.members] = np.arange(len(index))
 
     def batch(self, index: Tensor, generator: torch.Generator) -> Tensor:
         """As Crops.batch: (N,) → (N, length, F). Labels are those of the utterances in `index`, whatever was joined."""
@@ -74,8 +80,14 @@ class Augmented:
         if joins >= self.options.copypaste_share or (kind == "neutral" and own == neutral):
             return -1
         emotion = own if kind == "same" or (kind == "both" and prefers < 0.5) else neutral
-        others = [other for other in self.members.get((self.speakers[i], emotion), []) if other != i]
-        return others[int(picks * len(others))] if others else -1
+        if (group := self.groups.get((self.speakers[i], emotion))) is None:
+            return -1
+        (first, end), place = self.starts[group : group + 2].tolist(), int(self.places[i])
+        among = first <= place < end  # it is one of the group, and no partner of its own
+        if (others := end - first - among) == 0:
+            return -1
+        chosen = first + int(picks * others)
+        return int(self.members[chosen + (among and chosen >= place)])
 
     def joined(self, index: Tensor, partners: Tensor, generator: torch.Generator) -> Tensor:
         """Half a crop of each utterance in `index` and half a crop of its partner, in either order. (A crop from two

@@ -11,6 +11,7 @@ Normalised inputs lie around 0, and are float16. Log energies (`cmn: none`) do n
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +28,7 @@ from tqdm import tqdm
 
 from steps.frontend.network_input import select, too_little_speech
 from steps.frontend.options import Input
-from utils.archive import entries, read_array, scp_content
+from utils.archive import entries, leads_to, read_array, scp_content
 from utils.cli import UserError
 from utils.files import whole
 from utils.hold import hold
@@ -42,9 +43,16 @@ PIECE = 2000  # utterances that one process packs at a time
 class Packed(Sequence[np.ndarray]):
     """The inputs of N utterances: number i is a (T_i, F) array, float16 or, of codes, float32."""
 
-    def __init__(self, frames: np.ndarray, lengths: np.ndarray, scale: np.ndarray | None = None) -> None:
-        """frames: (sum of lengths, F) float16, or int16 codes with the `scale` (N, 2) of each utterance."""
-        self.frames, self.lengths, self.scale = frames, lengths, scale
+    def __init__(
+        self,
+        frames: np.ndarray,
+        lengths: np.ndarray,
+        scale: np.ndarray | None = None,
+        mapped: mmap.mmap | None = None,
+    ) -> None:
+        """frames: (sum of lengths, F) float16, or int16 codes with the `scale` (N, 2) of each utterance; `mapped`: the
+        file that they lie in."""
+        self.frames, self.lengths, self.scale, self.mapped = frames, lengths, scale, mapped
         self.ends = np.cumsum(lengths, dtype=np.int64)
 
     @classmethod
@@ -66,11 +74,20 @@ class Packed(Sequence[np.ndarray]):
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         index %= len(self)
-        rows = self.frames[self.ends[index] - self.lengths[index] : self.ends[index]]
+        begin, end = int(self.ends[index] - self.lengths[index]), int(self.ends[index])
+        self.fetch(begin, end)
+        rows = self.frames[begin:end]
         if self.scale is None:
             return rows
         low, step = self.scale[index]
         return rows.astype(np.float32) * step + low
+
+    def fetch(self, begin: int, end: int) -> None:
+        """Have the system bring frames `begin` to `end` into memory, if they are not there, and wait for nothing."""
+        if self.mapped is not None:
+            row = self.frames.strides[0]
+            first = begin * row // mmap.PAGESIZE * mmap.PAGESIZE
+            self.mapped.madvise(mmap.MADV_WILLNEED, first, end * row - first)
 
     @property
     def bins(self) -> int:
@@ -102,7 +119,7 @@ def origin(data: Path, options: Input) -> Origin:
 def states(data: Path, options: Input) -> str:
     """Names, sizes and times of all that is read: while they are as they were, nothing needs to be summed."""
     tables = [data / "utt2spk", data / "feats.scp", *[data / "vad.scp"] * options.vad]
-    arks = sorted({ark for scp in tables[1:] for ark in dict.fromkeys(e.rpartition(":")[0] for _, e in entries(scp))})
+    arks = sorted({ark for scp in tables[1:] for ark in leads_to(scp)[1]})
     return "".join(f"{state(Path(path))} {path}\n" for path in [*map(str, tables), *arks])
 
 
@@ -144,9 +161,12 @@ def opened(home: Path) -> Packed:
     if count == 0 or size % (2 * count):
         raise UserError(f"{home}: frames and lengths do not go together; remove the folder, and it is made again")
     kind = np.float16 if scale is None else np.int16
-    # Copy on write, which nobody does: torch warns of arrays that cannot be written.
-    frames = np.memmap(home / FRAMES, kind, "c", shape=(count, size // 2 // count))
-    return Packed(frames, lengths, scale)
+    # To be read alone: of what might be written, even copies, a system maps no more than it has memory for.
+    with open(home / FRAMES, "rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    # Who needs a crop is not given what lies around it: up to megabytes, for which other pages would have to go.
+    mapped.madvise(mmap.MADV_RANDOM)
+    return Packed(np.frombuffer(mapped, kind).reshape(count, -1), lengths, scale, mapped)
 
 
 def check_utterances(data: Path) -> None:

@@ -33,11 +33,11 @@ def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
     outputs: dict[int, Output] = {}
     for batch in batches(order, sizes, 0 if takes_means else FRAMES[device.type]):
         lengths = [sizes[i] for i in batch]
-        x = torch.zeros(len(batch), max(lengths), utterances[0].shape[1])
+        x = np.zeros((len(batch), max(lengths), utterances[0].shape[1]), np.float32)
         for row, i in zip(x, batch):
-            row[: sizes[i]] = torch.from_numpy(repeated(utterances[i], sizes[i]))
+            row[: sizes[i]] = repeated(utterances[i], sizes[i])
         with padded(model.extractor, torch.tensor(lengths, device=device)) as ends:
-            maps, spaces = model.extract(x.to(device))
+            maps, spaces = model.extract(torch.from_numpy(x).to(device))
         for i, F, end in zip(batch, maps.split(1), ends.tolist()):
             outputs[i] = model.head(F[:, :, :end], spaces)
     in_order = [outputs[i] for i in range(len(utterances))]

@@ -104,6 +104,7 @@ def train_network(
         checkpoint=out / runs.CHECKPOINT,
         config={**asdict(settings), "parts": run.parts},
         weights=run.weights(training),
+        ahead=corpus.crops.far,
     )
     board.close()
     return model, selection

@@ -92,11 +92,16 @@ class Plan:
         chosen |= {f"speakers of {part}": " ".join(names) for part, names in self.folds[run.run].items()}
         return Origin("finetune", VERSION, chosen, read, of_settings(Config()))
 
-    def crops(self, todo: list[Run]) -> int:
-        """How many crops the training of some runs takes: one of each training utterance an epoch."""
+    @cached_property
+    def epoch(self) -> dict[str, int]:
+        """Run of the fold list → the crops of an epoch: one of each training utterance."""
         counts = Counter(read_table(self.options.data / "utt2spk").values())
-        trained = {run: sum(counts[who] for who in parts["train"]) for run, parts in self.folds.items()}
-        return sum(self.settings[run.system].training.epochs * trained[run.run] for run in todo)
+        return {run: sum(counts[who] for who in parts["train"]) for run, parts in self.folds.items()}
+
+    def crops(self, todo: list[Run], epochs: int | None = None) -> int:
+        """How many crops so many epochs of some runs take; by default, all of their training."""
+        every = {run: self.settings[run.system].training.epochs if epochs is None else epochs for run in todo}
+        return sum(every[run] * self.epoch[run.run] for run in todo)
 
     def unfinished(self, run: Run) -> str:
         """Why a run is to be trained; "" where it is finished."""

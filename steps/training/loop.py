@@ -14,17 +14,16 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from steps.nnet.architecture import Precision
+from steps.training.ahead import Batch, batches
 from steps.training.checkpoint import load_checkpoint, random_states, readable, save_checkpoint, set_random_states
 from steps.training.device import autocast
 from steps.training.distributed import ALONE, Ranks, Terms
+from steps.training.forecast import Forecast
 from steps.training.interruption import Interruption
 from steps.training.order import draw
-from utils.cli import UserError
+from utils.cli import UserError, duration
 
 SAVE_EVERY = 300.0  # seconds between two checkpoints of an epoch
-
-# batch(indices, generator) -> (N, T, F): crops of training utterances
-Batch = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ def fit(
     config: dict[str, Any],
     weights: Tensor | None = None,
     ranks: Ranks = ALONE,
+    ahead: bool = False,
 ) -> None:
     """Train `model` in place, an epoch being one crop of each of `utterances` (indices that `batch` understands) or, by
     their `weights`, as many crops of some more than of others (see `draw`); or go on from `checkpoint` to the
@@ -79,14 +79,16 @@ def fit(
     `terms(x, indices)` returns the loss "L" and what else is worth logging. `after_epoch(epoch)` is called behind each
     epoch (by rank 0), when its row stands in progress.history, and returns words for the log line. `config`: all that
     the training is determined by; a checkpoint made with another is refused.
-    Of several `ranks`, each computes its groups of every batch. SIGTERM and Ctrl-C act once a checkpoint is written.
+    Of several `ranks`, each computes its groups of every batch; with `ahead`, crops are made while a step works.
+    SIGTERM and Ctrl-C act once a checkpoint is written.
     Raises UserError when the loss is not finite.
     """
     device = next(model.parameters()).device
     # Pieces of nearly one size: a last batch of a few crops would spoil the batch norm's statistics.
-    batches = max(1, math.ceil(len(utterances) / schedule.batch))
-    ranks.own(len(utterances) // batches, schedule.bn_group)  # refused now rather than in the first step
+    steps = max(1, math.ceil(len(utterances) / schedule.batch))
+    ranks.own(len(utterances) // steps, schedule.bn_group)  # refused now rather than in the first step
     generator = torch.Generator()
+    drawn = generator.get_state()  # as it is behind the last step's crops; it may itself be ahead
     saved = load_checkpoint(checkpoint, config)
     if saved:
         with readable(checkpoint):
@@ -95,42 +97,47 @@ def fit(
             progress.restore(saved["progress"])
             progress.sums = {name: value.to(device) for name, value in progress.sums.items()}
             set_random_states(saved["random"], device)
-        where = f"in epoch {progress.epoch}, behind step {progress.step} of {batches}"
+        where = f"in epoch {progress.epoch}, behind step {progress.step} of {steps}"
         ranks.say(f"going on {where if progress.step else f'after epoch {progress.epoch - 1}'} ({checkpoint})")
 
-    def save() -> None:
+    def save(drawn: Tensor) -> None:
         if ranks.rank == 0:
             state = {"config": config, "progress": vars(progress), "model": model.state_dict()}
             state |= {"optimiser": optimiser.state_dict(), "random": random_states(device)}
-            save_checkpoint(checkpoint, state | {"generator": generator.get_state()})
+            save_checkpoint(checkpoint, state | {"generator": drawn})
 
     def cast_terms(x: Tensor, index: Tensor) -> Mapping[str, Tensor]:
         with autocast(device, schedule.precision):
             return terms(x, index)
 
+    left = (schedule.epochs - progress.epoch + 1 - progress.step / steps) * len(utterances)
+    forecast = Forecast(round(left))
     with Interruption() as interruption:
         for epoch in range(progress.epoch, schedule.epochs + 1):
             generator.manual_seed(1_000_003 * schedule.seed + epoch)
             order = utterances[draw(len(utterances), weights, generator)]
-            pieces = order.tensor_split(batches)[progress.step :]
+            pieces = order.tensor_split(steps)[progress.step :]
             if saved and progress.step:
                 generator.set_state(saved["generator"])
             began = last_save = time.monotonic()
             model.train()
-            bar = tqdm(pieces, f"epoch {epoch}", initial=progress.step, total=batches, disable=None, leave=False)
-            for index in bar:
-                rates = schedule.rates(epoch, (epoch - 1 + progress.step / batches) / schedule.epochs)
+            made = batches(batch, pieces, generator, device, ahead)
+            bar = tqdm(made, f"epoch {epoch}", initial=progress.step, total=steps, disable=None, leave=False)
+            for index, crops, drawn in bar:
+                rates = schedule.rates(epoch, (epoch - 1 + progress.step / steps) / schedule.epochs)
                 for group, rate in zip(optimiser.param_groups, rates, strict=True):
                     group["lr"] = rate
                 optimiser.zero_grad(set_to_none=True)
-                losses = ranks.backward(model, cast_terms, batch(index, generator), index, schedule.bn_group)
+                losses = ranks.backward(model, cast_terms, crops, index, schedule.bn_group)
                 optimiser.step()
                 for name, value in losses.items():
-                    progress.sums[name] = progress.sums.get(name, 0) + value / batches
+                    progress.sums[name] = progress.sums.get(name, 0) + value / steps
                 progress.step += 1
+                if words := forecast.step(len(index)):
+                    ranks.say(words)
                 wanted = ranks.greatest(interruption.wanted, device)
                 if wanted or time.monotonic() - last_save > SAVE_EVERY:
-                    save()
+                    save(drawn)
                     last_save = time.monotonic()
                     interruption.obey(wanted)
             means = {name: value.item() for name, value in progress.sums.items()}
@@ -139,17 +146,17 @@ def fit(
             speed = sum(map(len, pieces)) / (time.monotonic() - began)
             lr = optimiser.param_groups[-1]["lr"]
             progress.history[epoch - 1 :] = [{"epoch": epoch, **means, "lr": lr}]
-            words = [f"epoch {epoch}/{schedule.epochs}", *(f"{name} {value:.4f}" for name, value in means.items())]
+            line = [f"epoch {epoch}/{schedule.epochs}", *(f"{name} {value:.4f}" for name, value in means.items())]
             # An epoch that was resumed behind its last step has no speed.
-            left = (schedule.epochs - epoch) * len(utterances) / speed / 60 if speed else 0
-            words += [f"lr {lr:.2g}", f"{speed:.0f} crops/s", f"about {left:.0f} min to go" if left >= 1 else ""]
+            left = (schedule.epochs - epoch) * len(utterances) / speed if speed else 0
+            line += [f"lr {lr:.2g}", f"{speed:.0f} crops/s", f"about {duration(left)} to go" if left >= 60 else ""]
             try:
                 with interruption.allowed():
-                    words.append(after_epoch(epoch) if ranks.rank == 0 else "")
+                    line.append(after_epoch(epoch) if ranks.rank == 0 else "")
             except (SystemExit, KeyboardInterrupt):
-                save()
+                save(drawn)
                 raise
-            ranks.say("  ".join(word for word in words if word))
+            ranks.say("  ".join(word for word in line if word))
             progress.epoch, progress.step, progress.sums = epoch + 1, 0, {}
-            save()
+            save(drawn)
             interruption.obey(interruption.wanted)

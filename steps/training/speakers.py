@@ -51,6 +51,7 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
     truth = [speakers.get(value) for _, value in lines(heldout / "utt2spk")] if unseen else []
     together = f", {ranks.size} processes" if ranks.size > 1 else ""
     ranks.say(f"{len(speakers)} speakers, {len(crops)} utterances, {len(unseen)} held out; on {device}{together}")
+    ranks.say(f"{out}: {training.epochs * len(crops):,} crops to train")
 
     torch.manual_seed(training.seed)
     model = on_device(Classifier(settings.network, len(speakers)), device)
@@ -99,6 +100,7 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
         checkpoint=out / runs.CHECKPOINT,
         config=asdict(settings),
         ranks=ranks,
+        ahead=crops.far,
     )
     if ranks.rank > 0:
         return

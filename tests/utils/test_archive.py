@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from utils.archive import TWO_BYTES, ArkWriter, read_array, read_scp, scp_content
+from utils import archive
+from utils.archive import TWO_BYTES, ArkWriter, entries, leads_to, read_array, read_scp, scp_content
 from utils.cli import UserError
 
 
@@ -46,3 +47,24 @@ def test_nothing_is_run(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             read_array(entry)
+
+
+def test_what_a_large_scp_leads_to_is_kept_and_found_anew_when_anything_changes(features, monkeypatch):
+    scp, ark = features / "data/feats.scp", features / "exp/fbank.ark"
+    plain = scp_content(scp)
+    assert not list((features / "data").glob(".*"))  # this one is small
+    monkeypatch.setattr(archive, "SMALL", 10)
+    assert leads_to(scp) == (plain, [str(ark)])
+    read = []
+    monkeypatch.setattr(archive, "entries", lambda scp: read.append(scp) or entries(scp))
+    assert leads_to(scp) == (plain, [str(ark)]) and not read
+    ark.write_bytes(ark.read_bytes()[:-1] + b"x")
+    changed = scp_content(scp)
+    assert read and changed != plain
+    scp.write_text("".join(scp.read_text().splitlines(True)[:1]))
+    assert scp_content(scp) not in (plain, changed)
+    (features / "data/.feats.scp.content").write_text("no such thing")
+    assert scp_content(scp) not in (plain, changed)
+    ark.unlink()
+    with pytest.raises(UserError, match="fbank.ark is not there"):
+        scp_content(scp)

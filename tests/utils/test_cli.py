@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.cli import UserError, numbers
+from utils.cli import UserError, duration, numbers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,3 +36,8 @@ def test_numbers_are_whole_and_stand_once():
     assert numbers("--seeds", " 3 1 3") == [3, 1]
     with pytest.raises(UserError, match="--seeds '1,2': expected whole numbers separated by spaces"):
         numbers("--seeds", "1,2")
+
+
+def test_a_time_to_wait_for_has_two_units_at_most():
+    said = {50: "50 s", 700: "12 min", 3 * 3600 + 1200: "3 h 20 min", 52 * 3600: "2 d 4 h", 3599: "1 h 0 min"}
+    assert [duration(seconds) for seconds in said] == list(said.values())

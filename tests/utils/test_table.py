@@ -3,7 +3,7 @@
 import pytest
 
 from utils.cli import UserError
-from utils.table import columns, key_of, read_lines, read_table, write_lines, write_table
+from utils.table import columns, key_of, lines, read_lines, read_table, write_lines, write_table
 
 
 def test_round_trip_keeps_every_byte_and_sorts_like_lc_all_c(tmp_path):
@@ -47,3 +47,12 @@ def test_key_and_value():
     assert key_of("a b c") == "a" and columns(b"a b c \nd e\n") == (["a", "d"], ["b c", "e"])
     assert (key_of("run01 train spk1", "folds"), key_of("run01 train", "folds")) == ("spk1", "")
     assert key_of(" ") == "" and columns(b"a \n \n") == (["a", ""], ["", ""])
+
+
+def test_lines_of_many_pieces_are_those_of_the_whole(tmp_path):
+    rows = [f"utt{i:06} {'x' * (i % 90)}y {i}" for i in range(5000)]
+    (tmp_path / "t").write_text("\n".join(rows))
+    assert [f"{key} {value}" for key, value in lines(tmp_path / "t")] == rows
+    (tmp_path / "t").write_text("\n".join([*rows[:4321], "utt ", *rows]))
+    with pytest.raises(UserError, match=r"t:4322: expected '<key> <value>', found 'utt'"):
+        list(lines(tmp_path / "t"))

@@ -137,3 +137,27 @@ def test_functionals_of_a_steady_and_of_a_pulsing_utterance():
     rises, share = functionals(pulsing)[80:82]
     assert rises == pytest.approx(3 / 40) and share == pytest.approx(0.5)
     assert functionals(steady[:1]).shape == found.shape
+
+
+@pytest.mark.parametrize("same_speaker", [True, False])
+@pytest.mark.parametrize("kind", ["neutral", "same", "both"])
+def test_partners_are_those_that_a_plain_search_finds(kind, same_speaker):
+    """Utterance by utterance, over lists of those with one speaker and one emotion."""
+    options = Augmentation(copypaste=kind, copypaste_share=0.8, copypaste_same_speaker=same_speaker)
+    train = [9, 2, 0, 3, 4, 7, 1, 6]
+    augmented = Augmented(crops(), options, SPEAKERS, EMOTIONS, torch.tensor(train))
+
+    def partner(i, generator):
+        joins, prefers, picks = torch.rand(3, generator=generator).tolist()
+        if joins >= 0.8 or (kind == "neutral" and EMOTIONS[i] == "neu"):
+            return -1
+        emotion = EMOTIONS[i] if kind == "same" or (kind == "both" and prefers < 0.5) else "neu"
+        others = [
+            j for j in train
+            if j != i and EMOTIONS[j] == emotion and (not same_speaker or SPEAKERS[j] == SPEAKERS[i])
+        ]  # fmt: skip
+        return others[int(picks * len(others))] if others else -1
+
+    one, other = chance(3), chance(3)
+    asked = [i for _ in range(200) for i in range(10)]
+    assert [augmented.partner(i, one) for i in asked] == [partner(i, other) for i in asked]

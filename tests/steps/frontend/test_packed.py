@@ -2,13 +2,14 @@
 
 import os
 import stat
+import time
 
 import numpy as np
 import pytest
 import torch
 
 from steps.frontend import packed
-from steps.frontend.crops import Crops
+from steps.frontend.crops import Crops, gathered
 from steps.frontend.network_input import select
 from steps.frontend.options import Input
 from steps.frontend.packed import Packed, coded, pack, way
@@ -136,3 +137,51 @@ def test_arrays_in_memory_are_packed_alike():
     arrays = [np.arange(8.0).reshape(4, 2), np.ones((1, 2))]
     found = Packed.of(arrays)
     assert all(np.array_equal(x, y) for x, y in zip(found, arrays)) and found.lengths.tolist() == [4, 1]
+
+
+def test_copied_stretches_are_the_rows_that_a_gpu_gathers():
+    rng = np.random.default_rng(0)
+    lengths = np.array([1, 7, 19, 20, 21, 64, 300], np.int32)
+    crops = Crops(Packed(rng.normal(size=(lengths.sum(), 3)).astype(np.float16), lengths), 20, torch.device("cpu"))
+    index = torch.from_numpy(rng.integers(0, 7, 200))
+    counts = crops.lengths[index]
+    first = (torch.rand(200) * (counts - 20 + 1).clamp(min=1)).long()
+    rows = gathered(crops.frames, crops.starts[index], counts, first, 20).float()
+    assert torch.equal(crops.stretches(crops.starts[index], counts, first, 20), rows)
+
+
+def test_more_is_mapped_than_there_is_memory_and_nothing_but_crops_is_fetched(emotional):
+    """Frames of 64 TB, which are holes but for the first."""
+    pack(emotional, WAYS[0])
+    home = emotional / "packed" / way(WAYS[0])
+    count = (1 << 46) // 82 // 30_000_000
+    np.save(home / "lengths.npy", np.full(count, 30_000_000, np.int32))
+    try:
+        os.truncate(home / "frames", 82 * 30_000_000 * count)
+    except OSError:
+        os.truncate(home / "frames", 82 * 30_000_000 * (count := 400))  # 1 TB, where files are smaller
+        np.save(home / "lengths.npy", np.full(count, 30_000_000, np.int32))
+    crops = Crops(packed.opened(home), 20, torch.device("cpu"))
+    assert crops.batch(torch.tensor([0, count - 1]), torch.Generator()).shape == (2, 20, 41)
+    assert (home / "frames").stat().st_blocks * 512 < 1 << 20
+
+
+def test_of_two_processes_one_packs_and_the_other_waits(emotional, tmp_path):
+    children = []
+    for _ in range(2):
+        if not (child := os.fork()):
+            code, write = 70, packed.write
+
+            def noted(*arguments, write=write):
+                (tmp_path / "wrote").open("a").write("once\n")
+                time.sleep(0.5)
+                write(*arguments)
+
+            try:
+                packed.write = noted
+                code = 0 if len(pack(emotional, WAYS[0])) == 32 else 1
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+    assert (tmp_path / "wrote").read_text() == "once\n"
