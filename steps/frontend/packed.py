@@ -118,7 +118,7 @@ def origin(data: Path, options: Input) -> Origin:
 
 def states(data: Path, options: Input) -> str:
     """Names, sizes and times of all that is read: while they are as they were, nothing needs to be summed."""
-    tables = [data / "utt2spk", data / "feats.scp", *[data / "vad.scp"] * options.vad]
+    tables = [data.resolve() / name for name in ["utt2spk", "feats.scp", *["vad.scp"] * options.vad]]
     arks = sorted({ark for scp in tables[1:] for ark in leads_to(scp)[1]})
     return "".join(f"{state(Path(path))} {path}\n" for path in [*map(str, tables), *arks])
 
@@ -127,8 +127,8 @@ def unchanged(home: Path) -> bool:
     """Whether all files that `states` named are as they were."""
     if not (home / STATES).is_file() or not (home / FRAMES).is_file():
         return False
-    lines = [line.rsplit(" ", 1) for line in (home / STATES).read_text(errors="surrogateescape").splitlines()]
-    return all(len(line) == 2 and state(Path(line[1])) == line[0] for line in lines)
+    lines = [line.split(" ", 2) for line in (home / STATES).read_text(errors="surrogateescape").splitlines()]
+    return all(len(line) == 3 and state(Path(line[2])) == " ".join(line[:2]) for line in lines)
 
 
 def pack(data: Path, options: Input, elsewhere: Path | None = None) -> Packed:
