@@ -112,7 +112,7 @@ def write_data_dir(
 ) -> None:
     """Make the data dir `path` from what a corpus holds: wav.scp, utt2spk, spk2utt, utt2session and, where known,
     spk2gender, utt2emo, utt2sentence, utt2heard, `folds` (lines of run, train|valid|test, speaker) and `others` (file →
-    lines); where utterances are stretches of recordings, segments, and recordings bear numbers. A data dir of that name
+    lines); where utterances are stretches of recordings, segments, and a sum for the name of a recording. A data dir of that name
     is replaced, unless it was made of the same, from recordings of the same sizes and times: then it stays.
     Raises UserError for names that make no valid data dir, and where only some utterances have an emotion."""
     rows = sorted(utterances, key=lambda row: row.name)
@@ -127,10 +127,9 @@ def write_data_dir(
     check_prefixes(utt2spk, path)
     segments: dict[str, str] = {}
     if any(row.end for row in rows):
-        of_path = {
-            path: f"{number:07d}" for number, path in enumerate(sorted({os.path.abspath(row.wav) for row in rows}))
-        }
-        recordings = {number: path for path, number in of_path.items()}
+        # By a sum of its path: no two data dirs that are combined call two recordings the same.
+        of_path = {path: total([path])[:16] for path in {os.path.abspath(row.wav) for row in rows}}
+        recordings = {name: path for path, name in of_path.items()}
         for row in rows:
             segments[row.name] = f"{of_path[os.path.abspath(row.wav)]} {row.begin:.3f} {row.end:.3f}"
     else:
