@@ -112,8 +112,8 @@ def write_data_dir(
 ) -> None:
     """Make the data dir `path` from what a corpus holds: wav.scp, utt2spk, spk2utt, utt2session and, where known,
     spk2gender, utt2emo, utt2sentence, utt2heard, `folds` (lines of run, train|valid|test, speaker) and `others` (file →
-    lines); where utterances are stretches of recordings, segments, and a sum for the name of a recording. A data dir of that name
-    is replaced, unless it was made of the same, from recordings of the same sizes and times: then it stays.
+    lines); where utterances are stretches of recordings, segments, and a sum for the name of a recording. A data dir of
+    that name is replaced, unless it was made of the same, from recordings of the same sizes and times: then it stays.
     Raises UserError for names that make no valid data dir, and where only some utterances have an emotion."""
     rows = sorted(utterances, key=lambda row: row.name)
     if not rows:
