@@ -16,21 +16,18 @@ from __future__ import annotations
 
 import argparse
 import csv
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
 from utils import cli, data_dir
+from utils.balance import balanced_groups
 from utils.files import whole
 from utils.folds import PARTS, Folds, of_data_dir
 from utils.table import read_table, write_lines
 
 GROUPS = 5  # of speakers, where there are at least twice as many
-DRAWS = 50  # of groups, the best of which is taken
 Line = tuple[str, str, str]  # run, part, speaker
 
 
@@ -82,95 +79,6 @@ def leave_one_speaker_out(groups: Sequence[Sequence[str]]) -> list[Line]:
             lines += [(tested, "train", speaker) for speaker in train]
             lines += [*((tested, "valid", speaker) for speaker in valid), (tested, "test", tested)]
     return lines
-
-
-def shares(
-    groups: Sequence[Sequence[str]], utt2spk: Mapping[str, str], utt2emo: Mapping[str, str], genders: Mapping[str, str]
-) -> np.ndarray:
-    """(groups of `units`, properties): which share of the speakers, of each gender and of each class's utterances a
-    group has."""
-    place = {speaker: number for number, group in enumerate(groups) for speaker in group}
-    counts: Counter[tuple[int, str]] = Counter()
-    for speaker, number in place.items():
-        counts[number, ""] += 1
-        counts[number, f"gender {genders.get(speaker, '')}"] += 1
-    for utterance, speaker in utt2spk.items():
-        counts[place[speaker], f"class {utt2emo.get(utterance, '')}"] += 1
-    properties = sorted({name for _, name in counts})
-    table = np.array([[counts[number, name] for name in properties] for number in range(len(groups))], dtype=float)
-    return table / table.sum(axis=0)
-
-
-def imbalance(mine: np.ndarray, dealt: np.ndarray, number: int) -> float:
-    """How far groups are from equal shares, 0 to about 1. mine: of `shares`; dealt: (units,) group of each."""
-    total = np.zeros((number, mine.shape[1]))
-    np.add.at(total, dealt, mine)
-    return float(np.square(total - 1 / number).sum(axis=0).mean()) + float((total < 1e-9).sum())
-
-
-def balanced_groups(
-    together: Sequence[Sequence[str]],
-    number: int,
-    utt2spk: Mapping[str, str],
-    utt2emo: Mapping[str, str],
-    genders: Mapping[str, str],
-) -> list[list[str]]:
-    """`number` groups of speakers, alike in speakers, genders and classes: the best of many draws of scikit-learn's
-    StratifiedGroupKFold, in which units then change places as long as that makes the groups more alike. The same data
-    give the same groups. Raises UserError where there are not so many units."""
-    if not 1 <= number <= len(together):
-        many = f"{len(together)} speakers" if all(len(unit) == 1 for unit in together) else f"{len(together)} units"
-        raise cli.UserError(f"folds: cannot make {number} groups of {many}")
-    mine = shares(together, utt2spk, utt2emo, genders)
-    best = min(_draws(together, number, utt2spk, utt2emo), key=lambda dealt: imbalance(mine, dealt, number))
-    best = _improved(mine, best, number)
-    groups = [sorted(s for k, unit in enumerate(together) if best[k] == g for s in unit) for g in range(number)]
-    return sorted(groups)
-
-
-def _draws(
-    together: Sequence[Sequence[str]], number: int, utt2spk: Mapping[str, str], utt2emo: Mapping[str, str]
-) -> Iterator[np.ndarray]:
-    """(units,) the group of each: units in turn, and what StratifiedGroupKFold makes of them."""
-    yield np.arange(len(together)) % number
-    if number < 2:
-        return
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    place = {speaker: k for k, unit in enumerate(together) for speaker in unit}
-    groups = np.array([place[speaker] for speaker in utt2spk.values()])
-    classes = np.array([utt2emo.get(utterance, "") for utterance in utt2spk])
-    if max(Counter(classes.tolist()).values()) < number:  # which scikit-learn refuses
-        return
-    for seed in range(DRAWS):
-        dealt = np.zeros(len(together), dtype=int)
-        split = StratifiedGroupKFold(number, shuffle=True, random_state=seed).split(classes, classes, groups)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of rare classes, which `table` shows
-            for group, (_, tested) in enumerate(split):
-                dealt[groups[tested]] = group
-        yield dealt
-
-
-def _improved(mine: np.ndarray, dealt: np.ndarray, number: int) -> np.ndarray:
-    """With moves of one unit and swaps of two, the best first, as long as one helps. Of very many units, a draw is good
-    enough."""
-    if len(mine) > 150:
-        return dealt
-    now = imbalance(mine, dealt, number)
-    while True:
-        best, change = now - 1e-12, None
-        for unit in range(len(dealt)):
-            tries = [{unit: group} for group in range(number) if group != dealt[unit]]
-            tries += [{unit: dealt[k], k: dealt[unit]} for k in range(unit) if dealt[k] != dealt[unit]]
-            for one in tries:
-                other = dealt.copy()
-                other[list(one)] = list(one.values())
-                if (value := imbalance(mine, other, number)) < best:
-                    best, change = value, other
-        if change is None:
-            return dealt
-        now, dealt = best, change
 
 
 def choose(

@@ -7,9 +7,10 @@ import random
 import pytest
 
 from utils import folds
+from utils.balance import balanced_groups
 from utils.cli import UserError
 from utils.data_dir import Utterance, write_data_dir
-from utils.make_folds import balanced_groups, choose, leave_one_speaker_out, rotate, units
+from utils.make_folds import choose, leave_one_speaker_out, rotate, units
 
 CLASSES = ["ang", "hap", "neu", "sad"]
 
