@@ -20,37 +20,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from steps.frontend.options import FbankOptions
+from steps.frontend.features import MADE, NEEDED, Features, origin, why
 from utils import cli, config, data_dir, jobs
-from utils.archive import archives, read_scp, scp_content
-from utils.copies import AUGMENT, read_changes
+from utils.copies import read_changes
 from utils.files import remove, whole
 from utils.fix_data_dir import fix
 from utils.hold import hold
-from utils.record import Origin, content, listing, of_settings, outdated
-from utils.recordings import HASH, SOUND, sources
+from utils.recordings import sources
 
-VERSION = 1  # raised when other features come of the same recordings and options
-TABLES = ["feats.scp", "vad.scp", "utt2num_frames", "utt2dur"]
-NEEDED = [*TABLES, "frame_shift"]  # without these features are not whole
-MADE = [*TABLES, HASH, SOUND, "lost"]  # what a job leaves in a portion of the data dir
 PORTION = 1000  # utterances at most: a few hours of audio, seconds of work
-
-
-@dataclass
-class Features:
-    """What is computed from the audio."""
-
-    fbank: FbankOptions = field(default_factory=FbankOptions)
-    """The filter-bank."""
-    vad_mode: Literal[0, 1, 2, 3] = 2
-    """Aggressiveness of WebRTC's voice activity detection: 0 keeps most frames, 3 drops most."""
-    max_lost: float = 0.05
-    """Greatest share of the recordings, 0 to 1, that may be unusable: with more, no features are left."""
 
 
 def extract_in_jobs(options: config.Namespace, features: Features) -> None:
@@ -111,33 +91,6 @@ def settle(data: Path, max_lost: float, frame_shift: float) -> None:
     else:
         (data / "lost").unlink()
     print(f"{data}: features of {total - len(lost)} utterances")
-
-
-def origin(data: Path, features: Features, more: dict[str, str] | None = None) -> Origin:
-    """What the features of `data` are made from, and what they are; `more`: other options of them."""
-    known = {"recordings": listing(data_dir.read_table(data / "wav.scp").values())}
-    known |= {name: scp_content(data / name) for name in ("feats.scp", "vad.scp") if (data / name).is_file()}
-    # Only where they are: features made before there were such tables stay true without them.
-    known |= {name: content(data / name) for name in ("segments", AUGMENT, HASH, SOUND) if (data / name).is_file()}
-    if changes := read_changes(data):
-        others = {sound.path for change in changes.values() for sound in change.sounds()}
-        known["recordings that change others"] = listing(sorted(others))
-    return Origin("make_fbank", VERSION, of_settings(features, ["max_lost"]) | (more or {}), known)
-
-
-def why(data: Path, features: Features, needed: list[str], more: dict[str, str] | None = None) -> str:
-    """Why features are to be made: "" where they are there and true. An scp whose archives were moved with it is
-    written anew, with their new place."""
-    for scp in (data / "feats.scp", data / "vad.scp"):
-        if not scp.is_file():
-            return f"there is no {scp.name}"
-        entries = read_scp(scp)
-        if missing := [ark for ark in archives(entries) if not Path(ark).is_file()]:
-            return f"{missing[0]} is not there"
-        if entries != data_dir.read_table(scp):
-            cli.warn(f"{scp}: its archives were moved, and it now says where to")
-            data_dir.write_table(scp, entries)
-    return outdated(data, origin(data, features, more), *(data / name for name in needed))
 
 
 def main() -> None:
