@@ -14,6 +14,9 @@ from steps.reporting.page import bullets, picture
 from steps.reporting.tables import Table
 from steps.reporting.words import DASH, bounds, number
 
+TOLD = """\
+Band, level and class mix are made alike before training. What still tells corpora apart (language, sentences, microphones,
+rooms, acting) differs between what is trained on and what is tested, and is part of every figure off the diagonal."""
 Across = dict[str, Any]  # across.json: its layout stands in steps/evaluation/across.py
 ROWS = {"others": "all others", "all": "all"}
 NOTES = [
@@ -45,7 +48,7 @@ def table(result: Across, system: str) -> Table:
         for name in rows_of(result, system)
     ]
     base = ["majority class", *(f"{corpora[corpus]['majority']:.1f}" for corpus in corpora)]
-    return Table(["system", *corpora], [*body, base], NOTES)
+    return Table(["trained on", *corpora], [*body, base], NOTES)
 
 
 def probed(result: Across) -> str:
@@ -95,5 +98,5 @@ def sections(result: Across, out: Path) -> dict[str, list[str]]:
         "The corpora": [bullets(about)],
         "wF1": [picture("figures/across", "wF1, in percent, by what was trained on and what was tested.")],
         **{system: [table(result, system).markdown()] for system in result["systems"]},
-        "Can the corpus still be told?": [probed(result) or "Left out: no run of `together` has embeddings."],
+        "Can the corpus still be told?": [probed(result) or "Left out: no run of `together` has embeddings.", TOLD],
     }
