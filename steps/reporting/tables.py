@@ -23,6 +23,7 @@ ALL = ("system", "parent", "what differs", *SCORED[1:-1], "over runs", ROLES, DI
 WORDS = {
     "corpus",
     "system",
+    "trained on",
     "parent",
     "what differs",
     "mistake",
