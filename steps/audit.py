@@ -8,7 +8,8 @@
 How well is the class guessed without listening: from the speaker, the sentence, the session, from sampling rate, file
 type, noise, level, duration? Are sounds there twice, in two parts of a run, under two labels? Can every class be
 trained and tested? More is said once steps/make_fbank.py has made features. What makes results meaningless is an
-error, and ends in status 1; --force true goes on all the same, and the error stands beside the results.
+error, and ends in status 1; --force true goes on all the same, and the error stands beside the results. What was found
+of the same tables and features is said again, and not looked for anew.
 """
 
 from __future__ import annotations
@@ -17,9 +18,29 @@ import argparse
 from pathlib import Path
 
 from steps.evaluation import audit, corpus
-from steps.frontend import acoustics
 from steps.reporting import corpus as words
-from utils import cli
+from utils import cli, data_dir
+from utils.archive import scp_content
+from utils.record import Origin, content, outdated
+
+VERSION = 1  # raised when an audit finds other things in the same data dir
+
+
+def look(data: Path, exp: Path) -> audit.Json:
+    """What is wrong with the corpus; with its picture."""
+    from steps.frontend import acoustics
+    from steps.reporting import corpus_figure, figures  # here, as these take longer to import than --help may
+
+    tables = {path.name: content(path) for path in data_dir.tables(data) if not path.name.endswith(".scp")}
+    features = {path.name: scp_content(path) for path in (data / "feats.scp", data / "vad.scp") if path.is_file()}
+    origin = Origin("audit", VERSION, content=tables | features)
+    if not outdated(exp, origin, exp / audit.NAME, exp / "figures/corpus.png"):
+        return audit.read(exp)
+    found = audit.audit(corpus.read(data, acoustics.measure(data)))
+    audit.write(exp, found)
+    figures.save(corpus_figure.draw(found), exp / "figures", "corpus", ["png", "svg"])
+    origin.write(exp)
+    return found
 
 
 def main() -> None:
@@ -30,12 +51,8 @@ def main() -> None:
         "--force", type=cli.boolean, default=False, metavar="true|false", help="true: errors do not stop [false]"
     )
     options = parser.parse_args()
-    found = audit.audit(corpus.read(options.data, acoustics.measure(options.data)))
-    found["forced"] = options.force
+    found = look(options.data, options.exp) | {"forced": options.force}
     audit.write(options.exp, found)
-    from steps.reporting import corpus_figure, figures  # here, as it takes longer to import than --help may
-
-    figures.save(corpus_figure.draw(found), options.exp / "figures", "corpus", ["png", "svg"])
     print(f"{words.summary(found)}\n\n{words.guesses(found).plain()}\n")
     print(f"{words.findings(found, audit.SEVERITIES).plain()}\n\nAll figures: {options.exp / audit.NAME}", flush=True)
     errors = audit.of_severity(found, "error")
