@@ -66,6 +66,9 @@ def arguments() -> config.ArgumentParser:
     parser.add_argument("--redo", type=bool, default=False, help="true: train again what is finished")
     parser.add_argument("--nj", type=int, default=0, help="jobs that the work is dealt over; 0: it is done here")
     parser.add_argument("--cmd", default="utils/run.py", help="job runner")
+    parser.add_argument(
+        "--lenient", type=bool, default=False, help="true: leave out what lacks something, even by name"
+    )
     parser.add_argument("--list", default="", help="for the jobs: file of lines <system> <run> <seed>, these alone")
     return parser
 
@@ -88,7 +91,10 @@ def main() -> None:
 
 def train(options: config.Namespace) -> None:
     """What is unfinished or out of date, here or in jobs."""
-    plan = Plan(options, settings_of(options))
+    if not (settings := settings_of(options)):
+        print(f"{options.out}: no system can be trained on {options.data}")
+        return
+    plan = Plan(options, settings)
     if options.list:
         train_here(plan, [run for run in plan.runs if plan.unfinished(run)])
         return

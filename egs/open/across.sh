@@ -72,7 +72,7 @@ fi
 if run_stage 3 "The systems, on every protocol"; then
   for protocol in "$data"/protocols/*/; do
     steps/finetune.py --config "$conf/finetune.yaml" --training.corpus_balanced true --training.class_balanced true \
-      --conf "$conf" --systems "$systems" \
+      --conf "$conf" --systems "$systems" --lenient true \
       --pretrained "$pretrained" --redo "$redo" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd" \
       "$protocol" "$exp/$(basename "$protocol")"
   done

@@ -50,10 +50,10 @@ def of_one_corpus(data: Path, wanted: Collection[str]) -> str:
 
 def without_lacking(every: Mapping[str, Config], options: Namespace) -> dict[str, Config]:
     """The systems that lack nothing: a group may name others, which are left out with a notice. Raises UserError for
-    one that --systems names itself, and where none is left. options: those of steps/finetune.py."""
+    one that --systems names itself, and where none is left, unless options.lenient. options: of steps/finetune.py."""
     lacking = {name: why for name, own in every.items() if (why := lacks(own, options))}
     for name, why in lacking.items():
-        if name in options.systems.split() or len(lacking) == len(every):
+        if not options.lenient and (name in options.systems.split() or len(lacking) == len(every)):
             raise UserError(f"{name or options.out} {why}")
         if not options.list:  # the jobs of an array need not say it again
             warn(f"{name} {why}; it is left out")

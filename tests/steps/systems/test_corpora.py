@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from steps.systems.train_run import train_run
 from utils import folds
 from utils.data_dir import read_table, write_table
 
+ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
 SMALL = Config(Network(width=2), Input(crop=40), Training(epochs=2, batch=4))
 WORDS = ["--network.width", "2", "--input.crop", "40", "--training.epochs", "1", "--training.batch", "4"]
@@ -170,3 +172,22 @@ def test_one_corpus_alone_cannot_be_told_apart(several, tmp_path, type_in):
     assert (tmp_path / "exp/ad_corpus/r1_seed0/scores").exists()
     done = type_in(*words, "all", "--training.L_AD_minus", "false", several, tmp_path / "exp", code=1)
     assert "L_AD_minus_corpus is a part of L_AD⁻, and L_AD_minus is false" in done.stderr
+
+
+def test_what_a_system_needs_and_has_not_stops_it_by_name_or_leaves_it_out(several, tmp_path, type_in):
+    words = [
+        "--conf",
+        ROOT / "egs/iemocap/conf",
+        "--network.width",
+        "2",
+        "--input.crop",
+        "40",
+        "--training.epochs",
+        "1",
+    ]
+    words += [several, tmp_path / "exp"]
+    (several / "utt2corpus").unlink()
+    said = type_in("steps/finetune.py", "--systems", "ad_corpus", *words, code=1).stderr
+    assert "ad_corpus needs to know which corpus an utterance is of" in said and not (tmp_path / "exp").exists()
+    done = type_in("steps/finetune.py", "--systems", "ad_corpus", "--lenient", "true", *words)
+    assert "no system can be trained on" in done.stdout and "it is left out" in done.stderr
