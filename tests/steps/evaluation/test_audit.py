@@ -117,7 +117,7 @@ def test_a_session_is_told_only_where_it_is_not_a_speaker(clean, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["rate", "channels", "format", "bandwidth", "noise"])
-def test_a_class_recorded_otherwise_is_a_warning_and_all_of_them_an_error(clean, tmp_path, what):
+def test_a_class_recorded_otherwise_is_an_error_and_so_are_all_of_them(clean, tmp_path, what):
     values = {
         "rate": [16000, 44100, 48000, 8000],
         "channels": [1, 2, 3, 4],
@@ -139,8 +139,13 @@ def test_a_class_recorded_otherwise_is_a_warning_and_all_of_them_an_error(clean,
     spoil(clean, ["hap"])
     found = clean.findings(whole=True)
     (row,) = found["findings"]
-    assert row["what"] == what and row["severity"] == "warning" and row["chance"] == 25 and row["p"] < 0.05
-    assert 0.3 <= row["gain"] < 0.8 and row["effect"]["ua"] == row["value"]
+    assert row["what"] == what and row["severity"] == "error" and row["chance"] == 25 and row["p"] < 0.05
+    assert (
+        row["gain"] == 1 and row["value"] < 80 and row["effect"]["ua"] == row["value"]
+    )  # of one class against the rest
+    half = Clean(tmp_path / "half")
+    spoil(half, ["hap0", "hap1", "hap2"])
+    assert half.findings()[what]["severity"] == "warning"
     every = Clean(tmp_path / "every")
     spoil(every, CLASSES)
     row = every.findings()[what]
