@@ -13,6 +13,6 @@ runner="utils/run.py"
 # A Slurm cluster; any option of sbatch may follow, in its own words:
 # runner="utils/slurm.py --partition gpu --account mine --time 8:00:00"
 
-# --mem is for the queue. Pre-training on the whole of VoxCeleb1 holds its features in memory: 24G.
+# --mem is for the queue. Training maps its inputs into memory, however large: pages that the system may take back.
 export train_cmd="$runner --mem 1G"         # work on CPUs: features
 export cuda_cmd="$runner --mem 2G --gpu 1"  # networks; on a cluster without GPUs, also --num-threads 8, say

@@ -2,7 +2,7 @@
 """Whether training in bfloat16 learns what float32 learns: the same speaker networks from the same crops, with several
 seeds, and the difference between their curves beside what another seed does.
 
-    python bench/precision.py egs/ravdess/data/speakers/train [--seeds 5] [--epochs 8]
+    python bench/precision.py egs/open/data/speakers/train [--seeds 5] [--epochs 8]
 """
 
 from __future__ import annotations

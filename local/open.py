@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An emotional corpus as a data dir: an open one by its name, or any table of recordings.
 
-  local/open.py --corpus NAME [options] DIR data/NAME      (--corpus list: which there are)
+  local/open.py --corpus NAME --dir DIR [options] data/NAME      (--corpus list: which there are)
   local/open.py --table FILE [options] data/mine
 
 A corpus is a YAML of local/open/. A table is CSV or TSV with a header, or JSON lines; its columns: path, speaker and

@@ -2,8 +2,8 @@
 """Systems across corpora: trained on one, on all others, on all; tested on each. A table, a picture, and every figure.
 
   steps/across.py [--out DIR] <data-dir> <exp-dir>
-  steps/across.py data/across/all exp/across
-  steps/across.py --out results/across data/across/all exp/across     keep them in the repository
+  steps/across.py data/across/a+b/all exp/across/a+b
+  steps/across.py --out results/across data/across/a+b/all exp/across/a+b     keep them in the repository
 
 <exp-dir> holds a folder for each protocol of local/across.py, with the systems trained on it; <data-dir> is that of all
 corpora, with utt2corpus. Makes across.json (its layout: steps/evaluation/across.py), README.md and figures/across.png

@@ -5,12 +5,14 @@
 #   egs/open/across.sh --corpora "ravdess=DIR crema-d=DIR mine=my.tsv" [options]
 #
 # NAME=DIR is an open corpus (run.sh --corpus list), NAME=FILE a table of recordings; no blanks in paths. What names the
-# corpus is made alike first: the band (filter-banks end where the poorest recording does), the level (each recording's
-# mean is taken away) and, in training, the number of utterances by corpus and class. Stages:
-#   1  labels, speakers and folds of each; what is wrong with it  data/across/<corpus>
-#   2  filter-banks and VAD of each, in the band of all; who trains and is tested  data/across/{all,<protocol>}
-#   3  the systems, each on every protocol: trained and scored  exp/across/<protocol>/<system>
-#   4  the matrix: wF1 and UA by what was trained on and what was tested  exp/across/{README.md,across.json,figures}
+# corpus is made alike first: the band (filter-banks end where the poorest recording does); in training, what corpora and
+# their classes count; and the level, in systems that take it away, such as svm_level.
+#
+# SET is the names of the corpora, joined by "+". Stages:
+#   1  labels, speakers and folds of each; what is wrong with it          data/across/SET/<corpus>
+#   2  filter-banks and VAD in the band of all; who trains and is tested  data/across/SET/{all,protocols}
+#   3  the systems, each on every protocol: trained and scored            exp/across/SET/<protocol>/<system>
+#   4  the matrix: wF1 and UA by what was trained on and tested           exp/across/SET/{README.md,across.json,figures}
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -33,8 +35,6 @@ stop_stage=4          # last stage
 enter "$here" pretrained conf data exp
 . ./path.sh
 . ./cmd.sh
-. utils/stages.sh
-utils/systems.py "$conf" "$systems" >/dev/null # a wrong name is refused before anything is made
 read -ra pairs <<<"$corpora"
 [[ -n $systems ]] || die "--systems is empty: name at least one"
 [[ ${#pairs[@]} -ge 2 ]] || die "--corpora \"NAME=DIR NAME=DIR ...\": at least two are needed"
@@ -45,6 +45,10 @@ for pair in "${pairs[@]}"; do
   if [[ $place != /* ]]; then place=$_caller/$place; fi
   names+=("${pair%%=*}") places+=("$place")
 done
+set=$(IFS=+ && echo "${names[*]}") # other corpora are other protocols, in another band
+data=$data/$set exp=$exp/$set
+. utils/stages.sh
+utils/systems.py "$conf" "$systems" >/dev/null # a wrong name is refused before anything is made
 
 if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with them"; then
   for k in "${!names[@]}"; do
