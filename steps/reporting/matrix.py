@@ -16,8 +16,8 @@ from steps.reporting.words import DASH, bounds, number
 
 TOLD = """\
 Band and class mix are made alike before training, the level in systems that take it away. What still tells corpora
-apart (language, sentences, microphones, rooms, acting) differs between what is trained on and what is tested, and is part of
-every figure off the diagonal."""
+apart (language, sentences, microphones, rooms, acting) differs between what is trained on and what is tested, and is
+part of every figure off the diagonal."""
 Across = dict[str, Any]  # across.json: its layout stands in steps/evaluation/across.py
 ROWS = {"others": "all others", "all": "all"}
 NOTES = [
