@@ -28,6 +28,7 @@ import webrtcvad
 from bench.feature_peers import RATE, fbank_peers
 from bench.harness import Row, available, interleave, ratios, save
 from steps.frontend.extraction import extract
+from steps.frontend.features import Features
 from steps.frontend.fbank import Fbank
 from steps.frontend.options import FbankOptions
 from steps.frontend.vad import speech_frames
@@ -135,7 +136,7 @@ def main() -> None:
 
         data = temporary / "data"
         write_data_dir(data, [Utterance(f"a-{n:06d}", path, "a", "a") for n, path in enumerate(paths)])
-        work["whole: ours"] = lambda: extract(data, temporary / "ours", "all", OPTIONS, 2)
+        work["whole: ours"] = lambda: extract(data, temporary / "ours", "all", Features(OPTIONS))
         for peer, fbank in peers.items():
             work[f"whole: {peer}"] = lambda fbank=fbank: plain_loop(paths, fbank, temporary)
         work["whole: ours"]()

@@ -104,8 +104,8 @@ def train(options: config.Namespace) -> None:
             count = len(plan.runs)
             print(f"{options.out}: {f'all {count} runs are' if count > 1 else 'the run is'} finished and up to date")
             return
-        if not all(plan.settings[run.system].reads_features for run in todo):
-            _ = plan.vectors  # broken ones are refused before anything is touched
+        for run in todo:
+            plan.vectors_for(plan.settings[run.system])  # broken ones are refused before anything is touched
         for run in todo:  # nothing is touched where somebody else still trains one of them
             with hold(plan.folder(run)):
                 pass
@@ -145,9 +145,9 @@ def train_here(plan: Plan, todo: list[Run]) -> None:
     corpus = None
     for number, run in enumerate(todo):
         settings, folder = plan.settings[run.system], plan.folder(run)
-        reads = (settings.input, settings.reads_features)
+        reads = (settings.input, settings.backend.sees if not settings.reads_features else "")
         if corpus is None or reads != wanted:  # most systems read the same features in the same way
-            given = None if settings.reads_features else plan.vectors
+            given = plan.vectors_for(settings)
             wanted, corpus = (
                 reads,
                 read_corpus(plan.options.data, settings.input, pick_device(), given, plan.options.out),

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Filter-banks and speech decisions of a data dir: feats.scp, vad.scp, utt2num_frames, utt2dur, frame_shift; and what
-its recordings are apart from speech: utt2hash, utt2sound (utils/recordings.py says what they hold).
+"""Filter-banks and speech decisions of a data dir: feats.scp, vad.scp, utt2num_frames, utt2dur, frame_shift; with
+--descriptors true descriptors.scp, a vector of each recording's voice; and what recordings are apart from speech:
+utt2hash, utt2sound (utils/recordings.py says what they hold).
 
   steps/make_fbank.py [options] <data-dir> [<log-dir> [<fbank-dir>]]
   steps/make_fbank.py --nj 8 --cmd "$train_cmd" data/train exp/make_fbank/train fbank
 
-One pass over the audio makes both, so that they are of equal length. What can be used after resampling or mixing down
+One pass over the audio makes all, so that they are of equal length. What can be used after resampling or mixing down
 is used; recordings that cannot be used leave the data dir, counted and named in <data-dir>/lost. With `segments`,
 utterances are stretches of the recordings. With `utt2augment` (utils/augment_data_dir.py), those in it are changed
 copies: all that is made is made of the changed sound.
@@ -22,7 +23,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from steps.frontend.features import MADE, NEEDED, Features, origin, why
+from steps.frontend.features import DESCRIPTORS, Features, origin, why
 from utils import cli, config, data_dir, jobs
 from utils.copies import read_changes
 from utils.files import remove, whole
@@ -49,7 +50,7 @@ def extract_in_jobs(options: config.Namespace, features: Features) -> None:
     command += ["--portions", str(count), "--name", name, str(data), str(options.logs), str(options.archives)]
     if not jobs.call(options.cmd, *command):
         raise cli.UserError(f"{data}: making features failed; the log is named above")
-    for table in MADE:
+    for table in features.made:
         with whole(data / table) as temporary, open(temporary, "wb") as joined:
             joined.writelines((portion / table).read_bytes() for portion in portions)
 
@@ -62,14 +63,14 @@ def extract_portions(options: config.Namespace, features: Features) -> None:
         portion, name = options.data / f"split{options.portions}utt" / str(number), f"{options.name}.{number}"
 
         made_in = {"archives": f"{options.archives}/{name}"}
-        if not why(portion, features, MADE, made_in):
+        if not why(portion, features, features.made, made_in):
             print(f"{name}: made before")
             continue
-        extract(portion, options.archives, name, features.fbank, features.vad_mode)
+        extract(portion, options.archives, name, features)
         origin(portion, features, made_in).write(portion)
 
 
-def settle(data: Path, max_lost: float, frame_shift: float) -> None:
+def settle(data: Path, features: Features) -> None:
     """Take the unusable recordings out of the data dir, or refuse where they are too many."""
     lost = data_dir.read_table(data / "lost")
     total = len(data_dir.read_table(data / "utt2spk"))
@@ -77,15 +78,15 @@ def settle(data: Path, max_lost: float, frame_shift: float) -> None:
         reasons = Counter(re.split(r": | [(\[]", reason)[0] for reason in lost.values())
         said = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         cli.warn(f"{data}: {len(lost)} of {total} utterances left out ({said}); {data}/lost names them")
-    if len(lost) > max_lost * total:
-        for table in MADE[:-1]:
+    if len(lost) > features.max_lost * total:
+        for table in features.made[:-1]:
             (data / table).unlink()
         raise cli.UserError(
-            f"{data}: {len(lost)} of {total} utterances are unusable, more than max_lost {max_lost:g} allows; "
+            f"{data}: {len(lost)} of {total} utterances are unusable, more than max_lost {features.max_lost:g} allows; "
             f"{data}/lost names them"
         )
     with whole(data / "frame_shift") as temporary:
-        temporary.write_text(f"{frame_shift / 1000:g}\n")
+        temporary.write_text(f"{features.fbank.frame_shift / 1000:g}\n")
     if lost:
         fix(data)
     else:
@@ -117,7 +118,7 @@ def main() -> None:
     if not (data / "wav.scp").is_file():
         raise cli.UserError(f"{data}/wav.scp: no such file; is {data} a data dir?")
     sources(data), read_changes(data)  # what says no stretch of a recording, no change, is refused before all else
-    if options.redo or why(data, features, NEEDED):  # else whoever reads them need not be waited for
+    if options.redo or why(data, features, features.needed):  # else whoever reads them need not be waited for
         with hold(data, wait=True):
             make(options, features)
     else:
@@ -126,16 +127,16 @@ def main() -> None:
 
 def make(options: config.Namespace, features: Features) -> None:
     """The features, unless somebody else has made them meanwhile."""
-    data, reason = options.data, why(options.data, features, NEEDED)
+    data, reason = options.data, why(options.data, features, features.needed)
     if not reason and not options.redo:
         print(f"{data}: features are there and up to date")
         return
-    for table in [*MADE, "frame_shift"]:  # the archives that an old table points into are about to be replaced
+    for table in [*features.made, "frame_shift", DESCRIPTORS]:  # the archives that an old table points into are about to be replaced
         (data / table).unlink(missing_ok=True)
     print(f"{data}: making features{f' ({reason})' if reason else ''}", flush=True)
     config.save(features, data / "fbank.yaml")  # how they are made, for people and for prediction; what is split has it
     extract_in_jobs(options, features)
-    settle(data, features.max_lost, features.fbank.frame_shift)
+    settle(data, features)
     origin(data, features).write(data)
 
 

@@ -4,6 +4,9 @@
   steps/pretrain.py [options] <train-dir> <heldout-dir> <exp-dir>
   steps/pretrain.py --config conf/pretrain.yaml data/train data/heldout exp/resnet18
 
+With --teacher the network also learns to find a vector of each whole utterance, made by another model or by formula
+(functionals.scp of a data dir), in its embedding of a crop.
+
 Leaves model.safetensors, config.yaml, `speakers` and `result`, the share of held-out utterances whose speaker is found.
 A finished model that is up to date is kept; an interrupted training resumes from its last checkpoint, with identical
 results; what was made from other settings or features is moved to <exp-dir>/.backup, and made again. Under torchrun,
@@ -16,6 +19,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
+from steps.frontend.given import Given
 from steps.training.extractor import Config
 from utils import cli, config, runs
 from utils.archive import scp_content
@@ -34,6 +38,8 @@ def origin(options: config.Namespace, settings: Config) -> Origin:
             read[f"speakers of {data.name}"] = content(data / "utt2spk")
             if settings.input.vad:
                 read[f"speech decisions of {data.name}"] = scp_content(data / "vad.scp")
+    if options.teacher:
+        read["the teacher's vectors"] = Given(options.teacher, options.train).content
     return Origin("pretrain", VERSION, of_settings(settings), read, of_settings(Config()))
 
 
@@ -42,6 +48,7 @@ def main() -> None:
     parser.add_argument("train", type=Path, help="data dir to train on")
     parser.add_argument("heldout", type=Path, help="data dir of other sessions of the same speakers; may be absent")
     parser.add_argument("out", type=Path, help="folder for the model")
+    parser.add_argument("--teacher", type=Path, help="vectors of the training utterances: an scp or an .npz")
     parser.add_argument("--redo", type=bool, default=False, help="true: train again what is finished")
     options, settings = config.parse(parser, Config)
     settings.augmentation.check_neutral(())
@@ -57,7 +64,7 @@ def main() -> None:
         if ranks.rank == 0:
             begin(out, made, keep=["log"])
         ranks.greatest(0, pick_device())  # the others wait for that
-        pretrain(options.train, options.heldout, out, settings, ranks)
+        pretrain(options.train, options.heldout, out, settings, ranks, options.teacher)
 
 
 if __name__ == "__main__":

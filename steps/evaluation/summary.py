@@ -124,10 +124,10 @@ class Summary:
 
     @cached_property
     def deterministic(self) -> bool:
-        """Whether it depends on no seed: a linear model or SVM, fitted on functionals, on given vectors or on the
+        """Whether it depends on no seed: a linear model or SVM, fitted on functionals, descriptors, given vectors or on the
         embeddings of a pre-trained network that stays as it is."""
         known = self.settings.get
-        fixed = known("backend.sees") in ("functionals", "given")
+        fixed = known("backend.sees") in ("functionals", "descriptors", "given")
         same = fixed or (known("training.pretrained") and not known("network.AD"))
         fitted = known("training.epochs") == 0 and known("backend.kind") in ("linear", "svm")
         return bool(same and fitted and len(set(self.by_seed.wf1.tolist())) == 1)

@@ -1,9 +1,11 @@
-"""One pass over recordings: filter-banks and speech decisions into archives, what cannot be used into a list."""
+"""One pass over recordings: filter-banks, speech decisions and, where wanted, descriptors into archives; what cannot be
+used into a list."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,9 @@ from tqdm import tqdm
 from steps.frontend.audio import Reading, read_in_batches
 from steps.frontend.changes import changed
 from steps.frontend.decoding import Decoded, Unusable, decode
+from steps.frontend.descriptors import Descriptor
 from steps.frontend.fbank import Fbank
-from steps.frontend.options import FbankOptions
+from steps.frontend.features import DESCRIPTORS, Features
 from steps.frontend.vad import Detector
 from utils import cli, data_dir
 from utils.archive import TWO_BYTES, ArkWriter
@@ -23,14 +26,16 @@ from utils.record import content
 from utils.recordings import HASH, SOUND, Sound, sources, write_sounds
 
 
-class Features:
-    """Those of one recording: a method a stage, as a batch of recordings goes through one stage after the other."""
+class Made:
+    """What is made of one recording: a method a stage, as a batch of recordings goes through one stage after the other."""
 
-    def __init__(self, reading: Reading, pieces: Iterable[np.ndarray], options: FbankOptions, vad_mode: int) -> None:
+    def __init__(self, reading: Reading, pieces: Iterable[np.ndarray], wanted: Features) -> None:
+        options = wanted.fbank
         # Mirrored edges and windows with gaps between them are for a recording that is put together.
         in_pieces = options.snip_edges and options.shift <= options.length
         self.pieces = pieces if in_pieces or reading.ended else [np.concatenate(list(pieces))]
-        self.reading, self.options, self.detector = reading, options, Detector(options, vad_mode)
+        self.reading, self.options, self.detector = reading, options, Detector(options, wanted.vad_mode)
+        self.descriptor = Descriptor(options.sample_frequency) if wanted.descriptors else None
 
     def transform(self, fbank: Fbank) -> None:
         """Compute the filter-bank, `matrix` (frames, dimension). Of several pieces, each is let go of when it has been
@@ -41,19 +46,27 @@ class Features:
             matrices.append(fbank(torch.from_numpy(signal)).numpy())
             rest = signal[len(matrices[-1]) * shift :]
             if not isinstance(self.pieces, list):
-                self.detector.hear(piece)
+                self.listen(piece)
         self.matrix = matrices[0] if len(matrices) == 1 else np.concatenate(matrices)
 
+    def listen(self, piece: np.ndarray) -> None:
+        """Let whoever else hears the recording have a piece of it."""
+        self.detector.hear(piece)
+        if self.descriptor:
+            self.descriptor.hear(piece)
+
     def decide(self) -> None:
-        """Decide which frames are `speech`, (frames,)."""
+        """Decide which frames are `speech`, (frames,), and describe the voice."""
         for piece in self.pieces:
-            self.detector.hear(piece)  # nothing where they are used up
+            self.listen(piece)  # nothing where they are used up
         self.speech = self.detector.frames(len(self.matrix))
+        self.descriptors = self.descriptor.vector() if self.descriptor else None
 
 
-def extract(data: Path, archives: Path, name: str, options: FbankOptions, vad_mode: int) -> None:
-    """Make the features of `data` in this process, into `archives`/{raw_fbank,vad}_`name`.{ark,scp}, and the tables
-    feats.scp, vad.scp, utt2num_frames, utt2dur, utt2hash, utt2sound, lost."""
+def extract(data: Path, archives: Path, name: str, wanted: Features) -> None:
+    """Make the `wanted` features of `data` in this process, into `archives`/{raw_fbank,vad,descriptors}_`name`.ark, and
+    the tables `wanted.made`."""
+    options = wanted.fbank
     torch.set_num_threads(1)  # a job is one core's work
     fbank = Fbank(options)
     done: Counter[str] = Counter()
@@ -62,7 +75,8 @@ def extract(data: Path, archives: Path, name: str, options: FbankOptions, vad_mo
     seconds: dict[str, str] = {}
     hashes: dict[str, str] = {}
     sounds: dict[str, Sound] = {}
-    scps = [archives / f"raw_fbank_{name}.scp", archives / f"vad_{name}.scp"]
+    kinds = {"feats.scp": "raw_fbank", "vad.scp": "vad", DESCRIPTORS: "descriptors"}
+    scps = {table: archives / f"{kinds[table]}_{name}.scp" for table in wanted.tables if table in kinds}
     recordings, changes = sources(data), read_changes(data)
     rate, window = options.sample_frequency, options.length
 
@@ -70,18 +84,19 @@ def extract(data: Path, archives: Path, name: str, options: FbankOptions, vad_mo
         source, change = recordings[utterance], changes.get(utterance)
         return changed(source, change, rate, window) if change else decode(source, window / rate)
 
-    with (
-        ArkWriter(scps[0].with_suffix(".ark"), scps[0], TWO_BYTES) as feats,
-        ArkWriter(scps[1].with_suffix(".ark"), scps[1]) as vad,
-    ):
+    with ExitStack() as stack:
+        feats, vad, *described = (
+            stack.enter_context(ArkWriter(scp.with_suffix(".ark"), scp, TWO_BYTES if table == "feats.scp" else None))
+            for table, scp in scps.items()
+        )
         progress = tqdm(total=len(recordings), desc=name, unit="utt", disable=None)
         for batch in read_in_batches(recordings, opened, rate, window):
-            features: dict[str, Features] = {}
+            features: dict[str, Made] = {}
             for utterance, outcome in batch.items():
                 try:
                     if isinstance(outcome, Unusable):
                         raise outcome
-                    made = Features(*outcome, options, vad_mode)
+                    made = Made(*outcome, wanted)
                     made.transform(fbank)
                     features[utterance] = made
                 except Unusable as reason:
@@ -92,18 +107,20 @@ def extract(data: Path, archives: Path, name: str, options: FbankOptions, vad_mo
             for utterance, made in features.items():
                 feats.write(utterance, made.matrix)
                 vad.write(utterance, made.speech)
+                for archive in described:
+                    archive.write(utterance, made.descriptors)
                 frames[utterance] = str(len(made.matrix))
                 seconds[utterance] = f"{made.reading.given / rate:.3f}"
                 hashes[utterance], sounds[utterance] = made.reading.hash, made.reading.sound
                 done.update(made.reading.changes)
             progress.update(len(batch))
         progress.close()
-    tables = dict(zip(("feats.scp", "vad.scp"), map(data_dir.read_table, scps)))
+    tables = {table: data_dir.read_table(scp) for table, scp in scps.items()}
     tables |= {"utt2num_frames": frames, "utt2dur": seconds, HASH: hashes, "lost": lost}
     for table, rows in tables.items():
         data_dir.write_table(data / table, rows)
     write_sounds(data / SOUND, sounds)
-    for scp in scps:
+    for scp in scps.values():
         content(scp.with_suffix(".ark"))  # summed now, by each job its own, and not read again for that
     for change, count in done.items():
         print(f"{name}: {count} recordings {change}")

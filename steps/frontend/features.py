@@ -15,9 +15,8 @@ from utils.record import Origin, content, listing, of_settings, outdated
 from utils.recordings import HASH, SOUND
 
 VERSION = 1  # raised when other features come of the same recordings and options
+DESCRIPTORS = "descriptors.scp"
 TABLES = ["feats.scp", "vad.scp", "utt2num_frames", "utt2dur"]
-NEEDED = [*TABLES, "frame_shift"]  # without these features are not whole
-MADE = [*TABLES, HASH, SOUND, "lost"]  # what a job leaves in a portion of the data dir
 
 
 @dataclass
@@ -28,14 +27,34 @@ class Features:
     """The filter-bank."""
     vad_mode: Literal[0, 1, 2, 3] = 2
     """Aggressiveness of WebRTC's voice activity detection: 0 keeps most frames, 3 drops most."""
+    descriptors: bool = False
+    """Also describe each recording's voice by one vector, for systems that see it (descriptors.scp): some 1,850
+    statistics of its spectrum, pitch and voice quality. Takes some twenty times as long as filter-banks."""
     max_lost: float = 0.05
     """Greatest share of the recordings, 0 to 1, that may be unusable: with more, no features are left."""
+
+
+    @property
+    def tables(self) -> list[str]:
+        """Those of features."""
+        return [*TABLES, *[DESCRIPTORS] * self.descriptors]
+
+    @property
+    def needed(self) -> list[str]:
+        """Files of a data dir without which features are not whole."""
+        return [*self.tables, "frame_shift"]
+
+    @property
+    def made(self) -> list[str]:
+        """Tables that a job leaves in a portion of the data dir."""
+        return [*self.tables, HASH, SOUND, "lost"]
 
 
 def origin(data: Path, features: Features, more: dict[str, str] | None = None) -> Origin:
     """What the features of `data` are made from, and what they are; `more`: other options of them."""
     known = {"recordings": listing(data_dir.read_table(data / "wav.scp").values())}
-    known |= {name: scp_content(data / name) for name in ("feats.scp", "vad.scp") if (data / name).is_file()}
+    scps = [name for name in features.tables if name.endswith(".scp")]
+    known |= {name: scp_content(data / name) for name in scps if (data / name).is_file()}
     # Only where they are: features made before there were such tables stay true without them.
     known |= {name: content(data / name) for name in ("segments", AUGMENT, HASH, SOUND) if (data / name).is_file()}
     if changes := read_changes(data):
@@ -47,7 +66,7 @@ def origin(data: Path, features: Features, more: dict[str, str] | None = None) -
 def why(data: Path, features: Features, needed: list[str], more: dict[str, str] | None = None) -> str:
     """Why features are to be made: "" where they are there and true. An scp whose archives were moved with it is
     written anew, with their new place."""
-    for scp in (data / "feats.scp", data / "vad.scp"):
+    for scp in (data / name for name in features.tables if name.endswith(".scp")):
         if not scp.is_file():
             return f"there is no {scp.name}"
         entries = read_scp(scp)

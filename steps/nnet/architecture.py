@@ -39,9 +39,17 @@ class Network:
     """Keep the gradient of F⁻, the part that AD throws away, from the extractor."""
     pooling: Literal["mean", "mean_sd", "attention", "mask"] = "mean"
     """Pooling of a feature map to an embedding: mean; mean and standard deviation; attentive; mean under a mask."""
+    pool_after: list[str] = field(default_factory=lambda: [END])
+    """Layers of the extractor whose maps are pooled, side by side, such as [stage1, stage2, end]."""
+    bands: int = 1
+    """Pieces of equal width, at least 1, that each map is cut into along the frequency axis; each is pooled by itself."""
+    embedding_norm: bool = False
+    """Normalise the embedding (batch norm) in front of the classifier."""
+    dropout: float = 0.0
+    """Share of the embedding's values, 0 (none) to below 1, that are dropped in front of the classifier in training."""
 
     def __post_init__(self) -> None:
-        for name in ("width", "D"):
+        for name in ("width", "D", "bands"):
             if getattr(self, name) < 1:
                 raise ValueError(f"network.{name} is {getattr(self, name)}, and must be at least 1")
         pools = set(self.vgg5_max_pool)
@@ -50,9 +58,15 @@ class Network:
                 f"network: vgg5_max_pool {self.vgg5_max_pool}: name different ones of the convolutions 1 to 5, four at "
                 "most (behind all five, one of 41 bins would be left)"
             )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"network.dropout is {self.dropout}, and must be from 0 (none) to below 1")
         places = [*self.layers[:-1], END]
-        if not self.AD_after or not set(self.AD_after) <= set(places):
-            raise ValueError(f"network: AD_after {self.AD_after}: name layers of {self.extractor}: {', '.join(places)}")
+        for key in ("AD_after", "pool_after"):
+            named = getattr(self, key)
+            if not named or not set(named) <= set(places):
+                raise ValueError(f"network: {key} {named}: name layers of {self.extractor}: {', '.join(places)}")
+        if END not in self.pool_after:
+            raise ValueError(f"network: pool_after {self.pool_after} must hold '{END}', the extractor's last layer")
 
     @property
     def smallest_input(self) -> int:

@@ -23,11 +23,11 @@ def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
     Leaves the model in evaluation mode.
 
     The extractor takes utterances of about one length together, unless it takes means over an utterance itself
-    (instance norm or AD inside). What follows it, on 1/256 of the positions, takes them one at a time."""
+    (instance norm, AD or pooling inside). What follows it, on 1/256 of the positions, takes them one at a time."""
     device = next(model.parameters()).device
     model.eval()
     sizes = [max(len(utterance), model.smallest_input) for utterance in utterances]
-    takes_means = len(model.inner_disentanglement) > 0
+    takes_means = len(model.inner_disentanglement) + len(model.inner_pooling) > 0
     takes_means |= any(isinstance(module, nn.InstanceNorm2d) for module in model.extractor.modules())
     order = sorted(range(len(utterances)), key=lambda i: sizes[i])
     outputs: dict[int, Output] = {}
@@ -37,9 +37,9 @@ def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
         for row, i in zip(x, batch):
             row[: sizes[i]] = repeated(utterances[i], sizes[i])
         with padded(model.extractor, torch.tensor(lengths, device=device)) as ends:
-            maps, spaces = model.extract(torch.from_numpy(x).to(device))
-        for i, F, end in zip(batch, maps.split(1), ends.tolist()):
-            outputs[i] = model.head(F[:, :, :end], spaces)
+            maps = model.extract(torch.from_numpy(x).to(device))
+        for i, F, end in zip(batch, maps.F.split(1), ends.tolist()):
+            outputs[i] = model.head(maps._replace(F=F[:, :, :end]))
     in_order = [outputs[i] for i in range(len(utterances))]
     pairs = zip(*(output.spaces for output in in_order))  # of each AD: every utterance's pool(F⁺), pool(F⁻)
     return Output(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -12,18 +12,26 @@ from torch import Tensor, nn
 from .adapters import adapters
 from .architecture import END, Network
 from .attribute_disentanglement import AttributeDisentanglement
-from .pooling import AttentivePooling, MaskPooling, MeanPooling, MeanSdPooling, Pooling, mean
+from .pooling import AttentivePooling, BandPooling, MaskPooling, MeanPooling, MeanSdPooling, Pooling, mean
 from .resnet18 import ResNet18
 from .se_attention import SEAttention
 from .tf_attention import TFAttention
 from .vgg5 import VGG5
 
 
+class Maps(NamedTuple):
+    """What an extractor makes of N inputs."""
+
+    F: Tensor  # (N, C, T', F'), its last feature map
+    spaces: tuple[tuple[Tensor, Tensor], ...] = ()  # of every AD inside it, as in Output
+    pooled: tuple[Tensor, ...] = ()  # (N, size) of every map before the last that is pooled
+
+
 class Output(NamedTuple):
     """A network's output for N inputs."""
 
     logits: Tensor  # (N, classes)
-    embedding: Tensor  # (N, size): pool(F⁺) with AD, pool(F) without; what the classifier sees
+    embedding: Tensor  # (N, size): pool(F⁺) with AD, pool(F) without, behind the pools of maps before; classified
     spaces: tuple[tuple[Tensor, Tensor], ...] = ()  # pool(F⁺), pool(F⁻), each (N, channels), of every AD in turn
 
     @property
@@ -54,10 +62,15 @@ def build_AD(network: Network, channels: int) -> AttributeDisentanglement:
 
 
 def build_pooling(network: Network, channels: int) -> Pooling:
-    """The pooling of the extractor's last feature map to an embedding."""
-    if network.pooling == "mask":
-        return MaskPooling(channels, build_attention(network, channels))
-    return {"mean": MeanPooling, "mean_sd": MeanSdPooling, "attention": AttentivePooling}[network.pooling](channels)
+    """The pooling of a feature map of `channels` to an embedding."""
+    kinds = {"mean": MeanPooling, "mean_sd": MeanSdPooling, "attention": AttentivePooling}
+
+    def build() -> Pooling:
+        if network.pooling == "mask":
+            return MaskPooling(channels, build_attention(network, channels))
+        return kinds[network.pooling](channels)
+
+    return build() if network.bands == 1 else BandPooling([build() for _ in range(network.bands)])
 
 
 def float32(F: Tensor) -> torch.autocast:
@@ -83,7 +96,14 @@ class Classifier(nn.Module):
             {name: build_AD(network, sizes[name]) for name, _ in self.extractor.named_children() if name in AD_after}
         )
         self.pooling = build_pooling(network, self.extractor.channels)
-        self.classifier = nn.Linear(self.pooling.size, classes)
+        names = [name for name, _ in self.extractor.named_children()]
+        self.inner_pooling = nn.ModuleDict(
+            {name: build_pooling(network, sizes[name]) for name in names[:-1] if name in network.pool_after}
+        )
+        size = self.pooling.size + sum(pooling.size for pooling in cast(list[Pooling], self.inner_pooling.values()))
+        self.embedding_norm = nn.BatchNorm1d(size) if network.embedding_norm else nn.Identity()
+        self.dropout = nn.Dropout(network.dropout)
+        self.classifier = nn.Linear(size, classes)
         for module in self.extractor.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -112,30 +132,35 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Output:
         """x: (N, T, F) normalised filter-banks, any T of at least `least` frames."""
-        return self.head(*self.extract(x))
+        return self.head(self.extract(x))
 
-    def extract(self, x: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """The extractor's last feature map, (N, C, T', F'), and the spaces of the AD modules inside it."""
-        F, spaces = x.unsqueeze(1), []
+    def extract(self, x: Tensor) -> Maps:
+        """What the extractor makes of inputs as in `forward`."""
+        F, spaces, pooled = x.unsqueeze(1), [], []
         for name, layer, AD in self.layers():
             F = layer(F)
-            if AD is not None and name != END:
+            if name != END and (AD is not None or name in self.inner_pooling):
                 with float32(F):
-                    F, F_minus = AD(F.float())
-                    spaces.append((mean(F), mean(F_minus)))
-        return F, spaces
+                    F = F.float()
+                    if AD is not None:
+                        F, F_minus = AD(F)
+                        spaces.append((mean(F), mean(F_minus)))
+                    if name in self.inner_pooling:
+                        pooled.append(self.inner_pooling[name](F))
+        return Maps(F, tuple(spaces), tuple(pooled))
 
-    def head(self, F: Tensor, spaces: Sequence[tuple[Tensor, Tensor]] = ()) -> Output:
+    def head(self, maps: Maps) -> Output:
         """What `extract` returned → (AD) → pool → FC."""
-        with float32(F):
-            F = F.float()
+        with float32(maps.F):
+            F, spaces = maps.F.float(), maps.spaces
             if self.disentanglement is None:
-                embedding = self.pooling(F)
+                last = self.pooling(F)
             else:
                 F_plus, F_minus = self.disentanglement(F)
-                embedding = self.pooling(F_plus)
-                spaces = [*spaces, (embedding, self.pooling(F_minus))]
-            return Output(self.classifier(embedding), embedding, tuple(spaces))
+                last = self.pooling(F_plus)
+                spaces = (*spaces, (last, self.pooling(F_minus)))
+            embedding = torch.cat([*maps.pooled, last], dim=1)
+            return Output(self.classifier(self.dropout(self.embedding_norm(embedding))), embedding, spaces)
 
     def decompose(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the last AD makes of inputs as in `forward`: its mask a_att, and what it keeps and throws away of the

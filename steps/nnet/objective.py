@@ -31,22 +31,25 @@ class Objective(nn.Module):
         adversarial: bool = False,
         class_weights: Tensor | None = None,
         corpora: int = 0,
+        label_smoothing: float = 0.0,
     ) -> None:
         """`plus`, `minus`: whether L_AD⁺ and L_AD⁻ count; `lambda_speaker`: the weight of a SpeakerLoss on the
-        embedding; `class_weights`: (emotions,), of L_emo and L_AD⁺; `corpora`: how many F⁻ tells apart, 0 for none."""
+        embedding; `class_weights`: (emotions,), of L_emo and L_AD⁺; `corpora`: how many F⁻ tells apart, 0 for none;
+        `label_smoothing`: the share of L_emo's targets that is spread over all classes."""
         super().__init__()
         emotions, size = model.classifier.weight.shape
         self.dual_spaces = nn.ModuleList(
             DualSpaceLoss(space, emotions, speakers, corpora) for space in model.space_sizes
         )
         self.speaker = SpeakerLoss(size, speakers, adversarial) if lambda_speaker else None
+        self.label_smoothing = label_smoothing
         self.register_buffer("class_weights", class_weights)
         self.weights = {"L_emo": 1.0, "L_AD+": lambda_ad * plus, "L_AD-": lambda_ad * minus, "L_spk": lambda_speaker}
 
     def forward(self, output: Output, y_e: Tensor, y_s: Tensor, y_c: Tensor | None = None) -> dict[str, Tensor]:
         """output: of the model; y_e, y_s, y_c: (N,) emotion, speaker and, where F⁻ tells them, corpus indices. Returns
         the loss "L" and its terms, scalars."""
-        terms = {"L_emo": cross_entropy(output.logits, y_e, self.class_weights)}
+        terms = {"L_emo": cross_entropy(output.logits, y_e, self.class_weights, label_smoothing=self.label_smoothing)}
         if len(self.dual_spaces):
             rest = y_e, y_s, self.class_weights, y_c
             pairs = [loss(*space, *rest) for loss, space in zip(self.dual_spaces, output.spaces)]

@@ -38,6 +38,18 @@ class MeanSdPooling(Pooling):
         return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)  # ε: the root's slope at 0 is infinite
 
 
+class BandPooling(Pooling):
+    """The map cut along frequency into as many bands as there are `poolings`, each pooled by its own, side by side."""
+
+    def __init__(self, poolings: list[Pooling]) -> None:
+        super().__init__(sum(pooling.size for pooling in poolings))
+        self.poolings = nn.ModuleList(poolings)
+
+    def forward(self, F: Tensor) -> Tensor:
+        bands = F.tensor_split(len(self.poolings), dim=3)
+        return torch.cat([pooling(band) for pooling, band in zip(self.poolings, bands)], dim=1)
+
+
 class AttentivePooling(Pooling):
     """Σ α F, with one weight α a time and frequency: softmax of vᵀ tanh(W F + b) (Okabe et al. 2018, without their
     deviation)."""

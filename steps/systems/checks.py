@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from steps.frontend.features import DESCRIPTORS
 from steps.nnet.architecture import Network
 from steps.systems.system import Config
 from utils import config, folds, runs
@@ -30,11 +31,18 @@ def lacks(settings: Config, options: Namespace) -> str:
     table = options.data / CORPORA
     if settings.backend.sees == "given" and not options.embeddings:
         return "needs vectors: name them with --embeddings"
+    if settings.backend.sees == "descriptors" and not vectors_of("descriptors", options).is_file():
+        return f"needs descriptors: {options.data} has no {DESCRIPTORS} (steps/make_fbank.py --descriptors true)"
     if settings.needs_corpora and not table.is_file():
         return f"needs to know which corpus an utterance is of: {table} is not there"
     if settings.training.L_AD_minus_corpus and (run := of_one_corpus(options.data, options.runs.split())):
         return f"tells corpora apart, and all that trains in run {run} is of one ({table})"
     return ""
+
+
+def vectors_of(kind: str, options: Namespace) -> Path:
+    """Where the vectors of a kind (see steps/systems/system.py) are."""
+    return Path(options.embeddings) if kind == "given" else Path(options.data) / DESCRIPTORS
 
 
 def of_one_corpus(data: Path, wanted: Collection[str]) -> str:

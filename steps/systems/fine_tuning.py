@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from steps.nnet.networks import Classifier
 from steps.nnet.objective import Objective
 from steps.systems.partition import Partition
 from steps.systems.system import Config, Training
+from steps.training.averaging import refresh_batch_norms, running_mean
 from steps.training.checkpoint import load_model
 from steps.training.device import on_device
 from steps.training.history import Board, write_history
@@ -30,7 +32,7 @@ class Selection(Progress):
 
     selected: int = 0  # the epoch; 0: none yet
     merit: list[float] = field(default_factory=lambda: [0.0])  # what it was selected by, in order
-    weights: dict[str, torch.Tensor] = field(default_factory=dict)  # of the network then
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)  # of the network then, or the mean of several epochs
     oracle_wf1: float = 0.0
     oracle: torch.Tensor | None = None  # (N, classes)
 
@@ -79,8 +81,12 @@ def train_network(
 
     def after_epoch(epoch: int) -> str:
         valid, _ = test("valid")
-        merit = {"wf1": [valid.wf1, valid.ua], "ua": [valid.ua, valid.wf1], "last": [float(epoch)]}[training.selection]
-        if merit >= selection.merit:  # ties: the later epoch
+        merits = {"wf1": [valid.wf1, valid.ua], "ua": [valid.ua, valid.wf1]}
+        merit = merits.get(training.selection, [float(epoch)])
+        if training.selection == "average":
+            if (number := epoch - 2 * training.epochs // 3) > 0:
+                selection.weights = running_mean(selection.weights, model.state_dict(), number)
+        elif merit >= selection.merit:  # ties: the later epoch
             selection.selected, selection.merit = epoch, merit
             selection.weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         if training.oracle:
@@ -107,6 +113,13 @@ def train_network(
         ahead=corpus.crops.far,
     )
     board.close()
+    if training.selection == "average":
+        mean = copy.deepcopy(model)
+        mean.load_state_dict(selection.weights)
+        generator = torch.Generator().manual_seed(seed)
+        order = run.index["train"][torch.randperm(len(run.index["train"]), generator=generator)]
+        refresh_batch_norms(mean, (batch(piece, generator) for piece in order.split(training.batch)))
+        selection.weights = mean.state_dict()
     return model, selection
 
 
@@ -132,4 +145,5 @@ def build_objective(model: Classifier, run: Partition, training: Training) -> Ob
         adversarial=training.adversarial,
         class_weights=counts.sum() / (len(counts) * counts.clamp(min=1)) if weigh else None,
         corpora=len(run.corpora) if training.L_AD_minus_corpus else 0,
+        label_smoothing=training.label_smoothing,
     )

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from steps.systems.checks import CORPORA, check_classes, check_corpora, check_pretrained
-from steps.systems.given import Given
-from steps.systems.system import Config
+from steps.frontend.given import Given
+from steps.systems.checks import CORPORA, check_classes, check_corpora, check_pretrained, vectors_of
+from steps.systems.system import VECTORS, Config
 from utils import cli, folds, runs
 from utils.archive import scp_content
 from utils.files import whole
@@ -51,8 +51,10 @@ class Plan:
         self.labels = content(data / "utt2spk", data / "utt2emo")
         self.features = scp_content(data / "feats.scp") if reading else ""
         self.speech = scp_content(data / "vad.scp") if any(settings.input.vad for settings in reading) else ""
-        self.given = Given(Path(options.embeddings), data) if len(reading) < len(every) else None
-        self.embeddings = self.given.content if self.given else ""
+        seen = {settings.backend.sees for settings in every} & set(VECTORS)
+        self.given = {kind: Given(vectors_of(kind, options), data) for kind in sorted(seen)}
+        self.vectors = {kind: given.content for kind, given in self.given.items()}
+        self.read: dict[str, dict[str, np.ndarray]] = {}
         self.corpora = content(data / CORPORA) if any(settings.needs_corpora for settings in every) else ""
         self.model = content(model) if any(settings.training.pretrained for settings in every) else ""
 
@@ -69,10 +71,15 @@ class Plan:
             check_pretrained(Path(self.options.pretrained), settings, utt2spk.values())
             check_classes(settings, chosen, utt2spk, utt2emo, name)
 
-    @cached_property
-    def vectors(self) -> dict[str, np.ndarray] | None:
-        """utterance → its given vector, read once; None where no system sees any. Raises UserError for broken ones."""
-        return self.given.read() if self.given else None
+    def vectors_for(self, settings: Config) -> dict[str, np.ndarray] | None:
+        """utterance → the vector that a system sees, read once; None where it reads features. Raises UserError for
+        broken ones."""
+        kind = settings.backend.sees
+        if kind not in self.given:
+            return None
+        if kind not in self.read:
+            self.read[kind] = self.given[kind].read()
+        return self.read[kind]
 
     def folder(self, run: Run) -> Path:
         return run.folder(self.options.out)
@@ -80,7 +87,8 @@ class Plan:
     def origin(self, run: Run) -> Origin:
         """What a run is made from."""
         settings = self.settings[run.system]
-        read = {"features": self.features} if settings.reads_features else {"embeddings": self.embeddings}
+        sees, kinds = settings.backend.sees, {"given": "embeddings", "descriptors": "descriptors"}
+        read = {"features": self.features} if settings.reads_features else {kinds[sees]: self.vectors[sees]}
         read["labels"] = self.labels
         if settings.reads_features and settings.input.vad:
             read["speech decisions"] = self.speech

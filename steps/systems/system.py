@@ -10,6 +10,9 @@ from steps.nnet.architecture import Network, Precision
 from utils import config
 
 
+VECTORS = ("descriptors", "given")  # what may be seen that is there, one vector an utterance
+
+
 @dataclass
 class Training:
     """Adam; what is newly initialised learns at `classifier_lr`, the extractor and its adapters at `extractor_lr`."""
@@ -43,8 +46,11 @@ class Training:
     corpus_balanced: bool = False
     """Take as many crops of each corpus (utt2corpus) an epoch, and, with class_balanced, of each class of a corpus
     instead of weighing it. A linear model or SVM, and its standardisation, weigh each utterance likewise."""
-    selection: Literal["wf1", "ua", "last"] = "wf1"
-    """Epoch that is tested: of highest weighted F1 or unweighted accuracy on the validation speakers, or the last."""
+    label_smoothing: float = 0.0
+    """Share of each target of L_emo, 0 (none) to below 1, that is spread evenly over the classes."""
+    selection: Literal["wf1", "ua", "last", "average"] = "wf1"
+    """Network that is tested: after the epoch of highest weighted F1 or unweighted accuracy on the validation speakers,
+    after the last epoch, or the mean of the weights after each epoch of the last third."""
     oracle: bool = False
     """Also write scores.oracle, of the epoch that is best on the test speakers, to show what that would leak."""
     precision: Precision = "auto"
@@ -53,6 +59,8 @@ class Training:
     def __post_init__(self) -> None:
         config.require_positive(self, "batch")
         config.require_not_negative(self, "classifier_lr", "extractor_lr", "lambda_ad", "lambda_speaker")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing is {self.label_smoothing}, and must be from 0 (none) to below 1")
         if min(self.milestones, default=1) < 1:
             raise ValueError(f"milestones {self.milestones}: epochs are counted from 1")
         if self.L_AD_minus_corpus and not self.L_AD_minus:
@@ -68,9 +76,9 @@ class Backend:
     kind: Literal["network", "linear", "svm", "autoencoders"] = "network"
     """Classifier: the network's own, or, fitted on vectors afterwards, logistic regression, a linear SVM, or a pair of
     auto-encoders that separate style from speaker."""
-    sees: Literal["embedding", "functionals", "given"] = "embedding"
-    """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, or what is
-    given in --embeddings."""
+    sees: Literal["embedding", "functionals", "descriptors", "given"] = "embedding"
+    """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, descriptors of
+    the voice (descriptors.scp of the data dir), or what is given in --embeddings."""
     C: list[float] = field(default_factory=lambda: [0.001, 0.01, 0.1, 1.0, 10.0])
     """Inverse regularisations to try for linear and svm, above 0; the validation speakers choose."""
     latent: int = 32
@@ -122,8 +130,8 @@ class Config:
 
     @property
     def reads_features(self) -> bool:
-        """Whether it is made of the data dir's features; else of given vectors."""
-        return self.backend.sees != "given"
+        """Whether it is made of the data dir's filter-banks; else of vectors that are there."""
+        return self.backend.sees not in VECTORS
 
     @property
     def needs_corpora(self) -> bool:

@@ -35,6 +35,9 @@ class Training:
     """Margin of the AAM loss, in radians."""
     scale: float = 30.0
     """Scale of the cosines in the AAM loss."""
+    lambda_teacher: float = 1.0
+    """With --teacher: weight of the squared error of the teacher's standardised vector, which a linear layer on the
+    embedding is to find; above 0."""
     heldout_every: int = 5
     """Epochs from one test on the held-out utterances to the next."""
     seed: int = 0
@@ -43,7 +46,7 @@ class Training:
     """Precision of the convolutions in training; auto: bfloat16 where the machine has it."""
 
     def __post_init__(self) -> None:
-        config.require_positive(self, "epochs", "batch", "lr", "final_lr", "scale", "heldout_every")
+        config.require_positive(self, "epochs", "batch", "lr", "final_lr", "scale", "lambda_teacher", "heldout_every")
         config.require_not_negative(self, "momentum", "weight_decay", "margin", "bn_group")
 
 

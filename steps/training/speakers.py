@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 
 from steps.frontend.copypaste import Augmented
 from steps.frontend.crops import Crops
+from steps.frontend.given import Given
 from steps.frontend.packed import pack
 from steps.nnet.inference import infer
 from steps.nnet.networks import Classifier, Output
@@ -41,8 +42,20 @@ def numbered(speakers: Iterable[str]) -> tuple[np.ndarray, dict[str, int]]:
     return np.array([known[speaker] for speaker in first], dtype=np.int32)[found], known
 
 
-def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ranks = ALONE) -> None:
-    """Train on the data dir `train`, look at `heldout`, leave the model in `out`."""
+def standardised(vectors: dict[str, np.ndarray]) -> torch.Tensor:
+    """(N, K) of mean 0 and deviation 1 in each of K places, within ± 5, so that no utterance weighs too much; a place
+    that never changes is 0."""
+    values = np.stack([*vectors.values()]).astype(np.float64)
+    deviation = values.std(axis=0)
+    values = (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    return torch.from_numpy(values.clip(-5, 5).astype(np.float32))
+
+
+def pretrain(
+    train: Path, heldout: Path, out: Path, settings: Config, ranks: Ranks = ALONE, teacher: Path | None = None
+) -> None:
+    """Train on the data dir `train`, look at `heldout`, leave the model in `out`. `teacher`: vectors of the training
+    utterances, which the embedding is to hold, too."""
     training, device = settings.training, pick_device()
     crops = Crops(pack(train, settings.input, out), settings.input.crop, device)  # in the order of utt2spk
     numbers, speakers = numbered(value for _, value in lines(train / "utt2spk"))
@@ -55,7 +68,14 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
 
     torch.manual_seed(training.seed)
     model = on_device(Classifier(settings.network, len(speakers)), device)
-    optimiser = torch.optim.SGD(model.parameters(), momentum=training.momentum, weight_decay=training.weight_decay)
+    trained = torch.nn.ModuleDict({"model": model})
+    taught = None
+    if teacher:
+        taught = standardised(Given(teacher, train).read()).to(device)
+        size = model.classifier.in_features
+        pupil = torch.nn.Sequential(torch.nn.BatchNorm1d(size), torch.nn.Linear(size, taught.shape[1]))
+        trained["pupil"] = pupil.to(device)
+    optimiser = torch.optim.SGD(trained.parameters(), momentum=training.momentum, weight_decay=training.weight_decay)
 
     def decide(output: Output) -> torch.Tensor:
         """(N, speakers), highest for whom it takes for the speaker; as the loss has it."""
@@ -70,7 +90,11 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
             loss = aam_softmax(output.embedding, model.classifier.weight, target, training.margin, training.scale)
         else:
             loss = cross_entropy(output.logits, target)
-        return {"L": loss, "accuracy": (decide(output).argmax(1) == target).float().mean()}
+        accuracy = {"accuracy": (decide(output).argmax(1) == target).float().mean()}
+        if taught is None:
+            return {"L": loss, **accuracy}
+        error = mse_loss(trained["pupil"](output.embedding), taught[index.to(device)])
+        return {"L": loss + training.lambda_teacher * error, "L_teacher": error, **accuracy}
 
     def after_epoch(epoch: int) -> str:
         if not unseen or (epoch % training.heldout_every and epoch < training.epochs):
@@ -82,7 +106,7 @@ def pretrain(train: Path, heldout: Path, out: Path, settings: Config, ranks: Ran
     (out / runs.MODEL).unlink(missing_ok=True)  # all is checked: from here on the training is unfinished
     progress, lowered = HeldOut(), training.final_lr / training.lr
     fit(
-        model,
+        trained,
         optimiser,
         terms,
         Augmented(crops, settings.augmentation, numbers).batch,

@@ -11,6 +11,7 @@ from steps.frontend import decoding
 from steps.frontend.audio import read_audio
 from steps.frontend.decoding import Unusable
 from steps.frontend.extraction import extract
+from steps.frontend.features import Features
 from steps.frontend.options import FbankOptions
 from utils.archive import read_array
 from utils.cli import UserError
@@ -258,7 +259,7 @@ def test_in_pieces_a_recording_has_the_features_of_the_whole(tmp_path, monkeypat
     found = []
     for seconds in (60, 1):
         monkeypatch.setattr(decoding, "PIECE", seconds)
-        extract(data, tmp_path / f"{seconds}", "x", options, 2)
+        extract(data, tmp_path / f"{seconds}", "x", Features(options))
         arrays = [read_array(read_table(data / table)["a-1"]) for table in ("feats.scp", "vad.scp")]
         names = ("utt2hash", "utt2dur", "utt2num_frames", "utt2sound")
         found.append([array.tobytes() for array in arrays] + [(data / name).read_text() for name in names])
@@ -274,6 +275,6 @@ def test_a_long_recording_that_ends_badly_is_left_out_and_others_are_not(tmp_pat
     (tmp_path / "a.flac").write_bytes(content[: len(content) // 2])
     data = tmp_path / "data"
     write_data_dir(data, [Utterance(f"s-{name}", tmp_path / f"{name}.flac", "s", "s") for name in "ab"])
-    extract(data, tmp_path / "archives", "x", FbankOptions(), 2)
+    extract(data, tmp_path / "archives", "x", Features())
     assert read_table(data / "feats.scp").keys() == read_table(data / "utt2hash").keys() == {"s-b"}
     assert "cannot be decoded" in read_table(data / "lost")["s-a"]

@@ -1,4 +1,4 @@
-"""Vectors that somebody brings, one an utterance, for the classifiers of vectors. Loads no torch."""
+"""Vectors that somebody brings, one an utterance: for classifiers of vectors, or for a network to learn. Loads no torch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Given:
 
     def __init__(self, path: Path, data: Path) -> None:
         if not path.is_file():
-            raise cli.UserError(f"{path}: no such file; --embeddings names an scp of Kaldi archives, or an .npz")
+            raise cli.UserError(f"{path}: no such file; an scp of Kaldi archives, or an .npz, is needed")
         if path.suffix == ".ark":
             raise cli.UserError(f"{path}: name the scp of this archive, which says what lies where")
         self.path, self.zipped = path, path.suffix == ".npz"

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from steps.evaluation.metrics import classification_metrics
-from steps.systems.given import Given
+from steps.frontend.given import Given
 from utils import folds
 from utils.archive import ArkWriter, read_array
 from utils.cli import UserError
@@ -172,7 +172,7 @@ def test_files_of_other_kinds_are_refused(emotional, vectors, tmp_path):
     for name, target in (("text", f"{tmp_path}/text.ark:6"), ("command", "cat x |"), ("lost", "/nowhere/x.ark:5")):
         write_table(tmp_path / f"{name}.scp", dict.fromkeys(vectors, target))
     for name, message in (
-        ("none.scp", "no such file; --embeddings names an scp of Kaldi archives, or an .npz"),
+        ("none.scp", "no such file; an scp of Kaldi archives, or an .npz, is needed"),
         ("emb.ark", "name the scp of this archive"),
         ("bad.npz", "is not an .npz of plain arrays"),
         ("one.npz", "is not an .npz of plain arrays"),
