@@ -4,10 +4,13 @@
   steps/compare.py [options] <system> <reference>
   steps/compare.py exp/resnet18_pretrain_ad exp/resnet18_pretrain
   steps/compare.py results/resnet18_pretrain_ad.tar.xz my_scores.txt
+  steps/compare.py --over "results/ravdess results/nemo" stages svm
 
 Each is a system's folder, an archive of one (steps/publish.py), or a score file of anybody's: a line
 `# utt spk label <class names>`, then a line an utterance, with the posterior of each class. The difference is that of
 the utterances of all runs together, mean over the seeds that both have; interval and p take the speaker as the unit.
+With --over, both are names of systems in several folders, each of a corpus with the same classes, and all of their
+utterances are taken together.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from steps.evaluation.significance import FEW
 from steps.evaluation.summary import Summary, summarise
 from steps.reporting import words
 from utils import cli, data_dir, runs
-from utils.scores import pool, read_scores
+from utils.scores import Scores, pool, read_scores
+from utils.table import read_lines
 
 NAMES = {"wf1": "wF1 (weighted F1)", "ua": "UA (mean recall)"}
 
@@ -47,6 +51,39 @@ def read(path: Path, only_seeds: list[int], emotions: Mapping[str, str] | None) 
     return summary
 
 
+def read_over(
+    folders: list[Path], name: str, seeds: list[int], emotions: Mapping[str, str] | None, without: set[str]
+) -> Summary:
+    """The scores of the system `name` in every folder, as one; speakers in `without` are left out."""
+    each = {str(folder): read(trained(folder, name), seeds, emotions) for folder in folders}
+    first, *others = each.values()
+    if unlike := [place for place, summary in each.items() if summary.classes != first.classes]:
+        raise cli.UserError(f"{unlike[0]}: its classes are not those of {folders[0]}")
+    shared = [seed for seed in first.seeds if all(seed in other.seeds for other in others)]
+    if not shared:
+        raise cli.UserError(f"{name}: no seed is in all of {', '.join(each)}")
+    scores = {
+        (f"{place} {run}", seed): apart(own.scores[run, seed], place, without)
+        for place, own in each.items()
+        for run in own.runs
+        for seed in shared
+    }
+    names = list(dict.fromkeys(run for run, _ in scores))
+    return Summary(name, names, shared, {}, first.settings, scores, {}, Metrics(*[float("nan")] * 4))
+
+
+def trained(folder: Path, name: str) -> Path:
+    """The folder of a system's runs or, where there is none, its archive."""
+    return folder / name if (folder / name).is_dir() else folder / f"{name}{runs.ARCHIVE}"
+
+
+def apart(scores: Scores, place: str, without: set[str]) -> Scores:
+    """Without some speakers; utterances and speakers have `place` in front, as corpora may use the same names."""
+    kept = [row for row, who in enumerate(scores.speakers) if who not in without]
+    utterances, speakers = ([f"{place} {names[row]}" for row in kept] for names in (scores.utterances, scores.speakers))
+    return Scores(scores.classes, utterances, speakers, scores.labels[kept], scores.posteriors[kept])
+
+
 def described(metric: str, comparison: dict[str, Any], system: Summary, reference: Summary) -> list[str]:
     """A line of the difference, and a line of its seeds where there are several."""
     difference, by_seed = comparison["difference"], comparison["by_seed"]
@@ -65,14 +102,23 @@ def described(metric: str, comparison: dict[str, Any], system: Summary, referenc
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("system", type=Path, help="folder, archive, or score file")
+    parser.add_argument("system", type=Path, help="folder, archive, or score file; with --over, a name")
     parser.add_argument("reference", type=Path, help="the same of what it is compared with")
     parser.add_argument("--seeds", default="", help="seeds to compare [those with all runs that both have]")
+    parser.add_argument("--over", default="", help="folders that have both systems, separated by spaces")
+    parser.add_argument("--without", type=Path, help="file of speakers to leave out, one a line")
     parser.add_argument("--data", type=Path, help="the data dir, for score files without labels")
     options = parser.parse_args()
     emotions = data_dir.read_table(options.data / "utt2emo") if options.data else None
     seeds = cli.numbers("--seeds", options.seeds)
-    system, reference = (read(path, seeds, emotions) for path in (options.system, options.reference))
+    without = set(read_lines(options.without)) if options.without else set()
+    folders = [Path(folder) for folder in options.over.split()]
+    if without and not folders:
+        raise cli.UserError("--without belongs to --over")
+    system, reference = (
+        read_over(folders, str(path), seeds, emotions, without) if folders else read(path, seeds, emotions)
+        for path in (options.system, options.reference)
+    )
     speakers = len(system.speakers)
     comparisons = {metric: plain(compare(system, reference, metric)) for metric in NAMES}
     wf1, shared = comparisons["wf1"], list(comparisons["wf1"]["by_seed"])

@@ -43,6 +43,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from steps.systems.checks import without_lacking
+from steps.systems.mean import mean_run
 from steps.systems.plan import Plan, deal, write_list
 from steps.systems.progress import Watch
 from steps.systems.system import Config
@@ -78,8 +79,13 @@ def settings_of(options: config.Namespace) -> dict[str, Config]:
     names = systems.select(options.conf, options.systems)
     if options.systems.strip() and not names:
         raise cli.UserError(f"--systems '{options.systems}' names no system of {options.conf}/systems")
-    words = {name: [*sys.argv[1:], "--config", f"{options.conf}/systems/{name}.yaml"] for name in names}
-    every = {name: config.parse(arguments(), Config, args)[1] for name, args in (words or {"": sys.argv[1:]}).items()}
+    if not names:
+        return without_lacking({"": config.parse(arguments(), Config)[1]}, options)
+    every: dict[str, Config] = {}
+    while names:  # a system that is the mean of others brings them along
+        path = options.conf / "systems" / f"{(name := names.pop(0))}.yaml"
+        every[name] = config.parse(arguments(), Config, [*sys.argv[1:], "--config", str(path)])[1]
+        names += [part for part in every[name].backend.of if part not in [*every, *names]]
     return without_lacking(every, options)
 
 
@@ -121,7 +127,12 @@ def train(options: config.Namespace) -> None:
             cli.warn(f"{options.data}/folds: {words}")
         print(f"{options.out}: {len(todo)} of {len(plan.runs)} runs to train, {plan.crops(todo):,} crops", flush=True)
         with Watch(plan, todo) if len(todo) > 1 else nullcontext():
-            (train_in_jobs if options.nj else train_here)(plan, todo)
+            means = [run for run in todo if plan.parts(run)]
+            if rest := [run for run in todo if run not in means]:
+                (train_in_jobs if options.nj else train_here)(plan, rest)
+            for run in means:
+                with hold(plan.folder(run)):
+                    mean_run([plan.folder(part) for part in plan.parts(run)], plan.folder(run), plan.settings[run.system])
 
 
 def train_in_jobs(plan: Plan, todo: list[Run]) -> None:

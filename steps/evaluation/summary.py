@@ -32,6 +32,7 @@ BACKEND = {
     "linear": ["sees", "C"],
     "svm": ["sees", "C"],
     "autoencoders": ["sees", "latent", "epochs", "batch", "lr"],
+    "mean": ["of"],
 }
 Key = tuple[str, int]  # run and seed
 

@@ -60,6 +60,9 @@ def without_lacking(every: Mapping[str, Config], options: Namespace) -> dict[str
     """The systems that lack nothing: a group may name others, which are left out with a notice. Raises UserError for
     one that --systems names itself, and where none is left, unless options.lenient. options: of steps/finetune.py."""
     lacking = {name: why for name, own in every.items() if (why := lacks(own, options))}
+    for name, own in every.items():
+        if parts := [part for part in own.backend.of if part in lacking]:
+            lacking[name] = f"is a mean, and {parts[0]} {lacking[parts[0]]}"
     for name, why in lacking.items():
         if not options.lenient and (name in options.systems.split() or len(lacking) == len(every)):
             raise UserError(f"{name or options.out} {why}")

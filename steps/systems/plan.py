@@ -16,7 +16,7 @@ from steps.systems.system import VECTORS, Config
 from utils import cli, folds, runs
 from utils.archive import scp_content
 from utils.files import whole
-from utils.record import Origin, content, of_settings, outdated
+from utils.record import Origin, content, of_settings, outdated, total
 from utils.runs import Run
 from utils.table import read_table
 
@@ -38,7 +38,9 @@ class Plan:
         seeds = cli.numbers("--seeds", options.seeds)
         if not seeds:
             raise cli.UserError("--seeds is empty: name at least one")
-        quick_first = sorted(self.settings, key=lambda name: self.settings[name].training.epochs > 0)
+        quick_first = sorted(  # and means behind what they are of
+            self.settings, key=lambda name: (bool(settings[name].backend.of), settings[name].training.epochs > 0)
+        )
         self.runs = list(
             dict.fromkeys(Run(name, run, seed) for name in quick_first for run in chosen for seed in seeds)
         )
@@ -87,6 +89,10 @@ class Plan:
     def origin(self, run: Run) -> Origin:
         """What a run is made from."""
         settings = self.settings[run.system]
+        if settings.backend.of:
+            made = {part.system: self.origin(part) for part in self.parts(run)}
+            read = {name: total([f"{of.version} {of.options} {of.content}"]) for name, of in made.items()}
+            return Origin("finetune", VERSION, of_settings(settings), read, of_settings(Config()))
         sees, kinds = settings.backend.sees, {"given": "embeddings", "descriptors": "descriptors"}
         read = {"features": self.features} if settings.reads_features else {kinds[sees]: self.vectors[sees]}
         read["labels"] = self.labels
@@ -110,6 +116,10 @@ class Plan:
         """How many crops so many epochs of some runs take; by default, all of their training."""
         every = {run: self.settings[run.system].training.epochs if epochs is None else epochs for run in todo}
         return sum(every[run] * self.epoch[run.run] for run in todo)
+
+    def parts(self, run: Run) -> list[Run]:
+        """The same run of those systems that its system is the mean of."""
+        return [run._replace(system=name) for name in self.settings[run.system].backend.of]
 
     def unfinished(self, run: Run) -> str:
         """Why a run is to be trained; "" where it is finished."""

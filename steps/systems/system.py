@@ -73,9 +73,11 @@ class Training:
 class Backend:
     """What classifies, and on what vectors."""
 
-    kind: Literal["network", "linear", "svm", "autoencoders"] = "network"
+    kind: Literal["network", "linear", "svm", "autoencoders", "mean"] = "network"
     """Classifier: the network's own, or, fitted on vectors afterwards, logistic regression, a linear SVM, or a pair of
-    auto-encoders that separate style from speaker."""
+    auto-encoders that separate style from speaker; or the mean of the posteriors of other systems."""
+    of: list[str] = field(default_factory=list)
+    """Systems, at least two, whose mean is taken."""
     sees: Literal["embedding", "functionals", "descriptors", "given"] = "embedding"
     """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, descriptors of
     the voice (descriptors.scp of the data dir), or what is given in --embeddings."""
@@ -94,6 +96,8 @@ class Backend:
         config.require_positive(self, "latent", "epochs", "batch", "lr")
         if not self.C or min(self.C) <= 0:
             raise ValueError(f"backend: C {self.C} must hold numbers above 0")
+        if (self.kind == "mean") != bool(self.of) or len(set(self.of)) != len(self.of) or len(self.of) == 1:
+            raise ValueError(f"backend: of {self.of}: kind 'mean', and no other, is of two or more different systems")
         if self.kind == "network" and self.sees != "embedding":
             raise ValueError(f"backend: the network sees no vectors ({self.sees}); kind is linear, svm or autoencoders")
 
@@ -126,12 +130,12 @@ class Config:
     @property
     def has_network(self) -> bool:
         """Whether there is a network in it at all."""
-        return self.backend.sees == "embedding"
+        return self.backend.sees == "embedding" and not self.backend.of
 
     @property
     def reads_features(self) -> bool:
         """Whether it is made of the data dir's filter-banks; else of vectors that are there."""
-        return self.backend.sees not in VECTORS
+        return self.backend.sees not in VECTORS and not self.backend.of
 
     @property
     def needs_corpora(self) -> bool:

@@ -119,3 +119,26 @@ def test_what_cannot_be_compared_is_said(pair, tmp_path, type_in):
     (pair[1] / "run1_seed1/leak").write_text("random\n")
     assert "made with false speakers, so no result" in error(*pair)
     assert "no seed in common" in error(pair[0], system(tmp_path / "exp/late", 0.2, seeds=[7]))
+
+
+def test_systems_are_compared_over_corpora_without_some_speakers(tmp_path, type_in):
+    for corpus, skills in {"a": (0.6, 0.3), "b": (0.5, 0.4)}.items():
+        system(tmp_path / corpus / "one", skills[0])
+        system(tmp_path / corpus / "other", skills[1])
+    (tmp_path / "left").write_text("s0\ns4\n")
+    words = ["steps/compare.py", "--over", f"{tmp_path}/a {tmp_path}/b", "--without", tmp_path / "left", "one", "other"]
+    said = type_in(*words).stdout
+    assert "one against other: 210 utterances, 14 speakers, seeds 0 1" in said
+    pooled = []
+    for name in ("one", "other"):
+        values = []
+        for seed in (0, 1):
+            parts = [read_scores(path) for path in tmp_path.glob(f"[ab]/{name}/*_seed{seed}/scores")]
+            kept = [np.array([who not in ("s0", "s4") for who in part.speakers]) for part in parts]
+            labels = np.concatenate([part.labels[keep] for part, keep in zip(parts, kept)])
+            decisions = np.concatenate([part.decisions[keep] for part, keep in zip(parts, kept)])
+            values.append(100 * f1_score(labels, decisions, average="weighted"))
+        pooled.append(np.mean(values))
+    assert f"wF1 (weighted F1): {pooled[0] - pooled[1]:+.2f} points" in said
+    assert "--without belongs to --over" in type_in(*words[:1], *words[3:], code=1).stderr
+    assert "no such folder, archive" in type_in(*words[:-1], "none", code=1).stderr

@@ -135,6 +135,26 @@ def test_the_epoch_can_be_selected_otherwise(emotional, tmp_path, selection):
     assert same or selection == "ua"
 
 
+def test_the_averaged_network_is_the_mean_of_the_last_third_of_the_epochs(emotional, tmp_path, monkeypatch):
+    training = dataclasses.replace(SETTINGS.training, selection="average", epochs=6, milestones=[])
+    states = []
+    real = fine_tuning.running_mean
+
+    def seen(mean, state, number):
+        states.append({name: tensor.clone() for name, tensor in state.items()})
+        return real(mean, state, number)
+
+    monkeypatch.setattr(fine_tuning, "running_mean", seen)
+    train(emotional, tmp_path / "out", dataclasses.replace(SETTINGS, training=training))
+    model = load_file(tmp_path / "out/model.safetensors")
+    name = "classifier.weight"
+    assert len(states) == 2 and not torch.equal(states[0][name], states[1][name])
+    torch.testing.assert_close(model[name], (states[0][name] + states[1][name]) / 2)
+    norm = "extractor.conv1.1.running_mean"  # of crops that went through the mean, and no mean itself
+    assert not torch.allclose(model[norm], (states[0][norm] + states[1][norm]) / 2)
+    assert (tmp_path / "out/scores").read_text() != (tmp_path / "out/scores.last").read_text()
+
+
 def test_a_run_folder_can_be_embedded_again(emotional, finish, tmp_path, type_in):
     type_in("steps/embed.py", finish, emotional, tmp_path / "again")
     ours, again = (data_dir.read_table(place / "embedding.scp") for place in (finish, tmp_path / "again"))
@@ -445,3 +465,40 @@ def test_exp_and_data_may_be_moved(emotional, system, tmp_path, type_in):
     done = type_in("steps/finetune.py", "--config", system, "--runs", "r1", home / "data", home / "sys")
     assert "finished and up to date" in done.stdout
     type_in("steps/finetune.py", "--config", system, "--redo", "true", "--runs", "r1", home / "data", home / "sys")
+
+
+def test_a_mean_of_systems_brings_them_along_and_follows_them(emotional, system, tmp_path, type_in):
+    folder = conf(system)
+    (folder / "systems/both.yaml").write_text("training: {epochs: 0}\nbackend: {kind: mean, of: [child, base]}\n")
+    words = ["steps/finetune.py", "--conf", folder, "--systems", "both", "--nj", "2", emotional, tmp_path / "exp"]
+    type_in(*words)
+    child, base, both = (read_scores(tmp_path / f"exp/{name}/r1_seed0/scores") for name in ("child", "base", "both"))
+    np.testing.assert_allclose(both.posteriors, (child.posteriors + base.posteriors) / 2, atol=1e-6)
+    assert both.utterances == base.utterances and (both.labels == base.labels).all()
+    assert "all 6 runs are finished" in type_in(*words).stdout
+    system.write_text("parent: base\ntraining: {batch: 6}\n")
+    done = type_in(*words)
+    assert "4 of 6 runs to train" in done.stdout and done.stderr.count("out of date") == 4
+    after = read_scores(tmp_path / "exp/both/r1_seed0/scores")
+    again = read_scores(tmp_path / "exp/child/r1_seed0/scores")
+    np.testing.assert_allclose(after.posteriors, (again.posteriors + base.posteriors) / 2, atol=1e-6)
+    (folder / "systems/none.yaml").write_text("backend: {kind: mean, of: [child]}\n")
+    refused = type_in(*words[:4], "none", *words[5:], code=1).stderr
+    assert refused.count("\n") == 1 and "two or more different systems" in refused
+
+
+def test_descriptors_are_seen_where_they_are(emotional, system, tmp_path, type_in):
+    folder = conf(system)
+    (folder / "systems/voice.yaml").write_text(
+        "training: {epochs: 0}\nbackend: {kind: linear, sees: descriptors, C: [1.0]}\n"
+    )
+    words = ["steps/finetune.py", "--conf", folder, "--systems", "voice", emotional, tmp_path / "exp"]
+    assert "has no descriptors.scp (steps/make_fbank.py --descriptors true)" in type_in(*words, code=1).stderr
+    emotions, rng = data_dir.read_table(emotional / "utt2emo"), np.random.default_rng(0)
+    with ArkWriter(tmp_path / "d.ark", emotional / "descriptors.scp") as out:
+        for name, emotion in emotions.items():
+            out.write(name, rng.normal(size=5) + 9 * (emotion == "hap"))
+    type_in(*words)
+    scores = read_scores(tmp_path / "exp/voice/r1_seed0/scores")
+    assert (scores.decisions == scores.labels).all()
+    assert "finished and up to date" in type_in(*words).stdout

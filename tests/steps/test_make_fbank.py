@@ -253,3 +253,19 @@ def test_what_was_whole_when_it_was_killed_is_kept_and_no_more(corpus, tmp_path,
     type_in("steps/make_fbank.py", *words[:-1], tmp_path / "elsewhere")
     assert not any("made before" in log.read_text() for log in logs)
     assert all(str(tmp_path / "elsewhere") in entry for entry in read_table(corpus / "feats.scp").values())
+
+
+def test_descriptors_are_a_vector_an_utterance_whatever_its_level(corpus, tmp_path, type_in):
+    type_in("steps/make_fbank.py", corpus)
+    assert not (corpus / "descriptors.scp").exists()
+    done = type_in("steps/make_fbank.py", "--descriptors", "true", "--nj", "2", corpus)
+    assert "there is no descriptors.scp" in done.stdout
+    table = read_table(corpus / "descriptors.scp")
+    vectors = {name: read_array(entry) for name, entry in table.items()}
+    assert vectors.keys() == read_table(corpus / "utt2spk").keys() and {v.shape for v in vectors.values()} == {(1851,)}
+    samples, _ = soundfile.read(tmp_path / "wav/s0_0.wav")
+    soundfile.write(tmp_path / "wav/s0_0.wav", 0.5 * samples, RATE)
+    type_in("steps/make_fbank.py", "--descriptors", "true", "--nj", "2", corpus)
+    np.testing.assert_allclose(read_array(read_table(corpus / "descriptors.scp")["s0-0"]), vectors["s0-0"], atol=0.2)
+    type_in("steps/make_fbank.py", corpus)  # without again: none of before stay behind
+    assert not (corpus / "descriptors.scp").exists()

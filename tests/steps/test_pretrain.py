@@ -73,3 +73,20 @@ def test_with_an_angular_margin_and_changing_speed_it_learns_speakers_too(emotio
     losses = [float(value) for value in re.findall(r"L (\d+\.\d+)", done.stdout)]
     assert len(losses) == 4 and min(losses) > 0 and (tmp_path / "net/model.safetensors").exists()
     assert re.search(r"held-out accuracy [01]\.\d{4}", done.stdout)
+
+
+def test_a_teacher_is_learnt_beside_the_speakers(emotional, tmp_path, type_in):
+    """Its vectors are standardised: whoever finds none of them has an error of 1."""
+    rng = np.random.default_rng(0)
+    vectors = {name: rng.normal(size=3) * [1, 100, 0] for name in read_table(emotional / "utt2spk")}
+    np.savez(tmp_path / "teacher.npz", **vectors)
+    words = ["steps/pretrain.py", *TINY, "--training.epochs", "30", "--teacher", tmp_path / "teacher.npz"]
+    done = type_in(*words, emotional, emotional, tmp_path / "net")
+    errors = [float(value) for value in re.findall(r"L_teacher (\d+\.\d+)", done.stdout)]
+    assert len(errors) == 30 and errors[-1] < 0.8 * errors[0] < 1.5  # of three places, one never changes
+    assert "up to date" in type_in(*words, emotional, emotional, tmp_path / "net").stdout
+    vectors["s0-0"] += 1
+    np.savez(tmp_path / "teacher.npz", **vectors)
+    assert "teacher's vectors changed" in type_in(*words, emotional, emotional, tmp_path / "net").stderr
+    lost = type_in(*words[:-1], tmp_path / "lost.npz", emotional, emotional, tmp_path / "net", code=1).stderr
+    assert lost.count("\n") == 1 and "lost.npz: no such file" in lost

@@ -11,6 +11,7 @@ from torch import nn
 from steps.nnet.architecture import Network
 from steps.nnet.attribute_disentanglement import AttributeDisentanglement
 from steps.nnet.autoencoders import ParallelAutoencoders
+from steps.nnet.inference import infer
 from steps.nnet.networks import Classifier
 from steps.nnet.objective import Objective
 from steps.nnet.pooling import AttentivePooling, MaskPooling, MeanSdPooling
@@ -309,3 +310,56 @@ def test_the_auto_encoders_keep_and_remove_by_the_sign_of_their_gradients():
     (found,) = torch.autograd.grad(loss, encoder, retain_graph=True)
     (wanted,) = torch.autograd.grad(kept - removed + again, encoder)
     torch.testing.assert_close(found, wanted)
+
+
+def test_every_pooled_layer_stands_in_the_embedding_as_numpy_has_it():
+    model = network(pooling="mean_sd", pool_after=["stage1", "stage3", "end"], bands=2).eval()
+    x, expected = speech(), []
+    F = x.unsqueeze(1)
+    for name, layer in model.extractor.named_children():
+        F = layer(F)
+        if name in ("stage1", "stage3", "transition4"):
+            for band in np.array_split(F.detach().numpy(), 2, axis=3):
+                expected += [band.mean(axis=(2, 3)), np.sqrt(band.var(axis=(2, 3)) + 1e-5)]
+    found = model(x).embedding.detach().numpy()
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-5)
+    assert model.classifier.in_features == found.shape[1] == 2 * 2 * (2 + 8 + 16)
+
+
+def test_inner_pooling_makes_no_utterance_depend_on_its_neighbours():
+    model = network(pooling="mean_sd", pool_after=["stage2", "end"], embedding_norm=True, dropout=0.5)
+    utterances = [torch.randn(frames, 41).numpy() for frames in (50, 90, 60)]
+    together = infer(model, utterances)
+    for row, utterance in enumerate(utterances):
+        torch.testing.assert_close(infer(model, [utterance]).logits[0], together.logits[row])
+
+
+def test_AD_at_the_end_gives_its_spaces_and_the_inner_pools_stay():
+    plain, own = (network(pool_after=["stage4", "end"], AD=AD) for AD in (False, True))
+    output = own(speech())
+    (plus, minus), size = output.spaces[0], plain.classifier.in_features
+    assert plus.shape == minus.shape == (N, 16) and output.embedding.shape == (N, size)
+    torch.testing.assert_close(output.embedding[:, -16:], plus)
+
+
+def test_the_embedding_is_normalised_in_front_of_the_classifier():
+    model = network(embedding_norm=True)
+    output = model(speech())
+    e = output.embedding.detach().numpy()
+    normed = (e - e.mean(axis=0)) / np.sqrt(e.var(axis=0) + 1e-5)
+    expected = normed @ model.classifier.weight.detach().numpy().T + model.classifier.bias.detach().numpy()
+    np.testing.assert_allclose(output.logits.detach().numpy(), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"pool_after": ["stage1"]}, "must hold 'end'"),
+        ({"pool_after": ["stage9", "end"]}, "pool_after .* name layers of resnet18: conv1"),
+        ({"bands": 0}, "bands is 0"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+    ],
+)
+def test_impossible_poolings_are_refused(own, message):
+    with pytest.raises(ValueError, match=message):
+        Network(**own)
