@@ -28,8 +28,8 @@ import webrtcvad
 from bench.feature_peers import RATE, fbank_peers
 from bench.harness import Row, available, interleave, ratios, save
 from steps.frontend.extraction import extract
-from steps.frontend.features import Features
 from steps.frontend.fbank import Fbank
+from steps.frontend.features import Features
 from steps.frontend.options import FbankOptions
 from steps.frontend.vad import speech_frames
 from utils.cli import UserError, boolean, run

@@ -5,8 +5,8 @@
   bench/peers.py compare egs/open/data/ravdess compare.npz
   steps/finetune.py --systems peer_compare --embeddings compare.npz ...
 
-compare, egemaps: openSMILE's ComParE 2016 and eGeMAPS v02 (licensed for research), over the whole recording; resemblyzer:
-the embedding of a public speaker encoder. Needs bench/requirements.txt.
+compare, egemaps: openSMILE's ComParE 2016 and eGeMAPS v02 (licensed for research), over the whole recording;
+resemblyzer: the embedding of a public speaker encoder. Needs bench/requirements.txt.
 """
 
 from __future__ import annotations

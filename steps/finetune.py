@@ -43,7 +43,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from steps.systems.checks import without_lacking
-from steps.systems.mean import mean_run
+from steps.systems.combination import take_up
 from steps.systems.plan import Plan, deal, write_list
 from steps.systems.progress import Watch
 from steps.systems.system import Config
@@ -82,7 +82,7 @@ def settings_of(options: config.Namespace) -> dict[str, Config]:
     if not names:
         return without_lacking({"": config.parse(arguments(), Config)[1]}, options)
     every: dict[str, Config] = {}
-    while names:  # a system that is the mean of others brings them along
+    while names:  # a system that takes others up brings them along
         path = options.conf / "systems" / f"{(name := names.pop(0))}.yaml"
         every[name] = config.parse(arguments(), Config, [*sys.argv[1:], "--config", str(path)])[1]
         names += [part for part in every[name].backend.of if part not in [*every, *names]]
@@ -127,12 +127,12 @@ def train(options: config.Namespace) -> None:
             cli.warn(f"{options.data}/folds: {words}")
         print(f"{options.out}: {len(todo)} of {len(plan.runs)} runs to train, {plan.crops(todo):,} crops", flush=True)
         with Watch(plan, todo) if len(todo) > 1 else nullcontext():
-            means = [run for run in todo if plan.parts(run)]
-            if rest := [run for run in todo if run not in means]:
-                (train_in_jobs if options.nj else train_here)(plan, rest)
-            for run in means:
-                with hold(plan.folder(run)):
-                    mean_run([plan.folder(part) for part in plan.parts(run)], plan.folder(run), plan.settings[run.system])
+            if alone := [run for run in todo if not plan.parts(run)]:
+                (train_in_jobs if options.nj else train_here)(plan, alone)
+            for run in todo:
+                if run not in alone:  # seconds of work, once all that it takes up is there
+                    with hold(plan.folder(run)):
+                        take_up(plan, run)
 
 
 def train_in_jobs(plan: Plan, todo: list[Run]) -> None:

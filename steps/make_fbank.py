@@ -131,7 +131,11 @@ def make(options: config.Namespace, features: Features) -> None:
     if not reason and not options.redo:
         print(f"{data}: features are there and up to date")
         return
-    for table in [*features.made, "frame_shift", DESCRIPTORS]:  # the archives that an old table points into are about to be replaced
+    for table in [
+        *features.made,
+        "frame_shift",
+        DESCRIPTORS,
+    ]:  # the archives that an old table points into are about to be replaced
         (data / table).unlink(missing_ok=True)
     print(f"{data}: making features{f' ({reason})' if reason else ''}", flush=True)
     config.save(features, data / "fbank.yaml")  # how they are made, for people and for prediction; what is split has it

@@ -29,8 +29,8 @@ AUGMENTATION = {
 }
 BACKEND = {
     "network": [],
-    "linear": ["sees", "C"],
-    "svm": ["sees", "C"],
+    "linear": ["sees", "C", "of"],
+    "svm": ["sees", "C", "of"],
     "autoencoders": ["sees", "latent", "epochs", "batch", "lr"],
     "mean": ["of"],
 }
@@ -125,8 +125,8 @@ class Summary:
 
     @cached_property
     def deterministic(self) -> bool:
-        """Whether it depends on no seed: a linear model or SVM, fitted on functionals, descriptors, given vectors or on the
-        embeddings of a pre-trained network that stays as it is."""
+        """Whether it depends on no seed: a linear model or SVM, fitted on functionals, descriptors, given vectors or on
+        the embeddings of a pre-trained network that stays as it is."""
         known = self.settings.get
         fixed = known("backend.sees") in ("functionals", "descriptors", "given")
         same = fixed or (known("training.pretrained") and not known("network.AD"))

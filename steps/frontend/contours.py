@@ -83,9 +83,10 @@ class Analyser:
         return inside if inside.any() else self.frequencies == self.frequencies[-1]
 
     def shape(self, power: np.ndarray, logs: np.ndarray) -> np.ndarray:
-        """The spectrum as a distribution: its centre in kHz, log spread, skewness, kurtosis, the frequencies below which
-        shares of the energy lie, entropy; shares of bands, log, and of two of them the ratio (alpha ratio); slopes, per
-        kHz; peak below against peak above 2 kHz (Hammarberg index); how much it differs from the frame before (flux)."""
+        """The spectrum as a distribution: its centre in kHz, log spread, skewness, kurtosis, the frequencies below
+        which shares of the energy lie, entropy; shares of bands, log, and of two of them the ratio (alpha ratio);
+        slopes, per kHz; peak below against peak above 2 kHz (Hammarberg index); how much it differs from the frame
+        before (flux)."""
         p, f = power / power.sum(axis=1, keepdims=True), (self.frequencies / 1000).astype(np.float32)
         centre = p @ f
         away = f - centre[:, None]

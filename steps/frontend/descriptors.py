@@ -46,8 +46,8 @@ class Descriptor:
 
 def describe(contours: Contours) -> np.ndarray:
     """(SIZE,) float32: the statistics of every contour over the frames that are heard, and of pitch and voice quality
-    over the voiced ones among them; the share that is voiced, the share that is heard, the log of the frames. Levels are
-    taken against the recording's own, so that its gain does not count."""
+    over the voiced ones among them; the share that is voiced, the share that is heard, the log of the frames. Levels
+    are taken against the recording's own, so that its gain does not count."""
     level = contours.level
     heard = level > np.percentile(level, LOUD) - GATE * np.log(10) / 10
     voiced = heard & (contours.strength > VOICED)

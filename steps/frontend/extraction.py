@@ -27,7 +27,7 @@ from utils.recordings import HASH, SOUND, Sound, sources, write_sounds
 
 
 class Made:
-    """What is made of one recording: a method a stage, as a batch of recordings goes through one stage after the other."""
+    """What is made of one recording: a method a stage, as a batch of them goes through one stage after the other."""
 
     def __init__(self, reading: Reading, pieces: Iterable[np.ndarray], wanted: Features) -> None:
         options = wanted.fbank
@@ -60,7 +60,7 @@ class Made:
         for piece in self.pieces:
             self.listen(piece)  # nothing where they are used up
         self.speech = self.detector.frames(len(self.matrix))
-        self.descriptors = self.descriptor.vector() if self.descriptor else None
+        self.descriptors = self.descriptor.vector() if self.descriptor else np.empty(0)
 
 
 def extract(data: Path, archives: Path, name: str, wanted: Features) -> None:

@@ -33,7 +33,6 @@ class Features:
     max_lost: float = 0.05
     """Greatest share of the recordings, 0 to 1, that may be unusable: with more, no features are left."""
 
-
     @property
     def tables(self) -> list[str]:
         """Those of features."""

@@ -1,4 +1,4 @@
-"""Vectors that somebody brings, one an utterance: for classifiers of vectors, or for a network to learn. Loads no torch."""
+"""Vectors that are there, one an utterance: for classifiers of vectors, or for a network to learn. Loads no torch."""
 
 from __future__ import annotations
 

@@ -37,12 +37,13 @@ class Network:
     """Channels between the attention's two convolutions, at least 1."""
     detach_minus: bool = False
     """Keep the gradient of F⁻, the part that AD throws away, from the extractor."""
-    pooling: Literal["mean", "mean_sd", "attention", "mask"] = "mean"
-    """Pooling of a feature map to an embedding: mean; mean and standard deviation; attentive; mean under a mask."""
+    pooling: Literal["mean", "mean_sd", "mean_sd_change", "attention", "mask"] = "mean"
+    """Pooling of a feature map to an embedding: mean; mean and standard deviation; these and the mean change from one
+    time to the next; attentive; mean under a mask."""
     pool_after: list[str] = field(default_factory=lambda: [END])
     """Layers of the extractor whose maps are pooled, side by side, such as [stage1, stage2, end]."""
     bands: int = 1
-    """Pieces of equal width, at least 1, that each map is cut into along the frequency axis; each is pooled by itself."""
+    """Pieces, at least 1, that each map is cut into along the frequency axis; each is pooled by itself."""
     embedding_norm: bool = False
     """Normalise the embedding (batch norm) in front of the classifier."""
     dropout: float = 0.0

@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from .adapters import adapters
 from .architecture import END, Network
 from .attribute_disentanglement import AttributeDisentanglement
-from .pooling import AttentivePooling, BandPooling, MaskPooling, MeanPooling, MeanSdPooling, Pooling, mean
+from .pooling import (
+    AttentivePooling,
+    BandPooling,
+    MaskPooling,
+    MeanPooling,
+    MeanSdChangePooling,
+    MeanSdPooling,
+    Pooling,
+    mean,
+)
 from .resnet18 import ResNet18
 from .se_attention import SEAttention
 from .tf_attention import TFAttention
@@ -63,7 +72,8 @@ def build_AD(network: Network, channels: int) -> AttributeDisentanglement:
 
 def build_pooling(network: Network, channels: int) -> Pooling:
     """The pooling of a feature map of `channels` to an embedding."""
-    kinds = {"mean": MeanPooling, "mean_sd": MeanSdPooling, "attention": AttentivePooling}
+    kinds = {"mean": MeanPooling, "mean_sd": MeanSdPooling, "mean_sd_change": MeanSdChangePooling}
+    kinds["attention"] = AttentivePooling
 
     def build() -> Pooling:
         if network.pooling == "mask":
@@ -111,9 +121,15 @@ class Classifier(nn.Module):
         self.space_sizes = [sizes[name] for name in self.inner_disentanglement]
         self.space_sizes += [self.pooling.size] if self.disentanglement is not None else []
         kinds = {"none": (), "batch_norm": (nn.BatchNorm2d,), "all": (nn.Module,)}[network.frozen]
-        self.frozen = [module for module in self.extractor.modules() if isinstance(module, kinds)]
-        for module in self.frozen:
-            module.requires_grad_(False)
+        self.frozen: list[nn.Module] = []
+        for module in self.extractor.modules():
+            if isinstance(module, kinds):
+                self.freeze(module)
+
+    def freeze(self, module: nn.Module) -> None:
+        """Let a part of the network learn no more, neither weights nor a batch norm's statistics."""
+        module.requires_grad_(False)
+        self.frozen.append(module)
 
     def train(self, mode: bool = True) -> Classifier:
         """As nn.Module's, but frozen batch norms keep their statistics."""

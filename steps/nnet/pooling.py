@@ -38,6 +38,20 @@ class MeanSdPooling(Pooling):
         return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)  # ε: the root's slope at 0 is infinite
 
 
+class MeanSdChangePooling(Pooling):
+    """As MeanSdPooling, and behind it how restless each channel is: the mean size of the step from one time to the next
+    of its mean over frequency. Of a map of one time, 0."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(3 * channels)
+        self.mean_sd = MeanSdPooling(channels)
+
+    def forward(self, F: Tensor) -> Tensor:
+        over_time = F.mean(dim=3)
+        change = over_time.diff(dim=2).abs().sum(dim=2) / max(F.shape[2] - 1, 1)
+        return torch.cat([self.mean_sd(F), change], dim=1)
+
+
 class BandPooling(Pooling):
     """The map cut along frequency into as many bands as there are `poolings`, each pooled by its own, side by side."""
 

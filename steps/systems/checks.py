@@ -62,7 +62,7 @@ def without_lacking(every: Mapping[str, Config], options: Namespace) -> dict[str
     lacking = {name: why for name, own in every.items() if (why := lacks(own, options))}
     for name, own in every.items():
         if parts := [part for part in own.backend.of if part in lacking]:
-            lacking[name] = f"is a mean, and {parts[0]} {lacking[parts[0]]}"
+            lacking[name] = f"takes up {parts[0]}, which {lacking[parts[0]]}"
     for name, why in lacking.items():
         if not options.lenient and (name in options.systems.split() or len(lacking) == len(every)):
             raise UserError(f"{name or options.out} {why}")

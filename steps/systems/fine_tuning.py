@@ -55,6 +55,8 @@ def train_network(
     model = on_device(Classifier(settings.network, len(corpus.classes)), device)
     objective = build_objective(model, run, training).to(device)
     load_pretrained(model, Path(pretrained), settings)
+    if training.probe_C:
+        probe_first(model, run, training.probe_C)
     trained = torch.nn.ModuleDict({"model": model, "objective": objective})
     # Lists: a resumed optimiser knows its parameters by their order.
     extractor: list[torch.nn.Parameter] = []
@@ -129,6 +131,28 @@ def load_pretrained(model: Classifier, folder: Path, settings: Config) -> None:
     if settings.training.pretrained:
         without = ("running_mean", "running_var", "num_batches_tracked") if settings.network.norm == "instance" else ()
         load_model(model, folder / runs.MODEL, module="extractor", without=without)
+
+
+@torch.no_grad()
+def probe_first(model: Classifier, run: Partition, C: float) -> None:
+    """Linear probing, then fine-tuning (Kumar et al. 2022): a classifier that starts at random would first bend the
+    extractor to itself. Sets `embedding_norm`, which learns no more, and `classifier`."""
+    from sklearn.linear_model import LogisticRegression  # here, as other networks do without
+    from sklearn.preprocessing import StandardScaler
+
+    embeddings = infer(model, run.inputs("train")).embedding.numpy()
+    scaler = StandardScaler().fit(embeddings)
+    probe = LogisticRegression(C=C, max_iter=2000).fit(scaler.transform(embeddings), run.labels("train"))
+    weight, bias = probe.coef_, probe.intercept_
+    if len(probe.classes_) == 2:  # one margin: half of it for each class
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    statistics = {"running_mean": scaler.mean_, "running_var": scaler.scale_**2}
+    norm, classifier = model.embedding_norm, model.classifier
+    norm.load_state_dict(norm.state_dict() | {name: torch.from_numpy(own) for name, own in statistics.items()})
+    model.freeze(norm)
+    classes = torch.from_numpy(probe.classes_)
+    classifier.weight[classes] = torch.from_numpy(weight).to(classifier.weight)
+    classifier.bias[classes] = torch.from_numpy(bias).to(classifier.bias)
 
 
 def build_objective(model: Classifier, run: Partition, training: Training) -> Objective:

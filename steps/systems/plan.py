@@ -38,9 +38,7 @@ class Plan:
         seeds = cli.numbers("--seeds", options.seeds)
         if not seeds:
             raise cli.UserError("--seeds is empty: name at least one")
-        quick_first = sorted(  # and means behind what they are of
-            self.settings, key=lambda name: (bool(settings[name].backend.of), settings[name].training.epochs > 0)
-        )
+        quick_first = sorted(self.settings, key=lambda name: (self.depth(name), settings[name].training.epochs > 0))
         self.runs = list(
             dict.fromkeys(Run(name, run, seed) for name in quick_first for run in chosen for seed in seeds)
         )
@@ -92,7 +90,9 @@ class Plan:
         if settings.backend.of:
             made = {part.system: self.origin(part) for part in self.parts(run)}
             read = {name: total([f"{of.version} {of.options} {of.content}"]) for name, of in made.items()}
-            return Origin("finetune", VERSION, of_settings(settings), read, of_settings(Config()))
+            read |= {"labels": self.labels} if settings.backend.kind != "mean" else {}
+            chosen = of_settings(settings) | self.speakers(run)
+            return Origin("finetune", VERSION, chosen, read, of_settings(Config()))
         sees, kinds = settings.backend.sees, {"given": "embeddings", "descriptors": "descriptors"}
         read = {"features": self.features} if settings.reads_features else {kinds[sees]: self.vectors[sees]}
         read["labels"] = self.labels
@@ -103,8 +103,11 @@ class Plan:
         if settings.training.pretrained:
             read["pre-trained model"] = self.model
         chosen = of_settings(settings, ["training.oracle"])
-        chosen |= {f"speakers of {part}": " ".join(names) for part, names in self.folds[run.run].items()}
-        return Origin("finetune", VERSION, chosen, read, of_settings(Config()))
+        return Origin("finetune", VERSION, chosen | self.speakers(run), read, of_settings(Config()))
+
+    def speakers(self, run: Run) -> dict[str, str]:
+        """Who trains, validates and is tested, as options of its record."""
+        return {f"speakers of {part}": " ".join(names) for part, names in self.folds[run.run].items()}
 
     @cached_property
     def epoch(self) -> dict[str, int]:
@@ -117,8 +120,12 @@ class Plan:
         every = {run: self.settings[run.system].training.epochs if epochs is None else epochs for run in todo}
         return sum(every[run] * self.epoch[run.run] for run in todo)
 
+    def depth(self, system: str) -> int:
+        """0 for a system by itself; for one of others, how many stand on each other."""
+        return 1 + max(map(self.depth, self.settings[system].backend.of), default=-1)
+
     def parts(self, run: Run) -> list[Run]:
-        """The same run of those systems that its system is the mean of."""
+        """The same run of those systems that its system takes up."""
         return [run._replace(system=name) for name in self.settings[run.system].backend.of]
 
     def unfinished(self, run: Run) -> str:

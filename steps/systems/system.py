@@ -9,7 +9,6 @@ from steps.frontend.options import Augmentation, Input
 from steps.nnet.architecture import Network, Precision
 from utils import config
 
-
 VECTORS = ("descriptors", "given")  # what may be seen that is there, one vector an utterance
 
 
@@ -46,6 +45,9 @@ class Training:
     corpus_balanced: bool = False
     """Take as many crops of each corpus (utt2corpus) an epoch, and, with class_balanced, of each class of a corpus
     instead of weighing it. A linear model or SVM, and its standardisation, weigh each utterance likewise."""
+    probe_C: float = 0.0
+    """Let the classifier start as logistic regression, of this inverse regularisation, on the embeddings of whole
+    training utterances, by which network.embedding_norm standardises for good; 0: it starts at random."""
     label_smoothing: float = 0.0
     """Share of each target of L_emo, 0 (none) to below 1, that is spread evenly over the classes."""
     selection: Literal["wf1", "ua", "last", "average"] = "wf1"
@@ -58,7 +60,7 @@ class Training:
 
     def __post_init__(self) -> None:
         config.require_positive(self, "batch")
-        config.require_not_negative(self, "classifier_lr", "extractor_lr", "lambda_ad", "lambda_speaker")
+        config.require_not_negative(self, "classifier_lr", "extractor_lr", "lambda_ad", "lambda_speaker", "probe_C")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing is {self.label_smoothing}, and must be from 0 (none) to below 1")
         if min(self.milestones, default=1) < 1:
@@ -77,10 +79,11 @@ class Backend:
     """Classifier: the network's own, or, fitted on vectors afterwards, logistic regression, a linear SVM, or a pair of
     auto-encoders that separate style from speaker; or the mean of the posteriors of other systems."""
     of: list[str] = field(default_factory=list)
-    """Systems, at least two, whose mean is taken."""
+    """Other systems, whose runs are taken up: their posteriors for a mean, of two at least; for linear and svm their
+    embeddings, side by side."""
     sees: Literal["embedding", "functionals", "descriptors", "given"] = "embedding"
-    """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, descriptors of
-    the voice (descriptors.scp of the data dir), or what is given in --embeddings."""
+    """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, descriptors
+    of the voice (descriptors.scp of the data dir), or what is given in --embeddings."""
     C: list[float] = field(default_factory=lambda: [0.001, 0.01, 0.1, 1.0, 10.0])
     """Inverse regularisations to try for linear and svm, above 0; the validation speakers choose."""
     latent: int = 32
@@ -96,8 +99,10 @@ class Backend:
         config.require_positive(self, "latent", "epochs", "batch", "lr")
         if not self.C or min(self.C) <= 0:
             raise ValueError(f"backend: C {self.C} must hold numbers above 0")
-        if (self.kind == "mean") != bool(self.of) or len(set(self.of)) != len(self.of) or len(self.of) == 1:
-            raise ValueError(f"backend: of {self.of}: kind 'mean', and no other, is of two or more different systems")
+        if len(set(self.of)) < len(self.of) or (self.kind == "mean" and len(self.of) < 2):
+            raise ValueError(f"backend: of {self.of}: a mean is of two or more systems, and each is named once")
+        if self.of and (self.kind not in ("mean", "linear", "svm") or self.sees != "embedding"):
+            raise ValueError(f"backend: of {self.of}: kind is mean, linear or svm, and it sees the embedding")
         if self.kind == "network" and self.sees != "embedding":
             raise ValueError(f"backend: the network sees no vectors ({self.sees}); kind is linear, svm or autoencoders")
 
@@ -120,6 +125,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.backend.kind == "network" and not self.training.epochs:
             raise ValueError("training: epochs is 0, which leaves nothing that could tell emotions")
+        if self.training.probe_C and not self.network.embedding_norm:
+            raise ValueError("training.probe_C needs network.embedding_norm, which standardises what is probed")
         self.input.check_crop(self.network.smallest_input)
 
     @property

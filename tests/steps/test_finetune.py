@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from tensorboard.backend.event_processing import event_accumulator
 
 from steps.frontend.options import Input
@@ -153,6 +156,27 @@ def test_the_averaged_network_is_the_mean_of_the_last_third_of_the_epochs(emotio
     norm = "extractor.conv1.1.running_mean"  # of crops that went through the mean, and no mean itself
     assert not torch.allclose(model[norm], (states[0][norm] + states[1][norm]) / 2)
     assert (tmp_path / "out/scores").read_text() != (tmp_path / "out/scores.last").read_text()
+
+
+def test_the_classifier_starts_as_logistic_regression_on_whole_utterances(emotional, tmp_path):
+    network = Network(width=2, embedding_norm=True, frozen="batch_norm")
+    training = Training(
+        epochs=1, batch=4, probe_C=0.01, classifier_lr=0, extractor_lr=0, selection="last", precision="float32"
+    )
+    settings = Config(network=network, input=Input(crop=40), training=training)
+    train(emotional, tmp_path / "out", settings)  # with rates of 0 it stays what it was
+    model = load_file(tmp_path / "out/model.safetensors")
+    table = data_dir.read_table(tmp_path / "out/embedding.scp")
+    labels, x = data_dir.read_table(emotional / "utt2emo"), {name: read_array(entry) for name, entry in table.items()}
+    known = [name for name in x if name.startswith(("s0", "s1"))]
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
+    probe.fit([x[name] for name in known], [labels[name] for name in known])
+    np.testing.assert_allclose(model["embedding_norm.running_mean"], probe[0].mean_, rtol=1e-4, atol=1e-5)
+    scores = read_scores(tmp_path / "out/scores")
+    expected = probe.predict_proba([x[name] for name in scores.utterances])
+    np.testing.assert_allclose(scores.posteriors, expected, atol=1e-3)
+    with pytest.raises(ValueError, match="probe_C needs network.embedding_norm"):
+        Config(training=training)
 
 
 def test_a_run_folder_can_be_embedded_again(emotional, finish, tmp_path, type_in):
@@ -484,7 +508,29 @@ def test_a_mean_of_systems_brings_them_along_and_follows_them(emotional, system,
     np.testing.assert_allclose(after.posteriors, (again.posteriors + base.posteriors) / 2, atol=1e-6)
     (folder / "systems/none.yaml").write_text("backend: {kind: mean, of: [child]}\n")
     refused = type_in(*words[:4], "none", *words[5:], code=1).stderr
-    assert refused.count("\n") == 1 and "two or more different systems" in refused
+    assert refused.count("\n") == 1 and "a mean is of two or more systems" in refused
+
+
+def test_a_linear_model_takes_up_the_embeddings_of_other_systems(emotional, system, tmp_path, type_in):
+    folder = conf(system)
+    (folder / "systems/above.yaml").write_text(
+        "training: {epochs: 0}\nbackend: {kind: linear, of: [child, base], C: [0.1]}\n"
+    )
+    (folder / "systems/mean.yaml").write_text("training: {epochs: 0}\nbackend: {kind: mean, of: [above, child]}\n")
+    words = ["steps/finetune.py", "--conf", folder, "--systems", "mean", "--nj", "2", emotional, tmp_path / "exp"]
+    type_in(*words)
+    run = tmp_path / "exp/above/r2_seed0"
+    tables = [data_dir.read_table(tmp_path / f"exp/{name}/r2_seed0/embedding.scp") for name in ("child", "base")]
+    x = {name: np.concatenate([read_array(table[name]) for table in tables]) for name in tables[0]}
+    labels = data_dir.read_table(emotional / "utt2emo")
+    train = [name for name in x if name.startswith(("s2", "s3"))]
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+    model.fit([x[name] for name in train], [labels[name] for name in train])
+    scores = read_scores(run / "scores")
+    expected = model.predict_proba([x[name] for name in scores.utterances])
+    np.testing.assert_allclose(scores.posteriors, expected, atol=1e-3)
+    assert (tmp_path / "exp/mean/r2_seed0/scores").exists()
+    assert "all 8 runs are finished" in type_in(*words).stdout
 
 
 def test_descriptors_are_seen_where_they_are(emotional, system, tmp_path, type_in):

@@ -95,7 +95,9 @@ def test_statistics_are_those_of_scipy_and_numpy():
         np.testing.assert_allclose(found[14, column], (x[:, column] - np.polyval(line, time)).std())
     np.testing.assert_allclose(found[15], [x[:, k].tolist().index(max(x[:, k])) / 200 for k in range(3)])
     steps = np.diff(x[:, 0])
-    assert found[20, 0] == pytest.approx(steps[steps > 0].mean()) and found[21, 0] == pytest.approx(-steps[steps <= 0].mean())
+    assert found[20, 0] == pytest.approx(steps[steps > 0].mean()) and found[21, 0] == pytest.approx(
+        -steps[steps <= 0].mean()
+    )
 
 
 def test_gain_does_not_count():

@@ -14,7 +14,7 @@ from steps.nnet.autoencoders import ParallelAutoencoders
 from steps.nnet.inference import infer
 from steps.nnet.networks import Classifier
 from steps.nnet.objective import Objective
-from steps.nnet.pooling import AttentivePooling, MaskPooling, MeanSdPooling
+from steps.nnet.pooling import AttentivePooling, MaskPooling, MeanSdChangePooling, MeanSdPooling
 from steps.nnet.se_attention import SEAttention
 from steps.nnet.speaker_loss import SpeakerLoss, aam_softmax, reverse_gradient
 from steps.nnet.tf_attention import TFAttention
@@ -77,6 +77,11 @@ def test_poolings(feature_map):
     found = MeanSdPooling(C)(feature_map).numpy()
     np.testing.assert_allclose(found[:, :C], x.mean(axis=(2, 3)))
     np.testing.assert_allclose(found[:, C:], np.sqrt(x.var(axis=(2, 3)) + 1e-5))
+    change = MeanSdChangePooling(C)(feature_map).numpy()
+    np.testing.assert_array_equal(change[:, : 2 * C], found)
+    steps = np.abs(np.diff(x.mean(axis=3), axis=2)).mean(axis=2)
+    np.testing.assert_allclose(change[:, 2 * C :], steps)
+    assert (MeanSdChangePooling(C)(feature_map[:, :, :1])[:, 2 * C :] == 0).all()
     attentive = AttentivePooling(C).double()
     p = weights_of(attentive)
     flat = x.reshape(N, C, -1)
