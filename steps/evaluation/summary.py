@@ -29,8 +29,8 @@ AUGMENTATION = {
 }
 BACKEND = {
     "network": [],
-    "linear": ["sees", "C", "of"],
-    "svm": ["sees", "C", "of"],
+    "linear": ["sees", "C", "refit", "of"],
+    "svm": ["sees", "C", "refit", "of"],
     "autoencoders": ["sees", "latent", "epochs", "batch", "lr"],
     "mean": ["of"],
 }

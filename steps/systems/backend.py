@@ -35,20 +35,34 @@ def classify(vectors: Vectors, run: Partition, settings: Config, seed: int) -> D
     """Fit on the training speakers' vectors, choose on the validation speakers', apply to all."""
     from sklearn.preprocessing import StandardScaler
 
-    options, drawn = settings.backend, run.weights(settings.training)
-    weights = None if drawn is None else drawn.numpy()
-    scaler = StandardScaler().fit(vectors["train"], sample_weight=weights)
-    scaled = {part: scaler.transform(values).astype(np.float32) for part, values in vectors.items()}
+    options, build = settings.backend, linear if settings.backend.kind == "linear" else svm
+    known = dict(vectors) | {"known": np.concatenate([vectors["train"], vectors["valid"]])}
+
+    def weights(part: str) -> np.ndarray | None:
+        drawn = run.weights(settings.training, part)
+        return None if drawn is None else drawn.numpy()
+
+    def scaled(part: str) -> dict[str, np.ndarray]:
+        """All vectors, standardised by those of a part."""
+        scaler = StandardScaler().fit(known[part], sample_weight=weights(part))
+        return {name: scaler.transform(values).astype(np.float32) for name, values in known.items()}
+
+    def posteriors(part: str, C: float, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """By a classifier that is fitted on a part."""
+        model = build(C).fit(values[part], run.labels(part), sample_weight=weights(part))
+        return {name: class_posteriors(model, values[name], len(run.corpus.classes)) for name in vectors}
+
+    values = scaled("train")
     if options.kind == "autoencoders":
-        return autoencoders(scaled, run, options, seed, drawn)
-    build = linear if options.kind == "linear" else svm
-    classes = len(run.corpus.classes)
-    candidates = []
-    for C in sorted(options.C):  # ties: the stronger regularisation
-        model = build(C).fit(scaled["train"], run.labels("train"), sample_weight=weights)
-        posteriors = {part: class_posteriors(model, values, classes) for part, values in scaled.items()}
-        candidates.append((merit(posteriors["valid"], run), posteriors))
-    return Decisions(max(candidates, key=lambda candidate: candidate[0])[1], vectors)
+        return autoencoders(
+            {part: values[part] for part in vectors}, run, options, seed, run.weights(settings.training)
+        )
+    candidates = {C: posteriors("train", C, values) for C in sorted(options.C)}
+    best = max(candidates, key=lambda C: merit(candidates[C]["valid"], run))  # ties: the stronger regularisation
+    found = candidates[best]
+    if options.refit:
+        found["test"] = posteriors("known", best, scaled("known"))["test"]
+    return Decisions(found, vectors)
 
 
 def linear(C: float) -> BaseEstimator:

@@ -19,6 +19,7 @@ class Partition:
         self.corpus, self.parts = corpus, parts
         self.device = corpus.device
         self.index = {part: corpus.indices_of(speakers) for part, speakers in parts.items()}
+        self.index["known"] = torch.cat([self.index["train"], self.index["valid"]])  # what is not tested
         self.speakers = sorted(parts["train"])
 
     @cached_property
@@ -49,13 +50,13 @@ class Partition:
         y_c[self.index["train"]] = torch.tensor(own, device=self.device)
         return y_c
 
-    def weights(self, training: Training) -> torch.Tensor | None:
-        """(N,) float64 of the training utterances, 1 on average: what each counts so that every corpus counts as much
+    def weights(self, training: Training, part: str = "train") -> torch.Tensor | None:
+        """(N,) float64 of the utterances of a part, 1 on average: what each counts so that every corpus counts as much
         as another and, with class_balanced, within a corpus every class that it has; None where all count alike."""
         if not training.corpus_balanced:
             return None
-        corpora = np.array([self.corpus.corpora[name] for name in self.names("train")])
-        labels = self.labels("train") if training.class_balanced else np.zeros(len(corpora), int)
+        corpora = np.array([self.corpus.corpora[name] for name in self.names(part)])
+        labels = self.labels(part) if training.class_balanced else np.zeros(len(corpora), int)
         weights = np.empty(len(corpora))
         for corpus in np.unique(corpora):
             own = corpora == corpus

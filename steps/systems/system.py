@@ -86,6 +86,8 @@ class Backend:
     of the voice (descriptors.scp of the data dir), or what is given in --embeddings."""
     C: list[float] = field(default_factory=lambda: [0.001, 0.01, 0.1, 1.0, 10.0])
     """Inverse regularisations to try for linear and svm, above 0; the validation speakers choose."""
+    refit: bool = False
+    """Once C is chosen, fit linear and svm again on training and validation speakers together."""
     latent: int = 32
     """Size of each latent space of the auto-encoders."""
     epochs: int = 100

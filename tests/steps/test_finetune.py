@@ -548,3 +548,23 @@ def test_descriptors_are_seen_where_they_are(emotional, system, tmp_path, type_i
     scores = read_scores(tmp_path / "exp/voice/r1_seed0/scores")
     assert (scores.decisions == scores.labels).all()
     assert "finished and up to date" in type_in(*words).stdout
+
+
+def test_once_C_is_chosen_training_and_validation_speakers_teach_together(emotional, system, tmp_path, type_in):
+    folder, emotions = conf(system), data_dir.read_table(emotional / "utt2emo")
+    (folder / "systems/voice.yaml").write_text(
+        "training: {epochs: 0}\nbackend: {kind: linear, sees: descriptors, C: [0.1], refit: true}\n"
+    )
+    rng = np.random.default_rng(0)
+    x = {name: (rng.normal(size=5) + (emotion == "hap")).astype(np.float32) for name, emotion in emotions.items()}
+    with ArkWriter(tmp_path / "d.ark", emotional / "descriptors.scp") as out:
+        for name, vector in x.items():
+            out.write(name, vector)
+    type_in("steps/finetune.py", "--conf", folder, "--systems", "voice", emotional, tmp_path / "exp")
+    for name, speakers in (("scores", ("s0", "s1", "s2")), ("scores.valid", ("s0", "s1"))):
+        known = [utterance for utterance in x if utterance.startswith(speakers)]
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+        model.fit([x[utterance] for utterance in known], [emotions[utterance] for utterance in known])
+        found = read_scores(tmp_path / f"exp/voice/r1_seed0/{name}")
+        expected = model.predict_proba([x[utterance] for utterance in found.utterances])
+        np.testing.assert_allclose(found.posteriors, expected, atol=1e-3)
