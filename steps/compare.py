@@ -24,10 +24,11 @@ from steps.evaluation.comparison import compare, indices
 from steps.evaluation.metrics import Metrics
 from steps.evaluation.results import plain
 from steps.evaluation.significance import FEW
-from steps.evaluation.summary import Summary, summarise
+from steps.evaluation.summary import Summary
+from steps.evaluation.together import read_system, together
 from steps.reporting import words
 from utils import cli, data_dir, runs
-from utils.scores import Scores, pool, read_scores
+from utils.scores import pool, read_scores
 from utils.table import read_lines
 
 NAMES = {"wf1": "wF1 (weighted F1)", "ua": "UA (mean recall)"}
@@ -40,48 +41,7 @@ def read(path: Path, only_seeds: list[int], emotions: Mapping[str, str] | None) 
             raise cli.UserError(f"--seeds: {path} is one score file, and counts as seed 0")
         scores = pool([read_scores(path, emotions)])  # one run with seed 0
         return Summary(str(path), [""], [0], {}, {}, {("", 0): scores}, {}, Metrics(*[float("nan")] * 4))
-    system = path.with_name(path.name.removesuffix(runs.ARCHIVE))
-    files = runs.unpack(path, system) if path.is_file() else runs.finished(system)
-    if not files and not path.exists():
-        raise cli.UserError(f"{path}: no such folder, archive or score file")
-    runs.check_honest(system, files.values())
-    names = sorted({run for run, _ in files})
-    summary = summarise(system, files, names, only_seeds or runs.complete_seeds(files, names), emotions)
-    summary.name = str(path)
-    return summary
-
-
-def read_over(
-    folders: list[Path], name: str, seeds: list[int], emotions: Mapping[str, str] | None, without: set[str]
-) -> Summary:
-    """The scores of the system `name` in every folder, as one; speakers in `without` are left out."""
-    each = {str(folder): read(trained(folder, name), seeds, emotions) for folder in folders}
-    first, *others = each.values()
-    if unlike := [place for place, summary in each.items() if summary.classes != first.classes]:
-        raise cli.UserError(f"{unlike[0]}: its classes are not those of {folders[0]}")
-    shared = [seed for seed in first.seeds if all(seed in other.seeds for other in others)]
-    if not shared:
-        raise cli.UserError(f"{name}: no seed is in all of {', '.join(each)}")
-    scores = {
-        (f"{place} {run}", seed): apart(own.scores[run, seed], place, without)
-        for place, own in each.items()
-        for run in own.runs
-        for seed in shared
-    }
-    names = list(dict.fromkeys(run for run, _ in scores))
-    return Summary(name, names, shared, {}, first.settings, scores, {}, Metrics(*[float("nan")] * 4))
-
-
-def trained(folder: Path, name: str) -> Path:
-    """The folder of a system's runs or, where there is none, its archive."""
-    return folder / name if (folder / name).is_dir() else folder / f"{name}{runs.ARCHIVE}"
-
-
-def apart(scores: Scores, place: str, without: set[str]) -> Scores:
-    """Without some speakers; utterances and speakers have `place` in front, as corpora may use the same names."""
-    kept = [row for row, who in enumerate(scores.speakers) if who not in without]
-    utterances, speakers = ([f"{place} {names[row]}" for row in kept] for names in (scores.utterances, scores.speakers))
-    return Scores(scores.classes, utterances, speakers, scores.labels[kept], scores.posteriors[kept])
+    return read_system(path, only_seeds, emotions)
 
 
 def described(metric: str, comparison: dict[str, Any], system: Summary, reference: Summary) -> list[str]:
@@ -116,7 +76,7 @@ def main() -> None:
     if without and not folders:
         raise cli.UserError("--without belongs to --over")
     system, reference = (
-        read_over(folders, str(path), seeds, emotions, without) if folders else read(path, seeds, emotions)
+        together(folders, str(path), seeds, emotions, without) if folders else read(path, seeds, emotions)
         for path in (options.system, options.reference)
     )
     speakers = len(system.speakers)

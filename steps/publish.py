@@ -16,17 +16,18 @@ README takes its first paragraph.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from steps.evaluation import audit, results
+from steps.evaluation import audit, results, together
 from steps.evaluation.evidence import choose
 from steps.reporting import documents, page, tables
 from steps.reporting.documents import Recipe
-from utils import cli, runs
+from utils import cli, runs, systems
 
 ABOUT, README = "about.md", "README.md"
 MARKS = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- /results -->)", re.DOTALL)
@@ -95,15 +96,23 @@ def write_folder(folder: Path, exp: Path) -> None:
     page.write(folder / README, page.document(f"All results on {recipe.name}", "steps/publish.py", sections))
 
 
-def write_root(root: Path) -> None:
-    """RESULTS.md and the README's results, from egs/*/results."""
+def write_together(home: Path, conf: Path) -> None:
+    """<home>/together.json, where results of several corpora lie in `home` and groups.yaml says what to compare."""
+    folders = sorted(path.parent for path in home.glob(f"*/{results.NAME}"))
+    if len(folders) > 1 and (groups := systems.read_groups(conf)).together:
+        together.write(home, together.make(home, folders, groups.together, groups.planned))
+
+
+def write_root(root: Path, home: Path) -> None:
+    """RESULTS.md and the README's results, from egs/*/results; `home`: the one of them that was just written."""
     folders = sorted(path.parent for path in (root / "egs").glob(f"*/results/**/{README}"))
     recipes = [read_recipe(folder) for folder in folders if (folder / results.NAME).is_file()]
     recipes.sort(key=lambda recipe: -len(recipe.results["systems"]))
     others = [str(folder.relative_to(root)) for folder in folders if not (folder / results.NAME).is_file()]
-    page.write(root / "RESULTS.md", documents.root(recipes, others))
+    compared = json.loads(path.read_text()) if (path := home / together.NAME).is_file() else None
+    page.write(root / "RESULTS.md", documents.root(recipes, others, compared))
     if (readme := root / README).is_file():
-        text = documents.readme(recipes)
+        text = documents.readme(recipes, compared)
         page.write(readme, MARKS.sub(lambda _: text, readme.read_text(encoding="utf-8")))
 
 
@@ -121,10 +130,10 @@ def main() -> None:
     exp, labels = options.exp, options.labels == "true"
     recipe, folder = recipe_of(options.results or exp)
     conf = options.conf or recipe / "conf"
-    systems = choose(exp, conf, options.systems)
+    chosen = choose(exp, conf, options.systems)
     if not labels and not options.data:
         raise cli.UserError("--labels false needs --data DIR, the data dir that has the labels")
-    keep_all(exp, folder, systems, labels)
+    keep_all(exp, folder, chosen, labels)
     if (exp / audit.NAME).is_file() and exp.resolve() != folder.resolve():
         shutil.copyfile(exp / audit.NAME, folder / audit.NAME)
     made = results.make(folder, conf, corpus_of(folder), data=options.data)
@@ -133,8 +142,9 @@ def main() -> None:
         print(note)
     write_folder(folder, exp)
     root = recipe.parent.parent
-    write_root(root)
-    print(f"{folder}: {len(systems)} systems kept; {root / 'RESULTS.md'} written")
+    write_together(recipe / "results", conf)
+    write_root(root, recipe / "results")
+    print(f"{folder}: {len(chosen)} systems kept; {root / 'RESULTS.md'} written")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class Groups:
     controls: list[str] = field(default_factory=list)  # plain systems that take seconds
     main: list[str] = field(default_factory=list)  # rows of the short table
     planned: list[str] = field(default_factory=list)  # system and reference of the one planned comparison, or none
+    together: list[list[str]] = field(default_factory=list)  # such pairs, compared over all corpora of a recipe
     figure1: dict[str, str] = field(default_factory=dict)  # system → title of its panel
     masks: str = ""  # the system whose masks are drawn
     questions: list[dict[str, str | list[str]]] = field(default_factory=list)  # `ask`, and what answers it
@@ -81,7 +82,7 @@ def read_groups(conf: Path) -> Groups:
     content["titles"] = {name: family.get("title", name) for name, family in families.items()}
     groups = config.build(Groups, content, path)
     expect(len(groups.main) <= MOST_MAIN, f"'main' has {len(groups.main)} systems, and {MOST_MAIN} are the most")
-    pairs: list[str | list[str]] = [groups.planned] if groups.planned else []
+    pairs: list[str | list[str]] = [*groups.together, *([groups.planned] if groups.planned else [])]
     for question in groups.questions:
         answers = set(question) - {"ask"}
         fits = "ask" in question and len(answers) == 1 and answers <= {"compare", "speaker_probe", "spaces"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -30,6 +30,8 @@ class Corpus:
     crop: int  # frames
     device: torch.device  # where crops are wanted
     corpora: dict[str, str]  # utterance → the corpus that it is of; {} where the data dir does not say
+    # What networks that stay as they are make of all utterances, (N, size): the same in every run
+    embeddings: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def crops(self) -> Crops:

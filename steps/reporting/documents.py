@@ -3,7 +3,7 @@ in the root's RESULTS.md and README.md."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,23 +148,33 @@ def conditions(results: Results, systems: Iterable[str]) -> dict[str, str]:
     return {key: ", ".join(dict.fromkeys(map(str, values))) for key, values in merged.items() if values}
 
 
-def root(recipes: Collection[Recipe], others: Collection[str]) -> str:
-    """RESULTS.md: the answers. others: folders of further results, which have a page of their own."""
+def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping[str, Any] | None) -> str:
+    """RESULTS.md: the answers. others: folders of further results, which have a page of their own; compared: of
+    together.json."""
     sections: Sections = {"What was asked": [ASKED]}
-    for recipe in list(recipes)[:1]:
+    every = list(recipes)
+    if len(every) > 1:
+        sections["All corpora"] = all_corpora(every, compared)
+    for recipe in every[:1]:
         sections |= of_recipe(recipe)
-    if len(recipes) > 1:
-        sections["Other corpora"] = brief(list(recipes)[1:])
+    if len(every) > 1:
+        about = [f"[{recipe.name}]({recipe.place}/README.md): {first_paragraph(recipe)}" for recipe in every[1:]]
+        sections["Other corpora"] = [bullets(about)]
     if others:
         sections["Other results"] = [bullets(f"[{folder}]({folder}/README.md)" for folder in others)]
     return document("Results", "steps/publish.py", sections)
 
 
-def brief(recipes: Iterable[Recipe]) -> list[str]:
-    """Corpora of which little was run: their systems in one table, and where the rest is."""
-    shown = list(recipes)
-    said = [f"[{recipe.name}]({recipe.place}/README.md): {recipe.about.partition(chr(10) * 2)[0]}" for recipe in shown]
-    return [tables.corpora({recipe.name: recipe.results for recipe in shown}).markdown(), bullets(said)]
+def all_corpora(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None) -> list[str]:
+    """What is best on each corpus, their systems in one table, and what differs over all of them."""
+    results_of = {recipe.name: recipe.results for recipe in recipes}
+    best = [f"{name}: {answers.best(results)}" for name, results in results_of.items()]
+    blocks = [bullets(best), tables.corpora(results_of).markdown()]
+    return blocks + ([tables.together(compared).markdown()] if compared and compared["comparisons"] else [])
+
+
+def first_paragraph(recipe: Recipe) -> str:
+    return " ".join(recipe.about.partition("\n\n")[0].split())
 
 
 def of_recipe(recipe: Recipe) -> Sections:
@@ -216,18 +226,15 @@ def again(recipe: Recipe) -> Sections:
     }
 
 
-def readme(recipes: Iterable[Recipe]) -> str:
+def readme(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None) -> str:
     """What stands between the marks of README.md: the short table and the answers."""
-    blocks = []
     every = list(recipes)
-    for recipe in every[:1]:
+    if len(every) > 1:
+        return "\n" + "\n\n".join(all_corpora(every, compared)) + "\n\n"
+    blocks = []
+    for recipe in every:
         results = recipe.results
         said = [str(answer._replace(more="")) for answer in answers.answers(results)]
         table = tables.systems(results, tables.short(results), tables.MAIN).markdown()
         blocks += [recipe.about.partition("\n\n")[0] or f"On {recipe.name}:", bullets(said), table]
-    if len(every) > 1:
-        blocks += [
-            "On other corpora:",
-            tables.corpora({recipe.name: recipe.results for recipe in every[1:]}).markdown(),
-        ]
     return "\n" + "\n\n".join(blocks) + "\n\n"

@@ -27,6 +27,7 @@ WORDS = {
     "parent",
     "what differs",
     "mistake",
+    "against",
     "severity",
     "finding",
     "which",
@@ -94,32 +95,48 @@ def comparison(results: Results, system: str, reference: str | None) -> dict[str
 
 
 def corpora(results_of: Mapping[str, Results]) -> Table:
-    """The main systems of several corpora, below each other."""
+    """wF1 of the main systems, a column a corpus."""
+    main = list(dict.fromkeys(name for results in results_of.values() for name in short(results)))
+    order = list(dict.fromkeys(name for results in results_of.values() for name in results["groups"]["main"]))
+    rows = [["majority class", *(number(results["majority"]["wf1"]) for results in results_of.values())]]
+    for system in sorted(main, key=lambda name: order.index(name) if name in order else len(order)):
+        entries = [results["systems"].get(system) for results in results_of.values()]
+        cells = [f"{number(entry['wf1']['value'])} ({bounds(entry['wf1'])})" if entry else DASH for entry in entries]
+        rows.append([system, *cells])
+    tested = [
+        f"{name}: {len(results['test']['speakers'])} speakers, {results['test']['utterances']} utterances"
+        for name, results in results_of.items()
+    ]
+    notes = [
+        "wF1 (F1 weighted by class) in percent, with its 95 % interval (bootstrap over speakers). Each speaker is "
+        "tested once, by systems that never heard them.",
+        f"Tested: {'; '.join(tested)}.",
+    ]
+    return Table(["system", *results_of], rows, notes)
+
+
+def together(content: Mapping[str, Any]) -> Table:
+    """Differences over all corpora."""
     rows = []
-    for name, results in results_of.items():
-        test = results["test"]
+    for row in content["comparisons"]:
+        planned = row["p_corrected"] == row["p"]
         rows.append(
             [
-                name,
-                "majority class",
-                "",
-                "",
-                number(results["majority"]["wf1"]),
-                DASH,
-                number(results["majority"]["ua"]),
+                row["system"],
+                row["reference"],
+                change(row["difference"]),
+                " ".join(row["by_seed"]),
+                p_value(row["p"]),
+                DASH if planned else p_value(row["p_corrected"]),
             ]
         )
-        for system in short(results):
-            entry = results["systems"][system]
-            size = [str(len(test["speakers"])), str(test["utterances"])]
-            rows.append(
-                [name, system, *size, number(entry["wf1"]["value"]), bounds(entry["wf1"]), number(entry["ua"]["value"])]
-            )
     notes = [
-        "wF1 (F1 weighted by class) and UA (mean recall) in percent; each speaker is tested once.",
-        f"{INTERVAL}: bootstrap over speakers.",
+        f"Points of wF1 over {content['utterances']} utterances of {content['speakers']} speakers of "
+        f"{words.names(content['corpora'])} together, with the 95 % interval of a bootstrap over speakers.",
+        *[f"{content['left_out']} speakers on whom systems were developed are left out."] * bool(content["left_out"]),
+        "p: Wilcoxon's signed ranks over speakers; Holm: corrected for all rows but the planned one, which has a dash.",
     ]
-    return Table(["corpus", "system", "speakers", "utterances", "wF1", INTERVAL, "UA"], rows, notes)
+    return Table(["system", "against", "difference", "seeds", "p", "p, Holm"], rows, notes)
 
 
 def short(results: Results) -> list[str]:

@@ -41,7 +41,10 @@ def train_run(
     `out` what steps/finetune.py says. `scores` is the last of the files: where it is, the run is finished."""
     run, began, selection = Partition(corpus, parts), time.monotonic(), Selection()
     scores: dict[str, np.ndarray] = {}
-    if settings.has_network:
+    if settings.has_network and not settings.training.epochs and not settings.network.AD:
+        embeddings = of_fixed_network(run, out, seed, settings, pretrained)
+        decisions = Decisions({}, {part: embeddings[run.index[part].numpy()] for part in parts})
+    elif settings.has_network:
         model, selection = train_network(run, out, seed, settings, pretrained)
         scores[runs.LAST] = posteriors(model, run.inputs("test"))
         if selection.oracle is not None:
@@ -84,6 +87,17 @@ def train_run(
     selected = f"epoch {selection.selected} of {settings.training.epochs} selected, " if selection.selected else ""
     valid = classification_metrics(run.labels("valid"), decisions.posteriors["valid"].argmax(axis=1))
     print(f"{out}: {selected}valid wF1 {valid.wf1:.2f}", flush=True)
+
+
+def of_fixed_network(run: Partition, out: Path, seed: int, settings: Config, pretrained: str) -> np.ndarray:
+    """The embeddings of all utterances by a network that is not trained, computed once for all runs; the network goes
+    to `out`."""
+    model, _ = train_network(run, out, seed, settings, pretrained)
+    save_model(model, out / runs.MODEL)
+    known, key = run.corpus.embeddings, f"{settings.network} {pretrained} {seed}"
+    if key not in known:
+        known[key] = infer(model, run.corpus.inputs).embedding.numpy()
+    return known[key]
 
 
 def save_vectors(stem: Path, run: Partition, vectors: Mapping[str, np.ndarray]) -> None:

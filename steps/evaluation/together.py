@@ -1,0 +1,96 @@
+"""Systems over several corpora with the same classes: all of their utterances and speakers taken together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from steps.evaluation.comparison import compare, correct
+from steps.evaluation.metrics import Metrics
+from steps.evaluation.results import plain
+from steps.evaluation.summary import Summary, summarise
+from utils import runs
+from utils.cli import UserError
+from utils.files import whole
+from utils.scores import Scores
+from utils.table import read_lines
+
+NAME = "together.json"  # beside the folders of the corpora's results
+DEVELOP = "develop"  # there: speakers that systems were developed on, who are left out
+
+
+def read_system(path: Path, only_seeds: Sequence[int] = (), emotions: Mapping[str, str] | None = None) -> Summary:
+    """The scores of a system's folder of runs, or of an archive of one. Raises UserError where there is neither."""
+    system = path.with_name(path.name.removesuffix(runs.ARCHIVE))
+    files = runs.unpack(path, system) if path.is_file() else runs.finished(system)
+    if not files and not path.exists():
+        raise UserError(f"{path}: no such folder, archive or score file")
+    runs.check_honest(system, files.values())
+    names = sorted({run for run, _ in files})
+    summary = summarise(system, files, names, only_seeds or runs.complete_seeds(files, names), emotions)
+    summary.name = str(path)
+    return summary
+
+
+def trained(folder: Path, name: str) -> Path:
+    """The folder of a system's runs or, where there is none, its archive."""
+    return folder / name if (folder / name).is_dir() else folder / f"{name}{runs.ARCHIVE}"
+
+
+def together(
+    folders: Sequence[Path],
+    name: str,
+    seeds: Sequence[int] = (),
+    emotions: Mapping[str, str] | None = None,
+    without: Collection[str] = (),
+) -> Summary:
+    """The scores of the system `name` in every folder, as one; speakers in `without` are left out. Raises UserError
+    where classes differ or no seed is in all."""
+    each = {str(folder): read_system(trained(folder, name), seeds, emotions) for folder in folders}
+    first, *others = each.values()
+    if unlike := [place for place, summary in each.items() if summary.classes != first.classes]:
+        raise UserError(f"{unlike[0]}: its classes are not those of {folders[0]}")
+    shared = [seed for seed in first.seeds if all(seed in other.seeds for other in others)]
+    if not shared:
+        raise UserError(f"{name}: no seed is in all of {', '.join(each)}")
+    scores = {
+        (f"{place} {run}", seed): apart(own.scores[run, seed], place, without)
+        for place, own in each.items()
+        for run in own.runs
+        for seed in shared
+    }
+    names = list(dict.fromkeys(run for run, _ in scores))
+    return Summary(name, names, shared, {}, first.settings, scores, {}, Metrics(*[float("nan")] * 4))
+
+
+def apart(scores: Scores, place: str, without: Collection[str]) -> Scores:
+    """Without some speakers; utterances and speakers have `place` in front, as corpora may use the same names."""
+    kept = [row for row, who in enumerate(scores.speakers) if who not in without]
+    utterances, speakers = ([f"{place} {names[row]}" for row in kept] for names in (scores.utterances, scores.speakers))
+    return Scores(scores.classes, utterances, speakers, scores.labels[kept], scores.posteriors[kept])
+
+
+def make(home: Path, folders: Sequence[Path], pairs: Sequence[Sequence[str]], planned: Sequence[str]) -> dict[str, Any]:
+    """What <home>/together.json holds: `corpora`, the names of `folders`; `left_out`, how many speakers of
+    <home>/develop are; `speakers`, `utterances`; `comparisons` as in results.json, of those pairs that are in every
+    folder. Holm corrects all but the planned one."""
+    without = set(read_lines(home / DEVELOP)) if (home / DEVELOP).is_file() else set()
+    there = [pair for pair in pairs if all(trained(folder, name).exists() for folder in folders for name in pair)]
+    systems = {name: together(folders, name, without=without) for name in dict.fromkeys(sum(map(list, there), []))}
+    comparisons = [compare(systems[system], systems[reference]) for system, reference in there]
+    correct([one for one in comparisons if [one["system"], one["reference"]] != list(planned)])
+    some = next(iter(systems.values()), None)
+    return {
+        "corpora": [folder.name for folder in folders],
+        "left_out": len(without),
+        "speakers": len(some.speakers) if some else 0,
+        "utterances": len(some.utterances) if some else 0,
+        "comparisons": plain(comparisons),
+    }
+
+
+def write(home: Path, content: Mapping[str, Any]) -> None:
+    with whole(home / NAME) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
