@@ -197,3 +197,19 @@ def test_results_of_another_kind_are_linked(corpus, tmp_path, type_in):
     (tmp_path / "egs/made/results/README.md").write_text("# Made\n")
     type_in("steps/publish.py", corpus / "exp")
     assert "- [egs/made/results](egs/made/results/README.md)" in (tmp_path / "RESULTS.md").read_text()
+
+
+def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, type_in):
+    (corpus / "conf/groups.yaml").write_text(GROUPS + "together: [[good, poor]]\n")
+    shutil.move(corpus / "exp", corpus / "systems")
+    for name in ("one", "two"):
+        shutil.copytree(corpus / "systems", corpus / f"exp/{name}")
+        type_in("steps/publish.py", corpus / f"exp/{name}")
+    text = (corpus.parents[1] / "RESULTS.md").read_text()
+    table = rows(text)
+    assert table["good"].keys() >= {"system", "one", "two"} and "(" in table["good"]["one"]
+    compared = json.loads((corpus / "results/together.json").read_text())
+    assert compared["corpora"] == ["one", "two"] and compared["utterances"] == 40
+    assert "40 utterances of 4 speakers of one and two together" in text
+    readme = (corpus.parents[1] / "README.md").read_text()
+    assert "40 utterances of 4 speakers" in readme and "stale" not in readme
