@@ -105,7 +105,7 @@ def test_every_system_is_in_one_family_and_every_name_in_a_family_is_a_system():
 
 
 def test_committed_runs_of_earlier_configurations_load_with_todays_defaults(tmp_path):
-    with tarfile.open(CONF.parent.parent / "open/results/ravdess/resnet18_pretrain_ad.tar.xz") as archive:
+    with tarfile.open(CONF.parent.parent / "open/results/earlier/ravdess/resnet18_pretrain_ad.tar.xz") as archive:
         archive.extract("run01_seed0/config.yaml", tmp_path, filter="data")
     old = config.load(Config, tmp_path / "run01_seed0/config.yaml")
     assert old.network == Network(AD=True) and old.backend.kind == "network"
