@@ -31,8 +31,7 @@ class Acoustics(NamedTuple):
 
 def upper_ends(options: FbankOptions) -> np.ndarray:
     """Where each mel bin ends, in Hz, (num_mel_bins,)."""
-    high = options.high_freq if options.high_freq > 0 else options.sample_frequency / 2 + options.high_freq
-    low, high = (1127 * math.log1p(end / 700) for end in (options.low_freq, high))
+    low, high = (1127 * math.log1p(end / 700) for end in (options.low_freq, options.upper_edge))
     return 700 * np.expm1(np.linspace(low, high, options.num_mel_bins + 2)[2:] / 1127)
 
 

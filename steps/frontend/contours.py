@@ -32,13 +32,15 @@ class Contours(NamedTuple):
 
 
 class Analyser:
-    """Computes contours at one sampling rate."""
+    """Computes contours at one sampling rate, of what lies below a frequency."""
 
-    def __init__(self, rate: int) -> None:
-        self.rate, self.shift = rate, round(SHIFT * rate)
+    def __init__(self, rate: int, highest: float = 0) -> None:
+        """`highest`: in Hz; 0: half of the rate."""
+        self.rate, self.shift, self.highest = rate, round(SHIFT * rate), highest or rate / 2
         self.short, self.long = round(SPECTRUM * rate), round(PERIODS * rate)
         self.size = 1 << (self.short - 1).bit_length()
-        self.frequencies = np.arange(self.size // 2 + 1) * rate / self.size
+        frequencies = np.arange(self.size // 2 + 1) * rate / self.size
+        self.frequencies = frequencies[frequencies <= self.highest]
         self.lags = np.arange(int(rate / HIGHEST), int(rate / LOWEST) + 1)
 
     def __call__(self, signal: np.ndarray) -> Contours:
@@ -58,27 +60,28 @@ class Analyser:
         )
 
     def power(self, windows: np.ndarray) -> np.ndarray:
-        """(T, size/2 + 1), of Hamming windows."""
+        """(T, frequencies), of Hamming windows."""
         spectrum = rfft(windows * np.hamming(self.short).astype(np.float32), self.size, axis=1)
+        spectrum = spectrum[:, : len(self.frequencies)]
         return spectrum.real**2 + spectrum.imag**2 + np.float32(FLOOR)
 
     @cached_property
     def emphasis(self) -> np.ndarray:
-        """The squared response of x[t] − 0.97 x[t−1], (size/2 + 1,)."""
-        angle = 2 * np.pi * np.arange(self.size // 2 + 1) / self.size
+        """The squared response of x[t] − 0.97 x[t−1], (frequencies,)."""
+        angle = 2 * np.pi * self.frequencies / self.rate
         return np.abs(1 - 0.97 * np.exp(-1j * angle)).astype(np.float32) ** 2
 
     @cached_property
     def mel(self) -> np.ndarray:
-        """Triangular filters from 20 Hz to the Nyquist frequency, (size/2 + 1, BANDS)."""
-        low, high, mel = (1127 * np.log1p(f / 700) for f in (20, self.rate / 2, self.frequencies))
+        """Triangular filters from 20 Hz to the highest frequency, (frequencies, BANDS)."""
+        low, high, mel = (1127 * np.log1p(f / 700) for f in (20, self.highest, self.frequencies))
         edges = np.linspace(low, high, BANDS + 2)
         rising = (mel[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
         falling = (edges[2:] - mel[:, None]) / (edges[2:] - edges[1:-1])
         return np.minimum(rising, falling).clip(0).astype(np.float32)
 
     def within(self, low: float, high: float) -> np.ndarray:
-        """Which frequencies lie in a band; where it lies above the Nyquist frequency, the highest alone."""
+        """Which frequencies lie in a band; where all of it lies above the highest, that alone."""
         inside = (self.frequencies >= low) & (self.frequencies < high)
         return inside if inside.any() else self.frequencies == self.frequencies[-1]
 

@@ -21,9 +21,9 @@ SIZE = STATISTICS * (COLUMNS + VOICE) + 3
 class Descriptor:
     """Takes a recording in pieces, and describes it when the last has come."""
 
-    def __init__(self, rate: int) -> None:
-        """`rate`: samples a second."""
-        self.analyse = Analyser(rate)
+    def __init__(self, rate: int, highest: float = 0) -> None:
+        """`rate`: samples a second; `highest`: the frequency in Hz above which nothing is heard, 0: half of that."""
+        self.analyse = Analyser(rate, highest)
         self.parts: list[Contours] = []
         self.rest = np.empty(0, np.float32)
 

@@ -35,7 +35,7 @@ class Made:
         in_pieces = options.snip_edges and options.shift <= options.length
         self.pieces = pieces if in_pieces or reading.ended else [np.concatenate(list(pieces))]
         self.reading, self.options, self.detector = reading, options, Detector(options, wanted.vad_mode)
-        self.descriptor = Descriptor(options.sample_frequency) if wanted.descriptors else None
+        self.descriptor = Descriptor(options.sample_frequency, options.upper_edge) if wanted.descriptors else None
 
     def transform(self, fbank: Fbank) -> None:
         """Compute the filter-bank, `matrix` (frames, dimension). Of several pieces, each is let go of when it has been

@@ -21,9 +21,7 @@ def mel(frequency: Tensor) -> Tensor:
 def mel_matrix(options: FbankOptions, fft_size: int) -> Tensor:
     """Triangular filters, equally spaced on the mel scale: (fft_size / 2 + 1, num_mel_bins). As in Kaldi, the Nyquist
     bin has no weight."""
-    nyquist = options.sample_frequency / 2
-    high = options.high_freq if options.high_freq > 0 else nyquist + options.high_freq
-    ends = mel(torch.tensor([options.low_freq, high], dtype=torch.float64))
+    ends = mel(torch.tensor([options.low_freq, options.upper_edge], dtype=torch.float64))
     edges = torch.linspace(ends[0], ends[1], options.num_mel_bins + 2, dtype=torch.float64)
     bins = mel(torch.arange(fft_size // 2 + 1, dtype=torch.float64) * options.sample_frequency / fft_size)[:, None]
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])

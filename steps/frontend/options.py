@@ -41,6 +41,11 @@ class FbankOptions:
             raise ValueError("fbank: sample_frequency, frame_length, frame_shift and num_mel_bins must be above 0")
 
     @property
+    def upper_edge(self) -> float:
+        """Of the highest mel filter, in Hz."""
+        return self.high_freq if self.high_freq > 0 else self.sample_frequency / 2 + self.high_freq
+
+    @property
     def dimension(self) -> int:
         """Values in a frame's features."""
         return self.num_mel_bins + self.use_energy

@@ -108,6 +108,17 @@ def test_gain_does_not_count():
         np.testing.assert_allclose(described(gain * signal), loud, rtol=0.02, atol=0.02)
 
 
+def test_what_lies_above_the_highest_frequency_is_not_heard():
+    """But for pitch, which lies below all of it."""
+    time = np.arange(RATE) / RATE
+    voice = pulses(180) + np.random.default_rng(7).normal(size=RATE) * 50
+    bright = voice + 100 * np.cos(2 * np.pi * 7000 * time)
+    plain, other = (Analyser(RATE, 5500)(signal) for signal in (voice, bright))
+    for name in ("level", "mel", "shape"):
+        np.testing.assert_allclose(getattr(other, name), getattr(plain, name), rtol=0.05, atol=0.1, err_msg=name)
+    assert np.abs(Analyser(RATE)(bright).mel - Analyser(RATE)(voice).mel).max() > 1
+
+
 @pytest.mark.parametrize("pieces", [2, 7, 300])
 def test_pieces_are_the_whole(pieces):
     rng = np.random.default_rng(6)
