@@ -128,6 +128,8 @@ class Summary:
         """Whether it depends on no seed: a linear model or SVM, fitted on functionals, descriptors, given vectors or on
         the embeddings of a pre-trained network that stays as it is."""
         known = self.settings.get
+        if known("backend.of"):  # of what it takes up, this is not known
+            return False
         fixed = known("backend.sees") in ("functionals", "descriptors", "given")
         same = fixed or (known("training.pretrained") and not known("network.AD"))
         fitted = known("training.epochs") == 0 and known("backend.kind") in ("linear", "svm")
