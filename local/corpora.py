@@ -187,7 +187,7 @@ def _lookup(table: Table | None, folder: Path) -> dict[str, str]:
         raise UserError(f"{folder}: {name} is missing, a table of the corpus's makers")
     pairs = []
     if table.line:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
         pairs = [match.group("id", "value") for line in text.splitlines() if (match := re.fullmatch(table.line, line))]
     else:
         for number, row in records(path):

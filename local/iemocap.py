@@ -48,7 +48,7 @@ def read_labels(corpus: Path, doubts: Doubts) -> dict[str, str]:
     """Utterance → label, from lines `[6.2901 - 8.2357]<TAB>Ses01F_impro01_F000<TAB>neu<TAB>[2.5, 2.5, 2.5]`."""
     labels: dict[str, str] = {}
     for path in visible(corpus.glob("Session[1-5]/dialog/EmoEvaluation/*.txt")):
-        for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+        for number, line in enumerate(path.read_text("utf-8-sig", "replace").splitlines(), 1):
             if not line.startswith("["):  # the header and the raters' lines
                 continue
             if not (match := LABEL.match(line)):

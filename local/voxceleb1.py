@@ -113,7 +113,7 @@ def read_trials(path: Path) -> list[Trial]:
 
 def exclude(dev: list[Utterance], path: Path) -> list[Utterance]:
     """`dev` without the speakers in the file `path`, one a line; "#" begins a comment."""
-    lines = path.read_text("utf-8", "surrogateescape").splitlines()
+    lines = path.read_text("utf-8-sig", "surrogateescape").splitlines()
     listed = {safe(name) for line in lines if (name := line.partition("#")[0].strip())}
     absent = listed - speakers(dev)
     print(f"{path}: {len(listed) - len(absent)} of its {len(listed)} speakers are in dev and left out")

@@ -24,7 +24,7 @@ from utils.files import whole
 def read_trials(path: Path) -> tuple[list[tuple[str, str]], np.ndarray]:
     """Pairs of utterances, and (N,) of 1 for the same speaker, 0 for two."""
     pairs, targets = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
         fields = line.split()
         if len(fields) != 3 or fields[2] not in ("target", "nontarget"):
             raise cli.UserError(f"{path}:{number}: expected '<utt1> <utt2> target|nontarget', found '{line}'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Sequence
 from io import BytesIO
 from itertools import compress
@@ -13,7 +14,7 @@ from pathlib import Path
 from utils.cli import UserError, run
 from utils.data_dir import COMPLETE, keyed_on, members, tables
 from utils.files import whole
-from utils.table import columns, content_of, follows, key_of, lines_of, read_lines
+from utils.table import columns, content_of, follows, key_of, lines_of, read_content, read_lines
 from utils.validate_data_dir import VALUES
 
 
@@ -43,7 +44,7 @@ def fix(data: Path | str) -> None:
         if kind == "utterance" and (ordered := _ordered(path, utterances)):
             good[path] = ordered
         elif path.name in COMPLETE:
-            has = set(_keys(path.read_bytes(), path.name))
+            has = set(_keys(read_content(path), path.name))
             stays = [key in has for key in rows[kind]]
             if lost := [utterance for utterance, stay in zip(rows["utterance"], stays) if not stay]:
                 _say(f"{len(lost)} utterances dropped, as {path.name} has no good line for them: {_some(lost)}")
@@ -66,7 +67,9 @@ def fix(data: Path | str) -> None:
             if not all(kept):
                 content = content_of(compress(lines_of(content), kept))
         else:
-            content = _mended(old, path.name, set(rows[kinds[path]]), set(everything[kinds[path]]))
+            content = _mended(
+                old.removeprefix(BOM_UTF8), path.name, set(rows[kinds[path]]), set(everything[kinds[path]])
+            )
         if content != old:
             changed = changed or _back_up(data)
             with whole(path) as temporary:
@@ -103,7 +106,7 @@ def _keys(content: bytes, name: str) -> list[str]:
 def _first_values(path: Path) -> dict[str, str]:
     """Key → value of the good lines of a table; of a key that stands twice, the first."""
     table: dict[str, str] = {}
-    for key, value in zip(*columns(path.read_bytes())):
+    for key, value in zip(*columns(read_content(path))):
         if value:
             table.setdefault(key, value)
     return table

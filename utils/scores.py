@@ -57,7 +57,7 @@ def write_scores(
 def read_scores(path: Path, emotions: Mapping[str, str] | None = None) -> Scores:
     """A score file; emotions: utterance → class, for labels that are withheld. Raises UserError as `parse` does."""
     try:
-        return parse(path.read_text(encoding="utf-8"), path, emotions)
+        return parse(path.read_text(encoding="utf-8-sig"), path, emotions)
     except FileNotFoundError:
         raise UserError(f"{path}: no such score file; has this system been trained?") from None
     except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -21,10 +22,10 @@ def lines_of(content: bytes) -> list[str]:
 
 
 def read_content(path: Path | str) -> bytes:
-    """What a table holds. Raises UserError where there is none."""
+    """What a table holds, without the mark that Windows puts before UTF-8. Raises UserError where there is none."""
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file")
-    return Path(path).read_bytes()
+    return Path(path).read_bytes().removeprefix(BOM_UTF8)
 
 
 def read_lines(path: Path | str) -> list[str]:
@@ -82,6 +83,8 @@ def lines(path: Path | str) -> Iterator[tuple[str, str]]:
         raise UserError(f"{path}: no such file")
     count = 0
     with open(path, "rb") as file:
+        if file.read(len(BOM_UTF8)) != BOM_UTF8:
+            file.seek(0)
         while piece := file.read(1 << 16) + file.readline():
             names, values = columns(piece)
             if "" in values:

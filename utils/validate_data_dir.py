@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from functools import cache
 from math import inf, nan
@@ -118,6 +119,11 @@ def _usual(path: Path, utterances: list[str]) -> bool:
 def _read(path: Path) -> tuple[list[str], list[str]]:
     """Keys and values of a table whose lines are well formed, sorted and unique."""
     content = path.read_bytes()
+    if content.startswith(BOM_UTF8):
+        raise UserError(
+            f"{path}:1: begins with a byte order mark, as Windows writes it; utils/fix_data_dir.py {path.parent} takes "
+            "it away"
+        )
     keys, values = columns(content)
     good, wanted = VALUES.get(path.suffix or path.name, (bool, "a value"))
     plain = b"\r" not in content and content[-1:] in (b"\n", b"")

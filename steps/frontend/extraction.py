@@ -48,6 +48,8 @@ class Made:
             if not isinstance(self.pieces, list):
                 self.listen(piece)
         self.matrix = matrices[0] if len(matrices) == 1 else np.concatenate(matrices)
+        if not np.isfinite(self.matrix).all():
+            raise Unusable("has samples so far beyond full scale that no features can be made of it")
 
     def listen(self, piece: np.ndarray) -> None:
         """Let whoever else hears the recording have a piece of it."""

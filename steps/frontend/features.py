@@ -33,6 +33,16 @@ class Features:
     max_lost: float = 0.05
     """Greatest share of the recordings, 0 to 1, that may be unusable: with more, no features are left."""
 
+    def __post_init__(self) -> None:
+        fbank, rates = self.fbank, (8000, 16000, 32000, 48000)
+        if fbank.sample_frequency not in rates:
+            raise ValueError(f"fbank.sample_frequency is {fbank.sample_frequency}; the speech detector takes {rates}")
+        for name in ("frame_length", "frame_shift"):
+            if not 1 <= (value := getattr(fbank, name)) <= 1000:
+                raise ValueError(f"fbank.{name} is {value:g}, and must be from 1 to 1000 ms")
+        if not 0 <= self.max_lost <= 1:
+            raise ValueError(f"max_lost is {self.max_lost:g}, and must be a share, from 0 to 1")
+
     @property
     def tables(self) -> list[str]:
         """Those of features."""

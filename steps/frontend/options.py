@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
@@ -39,6 +40,24 @@ class FbankOptions:
     def __post_init__(self) -> None:
         if min(self.sample_frequency, self.frame_length, self.frame_shift, self.num_mel_bins) <= 0:
             raise ValueError("fbank: sample_frequency, frame_length, frame_shift and num_mel_bins must be above 0")
+        nyquist, low, high = self.sample_frequency / 2, self.low_freq, self.upper_edge
+        if not 0 <= low < high <= nyquist:
+            raise ValueError(
+                f"fbank: low_freq {low:g} and high_freq {self.high_freq:g} give filters from {low:g} to {high:g} Hz; "
+                f"both must lie between 0 and half of sample_frequency, {nyquist:g} Hz, the lower below the higher"
+            )
+        if not 0 <= self.preemphasis_coefficient <= 1:
+            raise ValueError(f"fbank.preemphasis_coefficient is {self.preemphasis_coefficient:g}, and is from 0 to 1")
+        # The lowest filter is the narrowest. Between two frequencies of the spectrum, it would hold nothing.
+        fft = 1 << max(self.length - 1, 0).bit_length()
+        bottom, top = (1127 * math.log1p(frequency / 700) for frequency in (low, high))
+        width = 700 * math.expm1((bottom + 2 * (top - bottom) / (self.num_mel_bins + 1)) / 1127) - low
+        if width < self.sample_frequency / fft:
+            raise ValueError(
+                f"fbank: with num_mel_bins {self.num_mel_bins} the lowest filter is {width:.3g} Hz wide, and a window "
+                f"of frame_length {self.frame_length:g} ms tells {self.sample_frequency / fft:.3g} Hz apart: fewer "
+                "bins, or longer windows"
+            )
 
     @property
     def upper_edge(self) -> float:

@@ -269,3 +269,36 @@ def test_descriptors_are_a_vector_an_utterance_whatever_its_level(corpus, tmp_pa
     np.testing.assert_allclose(read_array(read_table(corpus / "descriptors.scp")["s0-0"]), vectors["s0-0"], atol=0.2)
     type_in("steps/make_fbank.py", corpus)  # without again: none of before stay behind
     assert not (corpus / "descriptors.scp").exists()
+
+
+def test_one_sample_far_beyond_full_scale_loses_its_recording_alone(corpus, tmp_path, type_in):
+    samples, _ = soundfile.read(tmp_path / "wav/s1_1.wav", dtype="float32")
+    samples[5000] = 1e30
+    soundfile.write(tmp_path / "wav/s1_1.wav", samples, RATE, subtype="FLOAT")
+    done = type_in("steps/make_fbank.py", "--max_lost", "0.2", "--descriptors", "true", corpus)
+    assert "1 of 12 utterances left out" in done.stderr
+    assert (
+        "samples so far beyond full scale" in (corpus / "lost").read_text()
+        and "s1_1.wav" in (corpus / "lost").read_text()
+    )
+    assert all(np.isfinite(read_array(entry)).all() for entry in read_table(corpus / "feats.scp").values())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--fbank.low_freq 9000", "filters from 9000 to 8000 Hz"),
+        ("--fbank.high_freq 9000", "filters from 20 to 9000 Hz"),
+        ("--fbank.low_freq -5", "filters from -5 to 8000 Hz"),
+        ("--fbank.frame_shift 2000", "fbank.frame_shift is 2000, and must be from 1 to 1000 ms"),
+        ("--fbank.frame_shift 0.01", "fbank.frame_shift is 0.01"),
+        ("--fbank.frame_length 0.01", "the lowest filter is"),
+        ("--fbank.num_mel_bins 4000", "with num_mel_bins 4000 the lowest filter is"),
+        ("--fbank.sample_frequency 44100", "the speech detector takes (8000, 16000, 32000, 48000)"),
+        ("--max_lost 3", "max_lost is 3"),
+    ],
+)
+def test_values_that_cannot_work_are_refused_before_anything_is_made(corpus, type_in, words, said):
+    done = type_in("steps/make_fbank.py", *words.split(), corpus, code=1)
+    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert not (corpus / "feats.scp").exists()

@@ -42,6 +42,10 @@ def without(table, *keys):
     )
 
 
+def marked(table):
+    return lambda data: (data / table).write_bytes(b"\xef\xbb\xbf" + (data / table).read_bytes())
+
+
 def appended(table, text):
     return lambda data: (data / table).write_text((data / table).read_text() + text)
 
@@ -77,6 +81,8 @@ def changed(table, old, new):
         (appended("utt2remark", "zz 1\n\n"), [], "utt2remark: 1 lines dropped that had an unknown key: zz"),
         (appended("folds", "run01 train zz\n"), [], "folds: 1 lines dropped that had an unknown key: zz"),
         (changed("utt2emo", "\n", " \r\n"), [], "kept all 27"),
+        (marked("utt2emo"), [], "kept all 27"),
+        (marked("utt2spk"), [], "kept all 27"),
         (lambda data: (data / "wav.scp").write_text((data / "wav.scp").read_text()[:-1]), [], "kept all 27"),
         (lambda data: (data / "spk2utt").unlink(), [], "kept all 27"),
         (changed("spk2utt", "spk1-u1", "spk9-u1"), [], "kept all 27"),

@@ -56,3 +56,11 @@ def test_lines_of_many_pieces_are_those_of_the_whole(tmp_path):
     (tmp_path / "t").write_text("\n".join([*rows[:4321], "utt ", *rows]))
     with pytest.raises(UserError, match=r"t:4322: expected '<key> <value>', found 'utt'"):
         list(lines(tmp_path / "t"))
+
+
+def test_a_byte_order_mark_is_no_letter(tmp_path):
+    (tmp_path / "table").write_bytes(b"\xef\xbb\xbfa 1\nb 2\n")
+    assert read_table(tmp_path / "table") == {"a": "1", "b": "2"} == dict(lines(tmp_path / "table"))
+    assert read_lines(tmp_path / "table") == ["a 1", "b 2"]
+    (tmp_path / "empty").write_bytes(b"")
+    assert read_table(tmp_path / "empty") == {} == dict(lines(tmp_path / "empty"))

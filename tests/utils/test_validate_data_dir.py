@@ -33,12 +33,18 @@ def text(table, change):
     return lambda data: (data / table).write_text(change((data / table).read_text()))
 
 
+def marked(table):
+    return lambda data: (data / table).write_bytes(b"\xef\xbb\xbf" + (data / table).read_bytes())
+
+
 def unlink(table):
     return lambda data: (data / table).unlink()
 
 
 # What is done, what is said of it, and whether Kaldi's script refuses it as well.
 SPOILT = {
+    "byte order mark": (marked("utt2emo"), "utt2emo:1: begins with a byte order mark", False),
+    "byte order mark in utt2spk": (marked("utt2spk"), "utt2spk:1: begins with a byte order mark", True),
     "unsorted": (lines("utt2dur", swap), "utt2dur:3: 'spk0-u1' stands after 'spk1-u0'", True),
     "unsorted utt2spk": (lines("utt2spk", swap), "utt2spk:3: 'spk0-u1' stands after 'spk1-u0'", True),
     "twice": (lines("wav.scp", lambda rows: rows[:2] + rows[1:]), "wav.scp:3: 'spk0-u1' stands twice", True),
