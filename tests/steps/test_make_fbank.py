@@ -266,7 +266,9 @@ def test_descriptors_are_a_vector_an_utterance_whatever_its_level(corpus, tmp_pa
     samples, _ = soundfile.read(tmp_path / "wav/s0_0.wav")
     soundfile.write(tmp_path / "wav/s0_0.wav", 0.5 * samples, RATE)
     type_in("steps/make_fbank.py", "--descriptors", "true", "--nj", "2", corpus)
-    np.testing.assert_allclose(read_array(read_table(corpus / "descriptors.scp")["s0-0"]), vectors["s0-0"], atol=0.2)
+    softer = read_array(read_table(corpus / "descriptors.scp")["s0-0"])
+    # Of two frames that are nearly the highest, either may be the place of the maximum.
+    assert np.isclose(softer, vectors["s0-0"], rtol=0.02, atol=0.02).mean() > 0.95
     type_in("steps/make_fbank.py", corpus)  # without again: none of before stay behind
     assert not (corpus / "descriptors.scp").exists()
 
