@@ -75,12 +75,14 @@ def apart(scores: Scores, place: str, without: Collection[str]) -> Scores:
 def make(home: Path, folders: Sequence[Path], pairs: Sequence[Sequence[str]], planned: Sequence[str]) -> dict[str, Any]:
     """What <home>/together.json holds: `corpora`, the names of `folders`; `left_out`, how many speakers of
     <home>/develop are; `speakers`, `utterances`; `comparisons` as in results.json, of those pairs that are in every
-    folder. Holm corrects all but the planned one."""
+    folder, each with `planned`: Holm corrects all but that one."""
     without = set(read_lines(home / DEVELOP)) if (home / DEVELOP).is_file() else set()
     there = [pair for pair in pairs if all(trained(folder, name).exists() for folder in folders for name in pair)]
     systems = {name: together(folders, name, without=without) for name in dict.fromkeys(sum(map(list, there), []))}
-    comparisons = [compare(systems[system], systems[reference]) for system, reference in there]
-    correct([one for one in comparisons if [one["system"], one["reference"]] != list(planned)])
+    comparisons = [
+        compare(systems[pair[0]], systems[pair[1]]) | {"planned": list(pair) == list(planned)} for pair in there
+    ]
+    correct([one for one in comparisons if not one["planned"]])
     some = next(iter(systems.values()), None)
     return {
         "corpora": [folder.name for folder in folders],
