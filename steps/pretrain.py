@@ -10,8 +10,8 @@ With --teacher the network also learns to find a vector of each whole utterance,
 Leaves model.safetensors, config.yaml, `speakers` and `result`, the share of held-out utterances whose speaker is found.
 A finished model that is up to date is kept; an interrupted training resumes from its last checkpoint, with identical
 results; what was made from other settings or features is moved to <exp-dir>/.backup, and made again. Under torchrun,
-several processes train one network, to the same end but for rounding; each holds the whole training set, and they share
-a file system.
+several processes train one network, to the same end but for rounding; they share a file system and, on one machine, the
+training set in memory.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Features:
     """Aggressiveness of WebRTC's voice activity detection: 0 keeps most frames, 3 drops most."""
     descriptors: bool = False
     """Also describe each recording's voice by one vector, for systems that see it (descriptors.scp): some 1,850
-    statistics of its spectrum, pitch and voice quality. Takes some twenty times as long as filter-banks."""
+    statistics of its spectrum, pitch and voice quality. Takes much longer than filter-banks."""
     max_lost: float = 0.05
     """Greatest share of the recordings, 0 to 1, that may be unusable: with more, no features are left."""
 
