@@ -31,6 +31,7 @@ BACKEND = {
     "network": [],
     "linear": ["sees", "C", "refit", "of"],
     "svm": ["sees", "C", "refit", "of"],
+    "mlp": ["sees", "C", "refit", "of", "hidden", "epochs", "batch", "lr"],
     "autoencoders": ["sees", "latent", "epochs", "batch", "lr"],
     "mean": ["of"],
 }

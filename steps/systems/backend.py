@@ -3,7 +3,9 @@ gradient reaches."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,7 +37,8 @@ def classify(vectors: Vectors, run: Partition, settings: Config, seed: int) -> D
     """Fit on the training speakers' vectors, choose on the validation speakers', apply to all."""
     from sklearn.preprocessing import StandardScaler
 
-    options, build = settings.backend, linear if settings.backend.kind == "linear" else svm
+    options = settings.backend
+    build = {"linear": linear, "svm": svm, "mlp": partial(mlp, options, seed)}.get(options.kind, linear)
     known = dict(vectors) | {"known": np.concatenate([vectors["train"], vectors["valid"]])}
 
     def weights(part: str) -> np.ndarray | None:
@@ -49,7 +52,9 @@ def classify(vectors: Vectors, run: Partition, settings: Config, seed: int) -> D
 
     def posteriors(part: str, C: float, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """By a classifier that is fitted on a part."""
-        model = build(C).fit(values[part], run.labels(part), sample_weight=weights(part))
+        with warnings.catch_warnings():  # of an mlp: that it ran for all of its epochs, that a batch is the whole set
+            warnings.filterwarnings("ignore", module="sklearn.neural_network")
+            model = build(C).fit(values[part], run.labels(part), sample_weight=weights(part))
         return {name: class_posteriors(model, values[name], len(run.corpus.classes)) for name in vectors}
 
     values = scaled("train")
@@ -78,6 +83,16 @@ def svm(C: float) -> BaseEstimator:
     from sklearn.svm import LinearSVC
 
     return LinearSVC(C=C, max_iter=20000, random_state=0)
+
+
+def mlp(options: Backend, seed: int, C: float) -> BaseEstimator:
+    """A network of one hidden layer of rectified units, trained for a fixed number of epochs by Adam, with a penalty of
+    1/C on the weights' squares."""
+    from sklearn.neural_network import MLPClassifier
+
+    schedule = {"max_iter": options.epochs, "n_iter_no_change": options.epochs, "tol": 0.0}
+    steps = {"batch_size": options.batch, "learning_rate_init": options.lr}
+    return MLPClassifier(options.hidden, alpha=1 / C, random_state=seed, **steps, **schedule)
 
 
 def class_posteriors(model: BaseEstimator, values: np.ndarray, classes: int) -> np.ndarray:

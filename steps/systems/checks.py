@@ -9,7 +9,7 @@ from pathlib import Path
 
 from steps.frontend.features import DESCRIPTORS
 from steps.nnet.architecture import Network
-from steps.systems.system import Config
+from steps.systems.system import FITTED, Config
 from utils import config, folds, runs
 from utils.cli import UserError, warn
 from utils.folds import Folds
@@ -108,7 +108,7 @@ def check_classes(
     vectors on training speakers of one class."""
     if settings.has_network:
         settings.augmentation.check_neutral(utt2emo.values())
-    if settings.backend.kind not in ("linear", "svm"):
+    if settings.backend.kind not in FITTED:
         return
     classes_of: dict[str, set[str]] = {}
     for utterance, speaker in utt2spk.items():

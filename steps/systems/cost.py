@@ -70,11 +70,14 @@ def described(x: np.ndarray) -> np.ndarray:
 
 
 def build_backend(backend: Backend, size: int, classes: int) -> nn.Module:
-    """What classifies vectors of `size`; of two classes, a linear model has one margin."""
+    """What classifies vectors of `size`; of two classes, all but auto-encoders have one output."""
     if backend.kind == "autoencoders":
         model = ParallelAutoencoders(size, backend.latent, classes, speakers=1)
         return nn.Sequential(model.style.encoder, model.emotion_of_style)
-    return nn.Linear(size, classes if classes > 2 else 1)
+    outputs = classes if classes > 2 else 1
+    if backend.kind == "mlp":
+        return nn.Sequential(nn.Linear(size, backend.hidden), nn.ReLU(), nn.Linear(backend.hidden, outputs))
+    return nn.Linear(size, outputs)
 
 
 def timed(work: Callable[[np.ndarray], Tensor], x: np.ndarray) -> float:

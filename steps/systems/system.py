@@ -9,6 +9,7 @@ from steps.frontend.options import Augmentation, Input
 from steps.nnet.architecture import Network, Precision
 from utils import config
 
+FITTED = ("linear", "svm", "mlp")  # kinds of backend that scikit-learn fits
 VECTORS = ("descriptors", "given")  # what may be seen that is there, one vector an utterance
 
 
@@ -75,38 +76,41 @@ class Training:
 class Backend:
     """What classifies, and on what vectors."""
 
-    kind: Literal["network", "linear", "svm", "autoencoders", "mean"] = "network"
-    """Classifier: the network's own, or, fitted on vectors afterwards, logistic regression, a linear SVM, or a pair of
-    auto-encoders that separate style from speaker; or the mean of the posteriors of other systems."""
+    kind: Literal["network", "linear", "svm", "mlp", "autoencoders", "mean"] = "network"
+    """Classifier: the network's own, or, fitted on vectors afterwards, logistic regression, a linear SVM, a network of
+    one hidden layer (mlp), or a pair of auto-encoders that separate style from speaker; or the mean of the posteriors
+    of other systems."""
     of: list[str] = field(default_factory=list)
-    """Other systems, whose runs are taken up: their posteriors for a mean, of two at least; for linear and svm their
-    embeddings, side by side."""
+    """Other systems, whose runs are taken up: their posteriors for a mean, of two at least; for linear, svm and mlp
+    their embeddings, side by side."""
     sees: Literal["embedding", "functionals", "descriptors", "given"] = "embedding"
     """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, descriptors
     of the voice (descriptors.scp of the data dir), or what is given in --embeddings."""
     C: list[float] = field(default_factory=lambda: [0.001, 0.01, 0.1, 1.0, 10.0])
-    """Inverse regularisations to try for linear and svm, above 0; the validation speakers choose."""
+    """Inverse regularisations to try for linear, svm and mlp, above 0; the validation speakers choose."""
     refit: bool = False
-    """Once C is chosen, fit linear and svm again on training and validation speakers together."""
+    """Once C is chosen, fit linear, svm and mlp again on training and validation speakers together."""
+    hidden: int = 256
+    """Size of the hidden layer of an mlp."""
     latent: int = 32
     """Size of each latent space of the auto-encoders."""
     epochs: int = 100
-    """Number of epochs of the auto-encoders."""
+    """Number of epochs of an mlp or the auto-encoders."""
     batch: int = 64
-    """Embeddings in a gradient step of the auto-encoders."""
+    """Vectors in a gradient step of these."""
     lr: float = 1e-3
-    """Learning rate of the auto-encoders."""
+    """Learning rate of these."""
 
     def __post_init__(self) -> None:
-        config.require_positive(self, "latent", "epochs", "batch", "lr")
+        config.require_positive(self, "hidden", "latent", "epochs", "batch", "lr")
         if not self.C or min(self.C) <= 0:
             raise ValueError(f"backend: C {self.C} must hold numbers above 0")
         if len(set(self.of)) < len(self.of) or (self.kind == "mean" and len(self.of) < 2):
             raise ValueError(f"backend: of {self.of}: a mean is of two or more systems, and each is named once")
-        if self.of and (self.kind not in ("mean", "linear", "svm") or self.sees != "embedding"):
-            raise ValueError(f"backend: of {self.of}: kind is mean, linear or svm, and it sees the embedding")
+        if self.of and (self.kind not in ("mean", *FITTED) or self.sees != "embedding"):
+            raise ValueError(f"backend: of {self.of}: kind is mean, linear, svm or mlp, and it sees the embedding")
         if self.kind == "network" and self.sees != "embedding":
-            raise ValueError(f"backend: the network sees no vectors ({self.sees}); kind is linear, svm or autoencoders")
+            raise ValueError(f"backend: the network sees no vectors ({self.sees}); kind is linear, svm, mlp or autoencoders")
 
 
 @dataclass

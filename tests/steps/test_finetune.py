@@ -401,7 +401,7 @@ def test_a_network_pretrained_on_speakers_of_the_data_is_refused(emotional, syst
     type_in(*words, "--training.pretrained", "true", emotional, tmp_path / "sys")
 
 
-@pytest.mark.parametrize("kind", ["linear", "svm"])
+@pytest.mark.parametrize("kind", ["linear", "svm", "mlp"])
 def test_training_speakers_of_one_class_teach_no_classifier_of_vectors(emotional, system, tmp_path, type_in, kind):
     lines = (emotional / "utt2emo").read_text().splitlines()
     lines = [line.replace("hap", "ang") if line[:2] in ("s0", "s1") else line for line in lines]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
@@ -73,6 +74,21 @@ def test_a_classifier_of_vectors_weighs_as_scikit_learn_does(several, kind):
     model.fit(scaler.transform(vectors["train"]), run.labels("train"), sample_weight=weights)
     margin = model.decision_function(scaler.transform(vectors["test"])) * (2 if kind == "svm" else 1)
     np.testing.assert_allclose(found[:, 1], 1 / (1 + np.exp(-margin)), atol=1e-4)
+
+
+def test_a_network_of_one_hidden_layer_is_scikit_learns_and_warns_of_nothing(several, recwarn):
+    run, rng = partition(several), np.random.default_rng(0)
+    vectors = {part: rng.normal(size=(len(run.index[part]), 4)) for part in run.index}
+    backend = Backend(kind="mlp", sees="functionals", C=[0.1], hidden=3, epochs=7)
+    settings = Config(training=Training(corpus_balanced=True, epochs=0), backend=backend)
+    found = classify(vectors, run, settings, 5).posteriors["test"]
+    weights = np.array([4.0 if name in ("s1-0", "s1-1") else 4 / 7 for name in run.names("train")])
+    scaler = StandardScaler().fit(vectors["train"], sample_weight=weights)
+    train, test = (scaler.transform(vectors[part]).astype(np.float32) for part in ("train", "test"))
+    assert not [warning for warning in recwarn if "sklearn" in str(warning.filename)]
+    model = MLPClassifier(3, alpha=10, max_iter=7, batch_size=len(train), random_state=5)
+    model.fit(train, run.labels("train"), sample_weight=weights)
+    np.testing.assert_allclose(found, model.predict_proba(test), atol=1e-6)
 
 
 @pytest.mark.parametrize("class_balanced", [False, True])

@@ -50,6 +50,12 @@ def test_a_linear_model_of_functionals(kind, classes, margins):
     assert 0 < found["real_time_factor"] < 1
 
 
+def test_a_network_of_one_hidden_layer_costs_two_matrix_products():
+    backend = Backend(kind="mlp", sees="given", hidden=5)
+    found = cost(Config(training=Training(epochs=0), backend=backend), CLASSES, 768)
+    assert found["parameters"] == 769 * 5 + 6 * CLASSES and found["multiplications"] == 768 * 5 + 5 * CLASSES
+
+
 def test_of_given_vectors_the_cost_is_the_classifiers_alone():
     found = cost(Config(training=Training(epochs=0), backend=Backend(kind="svm", sees="given")), CLASSES, 768)
     assert found["parameters"] == 769 * CLASSES and found["multiplications"] == 768 * CLASSES
