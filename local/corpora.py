@@ -8,11 +8,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from local.recordings import files_below, is_audio, stem
 from local.rows import Row
-from local.tables import records
 from utils import config
+from utils.audio_files import files_below, is_audio, stem
 from utils.cli import UserError
+from utils.columns import records
 
 FOLDER = Path(__file__).parent / "open"
 FOUR = ["ang", "hap", "neu", "sad"]  # the classes of the paper's experiments on IEMOCAP

@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from local import corpora
 from local.corpora import Download
-from local.recordings import AUDIO
+from utils.audio_files import AUDIO
 from utils.cli import UserError, boolean, run, warn
 from utils.files import whole
 from utils.hold import hold

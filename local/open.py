@@ -25,9 +25,9 @@ from pathlib import Path
 from local import corpora, tables
 from local.corpora import OpenCorpus
 from local.labels import doubts, read_map
-from local.recordings import safe, stem
 from local.rows import PART_OF, LeftOut, Row, groups_of, select, utterances
 from utils import cli, config, make_folds
+from utils.audio_files import safe, stem
 from utils.data_dir import Utterance, write_data_dir
 
 LOST = 0.05  # greatest share of a table's recordings that may be missing

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.labels import class_of
-from local.recordings import safe, stem
 from utils import cli, make_folds
+from utils.audio_files import safe, stem
 from utils.data_dir import Utterance
 
 NOBODY = {"", "unknown", "nan", "none", "n/a", "?", "??", "???", "????"}

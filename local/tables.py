@@ -1,82 +1,18 @@
-"""Tables of recordings as people have them: which column says what, and which file is meant.
-
-CSV or TSV with a header, or JSON lines. Known by their headers: path, speaker, emotion, gender, session, sentence,
-begin, end, fold; audformat (file, start, end); Hugging Face's audiofolder (file_name); EmoBox (wav, emo); nEMO
-(file_id, speaker_id); MSP-Podcast (FileName, EmoClass, SpkrID, Split_Set); nkululeko's."""
+"""The rows of a table of recordings (utils/columns.py), and which file each means."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from local.labels import LETTERS
-from local.recordings import files_below, is_audio, stem
 from local.rows import Row
+from utils.audio_files import files_below, is_audio, stem
 from utils.cli import UserError
+from utils.columns import COLUMNS, column_names, records
 
-# What a column holds → its names, the likelier first, in lower case and without blanks, "_", "-" and ".".
-COLUMNS = {
-    "path": "path file filename filepath fileid wav wavfile wavfilename wavpath audio audiopath audiofile",
-    "speaker": "speaker speakerid speakers spk spkid spkrid spkr subject actor actorid",
-    "emotion": "emotion emo emotionlabel emoclass label class classlabel",
-    "gender": "gender sex",
-    "session": "session sessionid dialog dialogue dialogid dialogueid",
-    "sentence": "sentence sentenceid normalizedtext rawtext text transcription transcript utterance",
-    "begin": "begin start starttime begintime",
-    "end": "end endtime stop",
-    "fold": "fold split splitset partition",
-}
 NEEDED = ("path", "speaker", "emotion")
-
-
-def column_names(header: Iterable[str]) -> dict[str, str]:
-    """What a column holds → its name in this header."""
-    plain = {re.sub(r"[\s_.-]", "", name).lower(): name for name in header if name}
-    found = {what: [plain[name] for name in names.split() if name in plain] for what, names in COLUMNS.items()}
-    return {what: names[0] for what, names in found.items() if names}
-
-
-def records(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a table: number of the line, column → value. Raises UserError for what is no table."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    lines = text.splitlines()
-    if path.suffix.lower() in (".jsonl", ".json"):
-        rows = []
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise UserError(f"{path}:{number}: is not JSON, one object a line: {error}") from None
-                if not isinstance(row, dict):
-                    raise UserError(f"{path}:{number}: expected an object, {{column: value}}, in every line")
-                rows.append((number, {str(key): "" if value is None else str(value) for key, value in row.items()}))
-        return rows
-    head = lines[0] if lines else ""
-    delimiter = max("\t,;", key=head.count)
-    if not head.count(delimiter):
-        raise UserError(f"{path}: expected a header of columns divided by commas or tabs, found '{head[:60]}'")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        header = [name.strip() for name in next(reader)]
-        if doubled := [name for name in header if name and header.count(name) > 1]:
-            raise UserError(f"{path}:1: column '{doubled[0]}' stands twice")
-        rows = []
-        for fields in reader:
-            if any(map(str.strip, fields)):
-                if len(fields) != len(header):
-                    raise UserError(f"{path}:{reader.line_num}: {len(fields)} fields, and the header has {len(header)}")
-                rows.append((reader.line_num, dict(zip(header, map(str.strip, fields)))))
-        return rows
-    except csv.Error as error:
-        raise UserError(f"{path}:{reader.line_num}: is no table: {error}") from None
 
 
 def read(path: Path, speaker: str = "") -> list[Row]:

@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from local.recordings import files_below, is_audio, safe, stem
+from utils.audio_files import files_below, is_audio, safe, stem
 from utils.cli import UserError, boolean, run, warn
 from utils.data_dir import Utterance, write_data_dir
 from utils.table import read_lines, read_table

@@ -110,7 +110,9 @@ class Backend:
         if self.of and (self.kind not in ("mean", *FITTED) or self.sees != "embedding"):
             raise ValueError(f"backend: of {self.of}: kind is mean, linear, svm or mlp, and it sees the embedding")
         if self.kind == "network" and self.sees != "embedding":
-            raise ValueError(f"backend: the network sees no vectors ({self.sees}); kind is linear, svm, mlp or autoencoders")
+            raise ValueError(
+                f"backend: the network sees no vectors ({self.sees}); kind is linear, svm, mlp or autoencoders"
+            )
 
 
 @dataclass
