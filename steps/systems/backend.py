@@ -3,7 +3,6 @@ gradient reaches."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +12,7 @@ import torch
 
 from steps.evaluation.metrics import classification_metrics
 from steps.nnet.autoencoders import ParallelAutoencoders
+from steps.systems.mlp import MLP
 from steps.systems.partition import Partition
 from steps.systems.system import Backend, Config
 from steps.training.order import draw
@@ -52,9 +52,7 @@ def classify(vectors: Vectors, run: Partition, settings: Config, seed: int) -> D
 
     def posteriors(part: str, C: float, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """By a classifier that is fitted on a part."""
-        with warnings.catch_warnings():  # of an mlp: that it ran for all of its epochs, that a batch is the whole set
-            warnings.filterwarnings("ignore", module="sklearn.neural_network")
-            model = build(C).fit(values[part], run.labels(part), sample_weight=weights(part))
+        model = build(C).fit(values[part], run.labels(part), sample_weight=weights(part))
         return {name: class_posteriors(model, values[name], len(run.corpus.classes)) for name in vectors}
 
     values = scaled("train")
@@ -85,17 +83,12 @@ def svm(C: float) -> BaseEstimator:
     return LinearSVC(C=C, max_iter=20000, random_state=0)
 
 
-def mlp(options: Backend, seed: int, C: float) -> BaseEstimator:
-    """A network of one hidden layer of rectified units, trained for a fixed number of epochs by Adam, with a penalty of
-    1/C on the weights' squares."""
-    from sklearn.neural_network import MLPClassifier
-
-    schedule = {"max_iter": options.epochs, "n_iter_no_change": options.epochs, "tol": 0.0}
-    steps = {"batch_size": options.batch, "learning_rate_init": options.lr}
-    return MLPClassifier(options.hidden, alpha=1 / C, random_state=seed, **steps, **schedule)
+def mlp(options: Backend, seed: int, C: float) -> MLP:
+    """A network of one hidden layer."""
+    return MLP(options.hidden, C, options.epochs, options.batch, options.lr, seed)
 
 
-def class_posteriors(model: BaseEstimator, values: np.ndarray, classes: int) -> np.ndarray:
+def class_posteriors(model: BaseEstimator | MLP, values: np.ndarray, classes: int) -> np.ndarray:
     """(N, classes); 0 for classes that nobody in training showed. Of an SVM, the softmax of its margins: they order the
     classes as it does, and are not calibrated."""
     from scipy.special import softmax

@@ -70,14 +70,13 @@ def described(x: np.ndarray) -> np.ndarray:
 
 
 def build_backend(backend: Backend, size: int, classes: int) -> nn.Module:
-    """What classifies vectors of `size`; of two classes, all but auto-encoders have one output."""
+    """What classifies vectors of `size`; of two classes, a linear model has one margin."""
     if backend.kind == "autoencoders":
         model = ParallelAutoencoders(size, backend.latent, classes, speakers=1)
         return nn.Sequential(model.style.encoder, model.emotion_of_style)
-    outputs = classes if classes > 2 else 1
     if backend.kind == "mlp":
-        return nn.Sequential(nn.Linear(size, backend.hidden), nn.ReLU(), nn.Linear(backend.hidden, outputs))
-    return nn.Linear(size, outputs)
+        return nn.Sequential(nn.Linear(size, backend.hidden), nn.ReLU(), nn.Linear(backend.hidden, classes))
+    return nn.Linear(size, classes if classes > 2 else 1)
 
 
 def timed(work: Callable[[np.ndarray], Tensor], x: np.ndarray) -> float:

@@ -1,0 +1,109 @@
+"""A model folder: what it holds, and what it answers to descriptors of a recording.
+
+  model.safetensors  mean, scale (1851,): what descriptors are standardised by; weight_k, bias_k of each layer
+  model.onnx         the same as a graph: descriptors (N, 1851) → posteriors (N, classes), unlike (N,)
+  config.yaml        fields of `Settings`
+  calibration.yaml   fields of `Calibration`
+  CARD.md            what it was made from, what it can do, what it is not for
+
+Loads neither torch nor scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from utils import config
+from utils.cli import UserError
+
+WEIGHTS, GRAPH, CONFIG, CALIBRATION, CARD = (
+    "model.safetensors",
+    "model.onnx",
+    "config.yaml",
+    "calibration.yaml",
+    "CARD.md",
+)
+CLIP = 4.0  # deviations from the mean, beyond which a standardised value counts as that many
+
+
+@dataclass
+class Settings:
+    """What has to be known to use a model."""
+
+    classes: list[str] = field(default_factory=list)
+    """Names of the classes, in the order of the posteriors."""
+    sample_frequency: int = 16000
+    """Samples a second that recordings are brought to."""
+    highest: float = 8000.0
+    """Frequency in Hz above which nothing is heard."""
+    corpora: list[str] = field(default_factory=list)
+    """What it was trained on."""
+
+
+@dataclass
+class Calibration:
+    """What makes posteriors of a model's outputs, and when to doubt them."""
+
+    temperature: float = 1.0
+    """What outputs are divided by before the softmax; model.onnx has done so."""
+    unsure: float = 0.5
+    """Greatest posterior below which an answer is flagged `unsure`."""
+    unlike: float = 2.0
+    """Mean squared deviation of a recording's descriptors from those of the training recordings, in their standard
+    deviations, above which it is flagged `unlike`."""
+    shortest: float = 0.0
+    """Seconds below which an answer is flagged `short`."""
+
+
+class Answers(NamedTuple):
+    """Of N recordings, or stretches of them."""
+
+    posteriors: np.ndarray  # (N, classes)
+    unlike: np.ndarray  # (N,)
+
+
+class Model:
+    """A model folder, opened."""
+
+    def __init__(self, folder: Path | str) -> None:
+        """Raises UserError where files are missing or damaged."""
+        self.folder = folder = Path(folder)
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such model folder")
+        for name in (CONFIG, CALIBRATION, GRAPH):
+            if not (folder / name).is_file():
+                raise UserError(f"{folder}: holds no {name}, so it is no model folder; steps/make_model.py makes one")
+        self.settings = config.load(Settings, folder / CONFIG)
+        self.calibration = config.load(Calibration, folder / CALIBRATION)
+        import onnxruntime as ort  # here, as --help does without
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1  # a vector at a time keeps no two cores busy
+        options.log_severity_level = 4
+        try:
+            self.session = ort.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions have no common base
+            raise UserError(f"{folder / GRAPH}: cannot be read: {str(error).splitlines()[0]}") from None
+
+    def __call__(self, vectors: np.ndarray) -> Answers:
+        """vectors: (N, 1851) float32 descriptors."""
+        posteriors, unlike = self.session.run(["posteriors", "unlike"], {"descriptors": vectors.astype(np.float32)})
+        return Answers(posteriors.astype(np.float64), unlike.astype(np.float64))
+
+
+def with_prior(posteriors: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """(N, classes) posteriors of a model that learnt all classes as equally frequent, where they have the frequencies
+    `prior` (classes,): p'(c) ∝ p(c) prior(c)."""
+    weighted = posteriors * prior
+    return weighted / weighted.sum(axis=1, keepdims=True)
+
+
+def own_scale(vectors: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """(N, size) vectors of one place and microphone as the model would have them of its own: their mean and deviation
+    brought to those of the training recordings."""
+    deviation = vectors.std(axis=0)
+    known = deviation > 1e-6
+    return np.where(known, (vectors - vectors.mean(axis=0)) / np.where(known, deviation, 1) * scale + mean, mean)

@@ -1,0 +1,85 @@
+"""The recordings that a model is made of, and the models that tell how good it is: each leaves some speakers out, or a
+corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from steps.frontend.features import DESCRIPTORS
+from steps.prediction.head import Head, fit
+from steps.systems.checks import CORPORA
+from steps.systems.system import Backend
+from utils.archive import read_array, read_scp
+from utils.cli import UserError
+from utils.table import read_table
+
+PARTS = 5  # that the speakers of every corpus are dealt into
+
+
+@dataclass
+class Labelled:
+    """N recordings of a data dir."""
+
+    names: np.ndarray  # utterance-ids
+    x: np.ndarray  # (N, size) descriptors
+    y: np.ndarray  # class indices
+    classes: list[str]
+    speakers: np.ndarray
+    corpora: np.ndarray
+
+    def weights(self, chosen: np.ndarray) -> np.ndarray:
+        """What each of the `chosen` (N,) counts, so that every corpus counts as much as another, and within a corpus
+        every class; 1 on average."""
+        weights = np.zeros(chosen.sum())
+        corpora, y = self.corpora[chosen], self.y[chosen]
+        for corpus in np.unique(corpora):
+            own = corpora == corpus
+            _, place, counts = np.unique(y[own], return_inverse=True, return_counts=True)
+            weights[own] = 1 / (len(counts) * counts[place])
+        return weights / weights.mean()
+
+    def parts(self) -> np.ndarray:
+        """(N,) which of PARTS parts a recording is in: its speaker's, dealt within the corpus as their names come."""
+        number = {}
+        for corpus in np.unique(self.corpora):
+            for k, speaker in enumerate(np.unique(self.speakers[self.corpora == corpus])):
+                number[speaker] = k % PARTS
+        return np.array([number[speaker] for speaker in self.speakers])
+
+    def fit(self, chosen: np.ndarray, backend: Backend, C: float, seed: int) -> Head:
+        """A head of the `chosen` (N,) recordings. Raises UserError where a class has none."""
+        if missing := set(range(len(self.classes))) - set(self.y[chosen].tolist()):
+            raise UserError(f"no recording is left of class '{self.classes[min(missing)]}' to train on")
+        return fit(self.x[chosen], self.y[chosen], self.weights(chosen), backend, C, seed)
+
+
+def read(data: Path) -> Labelled:
+    """The labelled recordings of `data`, which has descriptors.scp; without utt2corpus, they are one corpus, of the
+    folder's name. Raises UserError for what is missing."""
+    if not (data / DESCRIPTORS).is_file():
+        raise UserError(f"{data}: has no {DESCRIPTORS}; steps/make_fbank.py --descriptors true makes it")
+    places, utt2emo, utt2spk = (read_scp(data / DESCRIPTORS), *map(read_table, (data / "utt2emo", data / "utt2spk")))
+    names = sorted(set(places) & set(utt2emo))
+    if not names:
+        raise UserError(f"{data}: no utterance has both descriptors and an emotion")
+    corpora = read_table(data / CORPORA) if (data / CORPORA).is_file() else dict.fromkeys(names, data.name)
+    classes = sorted({utt2emo[name] for name in names})
+    x = np.stack([read_array(places[name]) for name in names]).astype(np.float32)
+    y = np.array([classes.index(utt2emo[name]) for name in names])
+    own = ([table[name] for name in names] for table in (utt2spk, corpora))
+    result = Labelled(np.array(names), x, y, classes, *map(np.array, own))
+    if short := [c for c in np.unique(result.corpora) if len(np.unique(result.speakers[result.corpora == c])) < PARTS]:
+        raise UserError(f"{data}: {short[0]} has fewer than {PARTS} speakers, too few to leave some out each time")
+    return result
+
+
+def leaving_out(
+    known: Labelled, groups: np.ndarray, backend: Backend, C: float, seed: int
+) -> Iterator[tuple[str, Head]]:
+    """Each of the `groups` (N,), and a head of all other recordings."""
+    for group in np.unique(groups):
+        yield group, known.fit(groups != group, backend, C, seed)
