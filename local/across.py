@@ -3,6 +3,7 @@
 
   local/across.py edge <data-dir>…            print the highest frequency that all recordings have, in Hz
   local/across.py protocols <data-dir> DEST   data dirs DEST/<protocol>, which differ in their folds
+  local/across.py about NAME…                 print title, language, licence and address of those known by name, as YAML
 
 <data-dir> of `protocols` has utt2corpus, and folds whose runs are <corpus>:<run>. The protocols:
   within_<corpus>   the corpus by itself, in its own runs
@@ -18,6 +19,9 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
+from local import corpora
 from utils import cli, data_dir
 from utils.folds import PARTS, Folds, read
 from utils.make_folds import Line
@@ -113,13 +117,24 @@ def write_protocols(data: Path, dest: Path) -> list[str]:
     return list(made)
 
 
+def about(names: list[str]) -> str:
+    """YAML of what a model's card says of the corpora that are known by name."""
+    known = {name: corpora.read(name) for name in names if name in corpora.names()}
+    keys = ("title", "language", "licence", "address")
+    said = {name: {key: getattr(corpus, key) for key in keys} for name, corpus in known.items()}
+    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["edge", "protocols"])
+    parser.add_argument("what", choices=["edge", "protocols", "about"])
     parser.add_argument("paths", type=Path, nargs="+", metavar="PATH")
     args = parser.parse_args()
     if args.what == "edge":
         print(edge(args.paths))
+        return
+    if args.what == "about":
+        print(about([str(path) for path in args.paths]), end="")
         return
     if len(args.paths) != 2:
         raise cli.UserError("protocols: name a data dir and the folder to write to")

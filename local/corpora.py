@@ -84,6 +84,8 @@ class OpenCorpus:
     """Where to get it."""
     cite: str
     """Whom to cite."""
+    language: str = ""
+    """What is spoken."""
     path: str = ""
     """Regular expression of the end of a recording's path, from a "/" on and without the suffix; its groups are speaker
     and emotion, and if known gender (the letter f or m), session and sentence; key is what tables call the recording,

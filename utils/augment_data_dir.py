@@ -39,7 +39,17 @@ from utils.recordings import HASH, SOUND, Source, sources
 from utils.table import read_table, write_lines, write_table
 
 VERSION = 1  # raised when other copies come of the same data dir and options
-OF_SOUND = {"feats.scp", "vad.scp", "cmvn.scp", "utt2num_frames", "utt2dur", "reco2dur", HASH, SOUND}  # not a copy's
+OF_SOUND = {
+    "feats.scp",
+    "vad.scp",
+    "descriptors.scp",
+    "cmvn.scp",
+    "utt2num_frames",
+    "utt2dur",
+    "reco2dur",
+    HASH,
+    SOUND,
+}  # not a copy's
 ROOMS = ("simulated_rirs/smallroom", "simulated_rirs/mediumroom")  # of RIRS_NOISES, as Kaldi's VoxCeleb recipe takes
 
 

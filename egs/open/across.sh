@@ -13,6 +13,7 @@
 #   2  filter-banks and VAD in the band of all; who trains and is tested  data/across/SET/{all,protocols}
 #   3  the systems, each on every protocol: trained and scored            exp/across/SET/<protocol>/<system>
 #   4  the matrix: wF1 and UA by what was trained on and tested           exp/across/SET/{README.md,across.json,figures}
+#   5  a model to use, of all speakers: steps/predict.py --model DIR      exp/across/SET/model
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -30,7 +31,8 @@ exp=$here/exp/across  # folder for models and scores
 nj=$(nproc)           # jobs of feature extraction
 train_nj=$(nproc)     # jobs that systems, runs and seeds are dealt over
 stage=                # first stage, made again where it is finished; empty: what is unfinished or no longer true
-stop_stage=4          # last stage
+model=descriptors_mlp # file under conf/systems that the model to use is made by; empty: none
+stop_stage=5          # last stage
 . "$here/utils/parse_options.sh"
 enter "$here" pretrained conf data exp
 . ./path.sh
@@ -84,4 +86,14 @@ fi
 
 if run_stage 4 "The matrix"; then
   steps/across.py "$data/all" "$exp"
+fi
+
+if run_stage 5 "A model to use" && [[ -n $model ]]; then
+  local/across.py about "${names[@]}" >"$exp/about.yaml"
+  utils/copy_data_dir.py "$data/all" "$data/training" && rm -f "$data/training/folds"
+  utils/augment_data_dir.py --kinds "noise reverb telephone babble" --noise_snr "[5, 30]" "$data/training" "$data/copies"
+  steps/make_fbank.py --config "$data/all/fbank.yaml" --redo "$redo" --nj "$nj" --cmd "$train_cmd" \
+    "$data/copies" "$exp/make_fbank/copies" "$data/fbank"
+  steps/make_model.py --system "$conf/systems/$model.yaml" --copies "$data/copies" --about "$exp/about.yaml" \
+    --redo "$redo" "$data/all" "$exp/model"
 fi

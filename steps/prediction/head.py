@@ -1,4 +1,4 @@
-"""What a model learns: descriptors are standardised, clipped, and go through one or two layers. Its fitting, its use in
+"""What a model learns: descriptors are standardised, clipped, and go through two layers. Its fitting, its use in
 numpy, and its graph."""
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steps.prediction.model import CLIP
+from steps.systems.backend import mlp
+from steps.systems.mlp import CLIP
 from steps.systems.system import Backend
 from utils.cli import UserError
 from utils.files import whole
@@ -38,28 +39,15 @@ class Head(NamedTuple):
         return np.square(self.standardised(x)).mean(axis=1)
 
 
-def fit(x: np.ndarray, y: np.ndarray, weights: np.ndarray, backend: Backend, C: float, seed: int) -> Head:
-    """x: (N, size) descriptors; y: (N,) class indices, of which each is there; weights: (N,) what each counts. backend:
-    linear or mlp. Raises UserError for another."""
-    from functools import partial
-
+def fit(x: np.ndarray, y: np.ndarray, weights: np.ndarray, backend: Backend, seed: int) -> Head:
+    """x: (N, size) descriptors; y: (N,) class indices, of which each is there; weights: (N,) what each counts."""
     from sklearn.preprocessing import StandardScaler
 
-    from steps.systems.backend import linear, mlp
-
-    if backend.kind not in ("linear", "mlp") or backend.sees != "descriptors":
-        raise UserError(f"a model is made of a linear or mlp backend that sees descriptors, not {backend.kind}")
     scaler = StandardScaler().fit(x, sample_weight=weights)
     head = Head(scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32), [], [])
-    build = linear if backend.kind == "linear" else partial(mlp, backend, seed)
-    fitted = build(C).fit(head.standardised(x), y, sample_weight=weights)
-    layers = [(fitted.coef_.T, fitted.intercept_)] if backend.kind == "linear" else fitted.layers
-    last_weight, last_bias = layers[-1]
-    if last_weight.shape[1] == 1:  # of two classes, one margin: the other's is 0
-        layers[-1] = np.hstack([0 * last_weight, last_weight]), np.hstack([0 * last_bias, last_bias])
-    for weight, bias in layers:
-        head.weights.append(weight.astype(np.float32))
-        head.biases.append(bias.astype(np.float32))
+    for weight, bias in mlp(backend, seed, backend.C[0]).fit(head.standardised(x), y, weights).layers:
+        head.weights.append(weight)
+        head.biases.append(bias)
     return head
 
 

@@ -1,8 +1,9 @@
-"""From labelled recordings to a model folder's figures: the model, its calibration, and how good it is on speakers, and
-on corpora, that it has not heard."""
+"""How good a model is on speakers, and on corpora, that it has not heard, and how far its posteriors are to be trusted:
+told by models made in the same way, each without some speakers or without a corpus."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +12,12 @@ from steps.evaluation import calibration
 from steps.evaluation.metrics import classification_metrics
 from steps.prediction.head import Head
 from steps.prediction.model import own_scale
-from steps.prediction.training import Labelled, leaving_out
+from steps.prediction.training import Labelled
 from steps.systems.system import Backend
 
-UNLIKE = 99  # percentile of unseen speakers' recordings that the threshold of `unlike` is
-TRIED, FEW = 300, 30  # recordings that are changed on purpose; sounds of each kind
+UNLIKE = 99  # percentile of the training corpora's unseen speakers that the threshold of `unlike` is
+THIRDS = [100 / 3, 200 / 3]
+Table = dict[str, dict[str, float]]  # row → column → figure
 
 
 class Unseen(NamedTuple):
@@ -26,36 +28,36 @@ class Unseen(NamedTuple):
     heads: dict[Any, Head]  # by group
 
 
-def outputs(known: Labelled, groups: np.ndarray, backend: Backend, C: float, seed: int, own: bool = False) -> Unseen:
-    """own: each group's descriptors are brought to its own scale (see `own_scale`)."""
+def outputs(known: Labelled, groups: np.ndarray, backend: Backend, seed: int, own: bool = False) -> Unseen:
+    """groups: (N,) whom a recording is left out with. own: each group's descriptors are brought to its own scale (see
+    `own_scale`)."""
     logits = np.zeros((len(known.y), len(known.classes)))
     unlike, heads = np.zeros(len(known.y)), {}
-    for group, head in leaving_out(known, groups, backend, C, seed):
+    for group in np.unique(groups):
         chosen = groups == group
+        head = known.fit(~chosen, backend, seed)
         x = own_scale(known.x[chosen], head.mean, head.scale) if own else known.x[chosen]
         logits[chosen], unlike[chosen], heads[group] = head.logits(x), head.unlike(x), head
     return Unseen(logits, unlike, heads)
 
 
-def loss(known: Labelled, unseen: Unseen) -> float:
-    """Cross-entropy at the best temperature, each corpus and class counting alike."""
-    weights = known.weights(np.ones(len(known.y), bool))
-    posteriors = calibration.softmax(unseen.logits, calibration.temperature(unseen.logits, known.y, weights))
-    return float(-(weights * np.log(posteriors[np.arange(len(known.y)), known.y].clip(1e-12))).mean())
+def temperature(known: Labelled, logits: np.ndarray, chosen: np.ndarray | None = None) -> float:
+    """Of the `chosen` (N,) recordings [all], every corpus and class counting alike."""
+    chosen = np.ones(len(known.y), bool) if chosen is None else chosen
+    return calibration.temperature(logits[chosen], known.y[chosen], known.weights(chosen))
 
 
 def cross_calibrated(known: Labelled, logits: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """(N, classes) posteriors; the temperature of each part is fitted on the others."""
-    weights, posteriors = known.weights(np.ones(len(known.y), bool)), np.zeros_like(logits)
+    posteriors = np.zeros_like(logits)
     for part in np.unique(parts):
         own = parts == part
-        T = calibration.temperature(logits[~own], known.y[~own], weights[~own])
-        posteriors[own] = calibration.softmax(logits[own], T)
+        posteriors[own] = calibration.softmax(logits[own], temperature(known, logits, ~own))
     return posteriors
 
 
 def figures(posteriors: np.ndarray, y: np.ndarray, unlike: np.ndarray, threshold: float) -> dict[str, float]:
-    """Of some recordings; all but `recordings` are shares of 1 in percent, ECE a share of 1."""
+    """Of some recordings; in percent, but for their number and ECE, a share of 1."""
     metrics = classification_metrics(y, posteriors.argmax(axis=1))
     return {
         "recordings": len(y),
@@ -66,19 +68,51 @@ def figures(posteriors: np.ndarray, y: np.ndarray, unlike: np.ndarray, threshold
     }
 
 
-def groups_of(
-    known: Labelled, more: dict[str, dict[str, str]], seconds: dict[str, float], level: dict[str, float]
-) -> dict[str, dict[str, np.ndarray]]:
-    """By what recordings are told apart on the card → the name of a group → (N,) whether a recording is in it. more:
-    what → utterance → group (of genders, say); seconds, level: of each utterance, cut into thirds."""
-    found = {"corpus": {str(name): known.corpora == name for name in np.unique(known.corpora)}}
-    found["class"] = {name: known.y == k for k, name in enumerate(known.classes)}
-    for what, table in more.items():
-        values = np.array([table.get(name, "") for name in known.names])
-        found[what] = {str(value): values == value for value in np.unique(values) if value}
-    for what, table in (("seconds", seconds), ("level, dB of full scale", level)):
-        if set(known.names) <= set(table):
-            values = np.array([table[name] for name in known.names])
-            low, high = np.percentile(values, [100 / 3, 200 / 3])
-            found[what] = {f"below {low:.1f}": values < low, f"{low:.1f} to {high:.1f}": (values >= low) & (values < high), f"from {high:.1f}": values >= high}  # fmt: skip
+def by_group(known: Labelled, unseen: Unseen, posteriors: np.ndarray, threshold: float, groups: np.ndarray) -> Table:
+    """Figures of each of the `groups`, (N,) names; "" is none."""
+    return {
+        str(group): figures(posteriors[own], known.y[own], unseen.unlike[own], threshold)
+        for group in np.unique(groups)
+        if group and (own := groups == group).any()
+    }
+
+
+def thirds(values: np.ndarray, unit: str) -> np.ndarray:
+    """(N,) numbers → (N,) names of the third that each is in, in order."""
+    low, high = np.percentile(values, THIRDS)
+    names = np.array([f"1. below {low:.1f} {unit}", f"2. {low:.1f} to {high:.1f} {unit}", f"3. from {high:.1f} {unit}"])
+    return names[(values >= low).astype(int) + (values >= high)]
+
+
+def of_changes(
+    known: Labelled,
+    heads: Mapping[Any, Head],
+    parts: np.ndarray,
+    T: float,
+    threshold: float,
+    changed: Mapping[tuple[str, str], Mapping[str, np.ndarray]],
+) -> dict[str, Table]:
+    """What is changed → how → figures of the same recordings as they were ("as recorded") and then, each by the head
+    that has not heard its speaker; "moved": how far the greatest posterior's class moved, in points; "same": how many
+    answers stayed, in percent."""
+    place = {name: k for k, name in enumerate(known.names)}
+    found: dict[str, Table] = {}
+    for (what, how), vectors in changed.items():
+        index = np.array([place[name] for name in vectors])
+        then = np.stack(list(vectors.values()))
+        answers = {}
+        for way, x in (("as recorded", known.x[index]), (how, then)):
+            logits, unlike = np.zeros((len(index), len(known.classes))), np.zeros(len(index))
+            for part, head in heads.items():
+                own = parts[index] == part
+                logits[own], unlike[own] = head.logits(x[own]), head.unlike(x[own])
+            answers[way] = calibration.softmax(logits, T), unlike
+        before = answers["as recorded"][0]
+        first = before.argmax(axis=1)
+        rows = np.arange(len(index))
+        for way, (posteriors, unlike) in answers.items():
+            row = figures(posteriors, known.y[index], unlike, threshold)
+            row["moved"] = 100 * float(np.abs(posteriors[rows, first] - before[rows, first]).mean())
+            row["same"] = 100 * float((posteriors.argmax(axis=1) == first).mean())
+            found.setdefault(what, {})[way] = row
     return found

@@ -26,7 +26,6 @@ WEIGHTS, GRAPH, CONFIG, CALIBRATION, CARD = (
     "calibration.yaml",
     "CARD.md",
 )
-CLIP = 4.0  # deviations from the mean, beyond which a standardised value counts as that many
 
 
 @dataclass
@@ -78,7 +77,7 @@ class Model:
                 raise UserError(f"{folder}: holds no {name}, so it is no model folder; steps/make_model.py makes one")
         self.settings = config.load(Settings, folder / CONFIG)
         self.calibration = config.load(Calibration, folder / CALIBRATION)
-        import onnxruntime as ort  # here, as --help does without
+        import onnxruntime as ort  # type: ignore[import-untyped]  # here, as --help does without
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1  # a vector at a time keeps no two cores busy
@@ -92,6 +91,17 @@ class Model:
         """vectors: (N, 1851) float32 descriptors."""
         posteriors, unlike = self.session.run(["posteriors", "unlike"], {"descriptors": vectors.astype(np.float32)})
         return Answers(posteriors.astype(np.float64), unlike.astype(np.float64))
+
+    @property
+    def scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation, (1851,) each, of the training recordings' descriptors."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.folder / WEIGHTS, "numpy") as tensors:
+                return tensors.get_tensor("mean"), tensors.get_tensor("scale")
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"{self.folder / WEIGHTS}: cannot be read: {error}") from None
 
 
 def with_prior(posteriors: np.ndarray, prior: np.ndarray) -> np.ndarray:

@@ -3,8 +3,7 @@ corpus."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from steps.systems.checks import CORPORA
 from steps.systems.system import Backend
 from utils.archive import read_array, read_scp
 from utils.cli import UserError
+from utils.copies import UNIQ
 from utils.table import read_table
 
 PARTS = 5  # that the speakers of every corpus are dealt into
@@ -30,6 +30,8 @@ class Labelled:
     classes: list[str]
     speakers: np.ndarray
     corpora: np.ndarray
+    copies: np.ndarray  # (M, size) descriptors of changed copies, which train wherever their origin does
+    origins: np.ndarray  # (M,) which recording each is a copy of
 
     def weights(self, chosen: np.ndarray) -> np.ndarray:
         """What each of the `chosen` (N,) counts, so that every corpus counts as much as another, and within a corpus
@@ -50,16 +52,24 @@ class Labelled:
                 number[speaker] = k % PARTS
         return np.array([number[speaker] for speaker in self.speakers])
 
-    def fit(self, chosen: np.ndarray, backend: Backend, C: float, seed: int) -> Head:
+    def fit(self, chosen: np.ndarray, backend: Backend, seed: int) -> Head:
         """A head of the `chosen` (N,) recordings. Raises UserError where a class has none."""
         if missing := set(range(len(self.classes))) - set(self.y[chosen].tolist()):
             raise UserError(f"no recording is left of class '{self.classes[min(missing)]}' to train on")
-        return fit(self.x[chosen], self.y[chosen], self.weights(chosen), backend, C, seed)
+        weights = np.zeros(len(self.y))
+        weights[chosen] = self.weights(chosen)
+        own = np.flatnonzero(chosen)
+        copies = np.flatnonzero(chosen[self.origins])
+        of = np.concatenate([own, self.origins[copies]])
+        x = np.concatenate([self.x[own], self.copies[copies]])
+        if len(copies):  # as many steps as twice the epochs without copies
+            backend = replace(backend, epochs=max(1, round(2 * backend.epochs * len(own) / len(of))))
+        return fit(x, self.y[of], weights[of], backend, seed)
 
 
-def read(data: Path) -> Labelled:
+def read(data: Path, copies: Path | None = None) -> Labelled:
     """The labelled recordings of `data`, which has descriptors.scp; without utt2corpus, they are one corpus, of the
-    folder's name. Raises UserError for what is missing."""
+    folder's name; and their copies in another data dir. Raises UserError for what is missing."""
     if not (data / DESCRIPTORS).is_file():
         raise UserError(f"{data}: has no {DESCRIPTORS}; steps/make_fbank.py --descriptors true makes it")
     places, utt2emo, utt2spk = (read_scp(data / DESCRIPTORS), *map(read_table, (data / "utt2emo", data / "utt2spk")))
@@ -70,16 +80,24 @@ def read(data: Path) -> Labelled:
     classes = sorted({utt2emo[name] for name in names})
     x = np.stack([read_array(places[name]) for name in names]).astype(np.float32)
     y = np.array([classes.index(utt2emo[name]) for name in names])
-    own = ([table[name] for name in names] for table in (utt2spk, corpora))
-    result = Labelled(np.array(names), x, y, classes, *map(np.array, own))
+    speakers, of_corpus = (np.array([table[name] for name in names]) for table in (utt2spk, corpora))
+    changed, origins = read_copies(copies, names, x.shape[1])
+    result = Labelled(np.array(names), x, y, classes, speakers, of_corpus, changed, origins)
     if short := [c for c in np.unique(result.corpora) if len(np.unique(result.speakers[result.corpora == c])) < PARTS]:
         raise UserError(f"{data}: {short[0]} has fewer than {PARTS} speakers, too few to leave some out each time")
     return result
 
 
-def leaving_out(
-    known: Labelled, groups: np.ndarray, backend: Backend, C: float, seed: int
-) -> Iterator[tuple[str, Head]]:
-    """Each of the `groups` (N,), and a head of all other recordings."""
-    for group in np.unique(groups):
-        yield group, known.fit(groups != group, backend, C, seed)
+def read_copies(data: Path | None, names: list[str], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """(M, size) descriptors of the copies in `data` of the recordings `names`, and (M,) whose each is; none without
+    `data`. Raises UserError for a data dir of no copies."""
+    if data is None:
+        return np.empty((0, size), np.float32), np.empty(0, int)
+    if not (data / UNIQ).is_file() or not (data / DESCRIPTORS).is_file():
+        raise UserError(f"{data}: needs {UNIQ} (utils/augment_data_dir.py) and {DESCRIPTORS} (steps/make_fbank.py)")
+    place, origins = {name: k for k, name in enumerate(names)}, read_table(data / UNIQ)
+    entries = {name: entry for name, entry in read_scp(data / DESCRIPTORS).items() if origins.get(name) in place}
+    if not entries:
+        raise UserError(f"{data}: holds no copy of these recordings")
+    x = np.stack([read_array(entry) for entry in entries.values()]).astype(np.float32)
+    return x, np.array([place[origins[name]] for name in entries])

@@ -62,8 +62,8 @@ CHANGES: dict[str, dict[str, Callable[..., Signal]]] = {
 }
 SOUNDS: dict[str, Callable[[int, int, int], Signal]] = {
     "silence": silence,
-    "white noise": partial(tilted, colour=0.0),
-    "pink noise": partial(tilted, colour=PINK),
+    "white noise": lambda samples, rate, seed: tilted(samples, rate, 0.0, seed),
+    "pink noise": lambda samples, rate, seed: tilted(samples, rate, PINK, seed),
     "tones": tone,
     "music": chords,
 }
@@ -99,7 +99,7 @@ def of_sounds(count: int, rate: int, highest: float) -> dict[str, np.ndarray]:
         rows = []
         for seed in range(count):
             samples = int(rate * np.random.default_rng(seed).uniform(1, 5))
-            signal = make(samples, rate, seed=seed)
+            signal = make(samples, rate, seed)
             signal = signal if kind == "silence" else level(signal, kind) * LOUDNESS
             rows.append(described(signal, rate, highest))
         found[kind] = np.stack(rows)

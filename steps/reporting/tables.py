@@ -33,6 +33,14 @@ WORDS = {
     "which",
     "guessed from",
     "medians",
+    "class",
+    "language",
+    "gender",
+    "length",
+    "level",
+    "sound",
+    "gain",
+    "channel",
 }
 NOTES = {
     "what differs": "the keys that the system's file in `conf/systems` sets.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ def classify(vectors: Vectors, run: Partition, settings: Config, seed: int) -> D
     from sklearn.preprocessing import StandardScaler
 
     options = settings.backend
-    build = {"linear": linear, "svm": svm, "mlp": partial(mlp, options, seed)}.get(options.kind, linear)
+    build = partial(mlp, options, seed) if options.kind == "mlp" else svm if options.kind == "svm" else linear
     known = dict(vectors) | {"known": np.concatenate([vectors["train"], vectors["valid"]])}
 
     def weights(part: str) -> np.ndarray | None:
@@ -88,7 +88,7 @@ def mlp(options: Backend, seed: int, C: float) -> MLP:
     return MLP(options.hidden, C, options.epochs, options.batch, options.lr, seed)
 
 
-def class_posteriors(model: BaseEstimator | MLP, values: np.ndarray, classes: int) -> np.ndarray:
+def class_posteriors(model: Any, values: np.ndarray, classes: int) -> np.ndarray:
     """(N, classes); 0 for classes that nobody in training showed. Of an SVM, the softmax of its margins: they order the
     classes as it does, and are not calibrated."""
     from scipy.special import softmax

@@ -1,0 +1,144 @@
+"""Recordings in, answers out: one after the other, in memory that does not grow with a recording's length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+
+from steps.frontend.audio import Reading
+from steps.frontend.decoding import Decoded, decode
+from steps.frontend.descriptors import Descriptor
+from steps.prediction.inputs import Named
+from steps.prediction.model import Answers, Model, own_scale, with_prior
+from steps.prediction.stretches import By, Stretch, stretches
+
+LEAST = 0.1  # s: a shorter recording is not answered
+
+
+class Answer(NamedTuple):
+    """Of a recording, or a stretch of one."""
+
+    name: str  # as the user wrote it
+    channel: int  # from 1; 0: all, mixed
+    begin: float  # s, from the recording's begin
+    end: float
+    label: str  # the class of the greatest posterior
+    posteriors: np.ndarray  # (classes,)
+    unlike: float
+    flags: list[str]  # of unsure, unlike, short
+
+
+class Described(NamedTuple):
+    """A stretch before it is answered."""
+
+    begin: float
+    end: float
+    vector: np.ndarray
+
+
+@dataclass
+class Options:
+    """How recordings are answered."""
+
+    by: By = "recording"
+    window: float = 4.0  # s
+    hop: float = 4.0  # s
+    each_channel: bool = False
+    unsure: float | None = None  # None: the model's own
+    unlike: float | None = None
+    prior: np.ndarray | None = None  # (classes,)
+
+
+class Answering:
+    """A model, and how its answers are wanted."""
+
+    def __init__(self, model: Model, options: Options) -> None:
+        self.model, self.options = model, options
+
+    def describe(self, named: Named) -> Iterator[tuple[int, Iterator[Described]]]:
+        """Each channel that is answered by itself, and its stretches. Raises Unusable, here or from the stretches."""
+        settings, options = self.model.settings, self.options
+        rate = settings.sample_frequency
+        opened = decode(named.source, LEAST)
+        alone = options.each_channel and opened.channels > 1
+        for channel in range(opened.channels if alone else 1):
+            if channel:
+                opened = decode(named.source, LEAST)
+            pieces = Reading(of_channel(opened, channel) if alone else opened, rate, int(LEAST * rate))
+            parts = stretches(pieces, rate, options.by, options.window, options.hop)
+            yield channel + alone, (self.described(part, named.source.begin) for part in parts)
+
+    def described(self, part: Stretch, offset: float) -> Described:
+        descriptor = Descriptor(self.model.settings.sample_frequency, self.model.settings.highest)
+        descriptor.hear(part.samples)
+        return Described(offset + part.begin, offset + part.end, descriptor.vector())
+
+    def described_whole(self, named: Named) -> list[tuple[str, int, Described]]:
+        """All stretches of a recording. Raises Unusable."""
+        return [(named.name, channel, part) for channel, parts in self.describe(named) for part in parts]
+
+    def answer(self, named: Named) -> Iterator[Answer]:
+        """Raises Unusable for a recording that cannot be read; what came before that is true."""
+        for channel, parts in self.describe(named):
+            yield from self.of_parts(named.name, channel, parts)
+
+    def of_parts(self, name: str, channel: int, parts: Iterator[Described]) -> Iterator[Answer]:
+        """One answer for the recording, the mean over its stretches that are like speech; or one a stretch."""
+        total, count, begin, end, scores = np.zeros(len(self.model.settings.classes)), 0, None, 0.0, []
+        doubtful = total.copy()
+        for part in parts:
+            posteriors, unlike = self.posteriors(part.vector[None])
+            if self.options.by != "recording":
+                yield self.flagged(name, channel, part.begin, part.end, posteriors[0], unlike[0])
+                continue
+            begin, end = (part.begin if begin is None else begin), part.end
+            scores.append(float(unlike[0]))
+            if unlike[0] <= self.threshold:
+                total, count = total + posteriors[0], count + 1
+            doubtful += posteriors[0]
+        if begin is not None:
+            posterior = total / count if count else doubtful / len(scores)
+            score = float(np.median([s for s in scores if s <= self.threshold] if count else scores))
+            yield self.flagged(name, channel, begin, end, posterior, score)
+
+    def posteriors(self, vectors: np.ndarray) -> Answers:
+        """(N, 1851) descriptors → posteriors under the user's prior."""
+        answers = self.model(vectors)
+        if self.options.prior is not None:
+            answers = answers._replace(posteriors=with_prior(answers.posteriors, self.options.prior))
+        return answers
+
+    @property
+    def threshold(self) -> float:
+        """Of `unlike`."""
+        return self.model.calibration.unlike if self.options.unlike is None else self.options.unlike
+
+    def flagged(
+        self, name: str, channel: int, begin: float, end: float, posterior: np.ndarray, unlike: float
+    ) -> Answer:
+        unsure = self.model.calibration.unsure if self.options.unsure is None else self.options.unsure
+        doubts = {
+            "unsure": posterior.max() < unsure,
+            "unlike": unlike > self.threshold,
+            "short": end - begin < self.model.calibration.shortest,
+        }
+        label = self.model.settings.classes[int(posterior.argmax())]
+        flags = [flag for flag, there in doubts.items() if there]
+        return Answer(name, channel, begin, end, label, posterior, float(unlike), flags)
+
+    def adapted(self, parts: list[tuple[str, int, Described]]) -> Iterator[Answer]:
+        """Answers to stretches of one place and microphone, all together: brought to their own mean and deviation."""
+        mean, scale = self.model.scale
+        vectors = own_scale(np.stack([part.vector for _, _, part in parts]), mean, scale)
+        moved = [(name, channel, part._replace(vector=x)) for (name, channel, part), x in zip(parts, vectors)]
+        for (name, channel), own in groupby(moved, key=lambda each: each[:2]):
+            yield from self.of_parts(name, channel, (part for _, _, part in own))
+
+
+def of_channel(file: Decoded, channel: int) -> Decoded:
+    """A file of one of its channels."""
+    return file._replace(channels=1, pieces=(piece[:, channel] for piece in file.pieces))

@@ -1,0 +1,76 @@
+"""What a user names on the command line → the recordings that are meant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from utils.audio_files import files_below, is_audio
+from utils.cli import UserError
+from utils.columns import column_names, records
+from utils.recordings import Source
+from utils.table import read_table
+
+FILMS = {".mp4", ".webm", ".mkv", ".mov", ".avi"}  # of which a folder's are taken, too: somebody put them there
+TABLES = {".tsv", ".csv", ".jsonl"}
+
+
+class Named(NamedTuple):
+    """A recording, or a stretch of one."""
+
+    name: str  # as the user wrote it; of a wav.scp, its id
+    source: Source
+
+
+def recordings(words: Iterable[str]) -> Iterator[Named]:
+    """Each word is a recording, a folder of some, a wav.scp (*.scp), a table with a column that is the path (*.tsv,
+    *.csv, *.jsonl; begin and end, in seconds, if it has them), or "-": paths from standard input, a line each.
+    Raises UserError for what is none of it."""
+    for word in words:
+        path = Path(word)
+        if word == "-":
+            yield from (Named(line.rstrip("\n"), Source(line.rstrip("\n"))) for line in sys.stdin if line.strip())
+        elif path.is_dir():
+            found = [file for file in files_below(path) if is_audio(file) or file.suffix.lower() in FILMS]
+            if not found:
+                raise UserError(f"{word}: holds no recordings")
+            yield from (Named(str(file), Source(str(file))) for file in found)
+        elif path.suffix == ".scp":
+            yield from (Named(name, Source(file)) for name, file in of_scp(path))
+        elif path.suffix.lower() in TABLES:
+            yield from of_table(path)
+        else:
+            yield Named(word, Source(word))
+
+
+def of_scp(path: Path) -> Iterator[tuple[str, str]]:
+    """Id and path of each line. Raises UserError for a pipe: nothing is run."""
+    for name, file in read_table(path).items():
+        if file.endswith("|"):
+            raise UserError(f"{path}: '{name}': a pipe is not run; name a file")
+        yield name, file
+
+
+def of_table(path: Path) -> Iterator[Named]:
+    """The rows of a table; paths begin in its folder where they are not there as they stand."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    rows = records(path)
+    columns = column_names(name for _, row in rows for name in row)
+    if "path" not in columns:
+        known = ", ".join(dict.fromkeys(name for _, row in rows for name in row))
+        raise UserError(f"{path}: no column is the path (path, file, filename, …); there are: {known or 'no rows'}")
+    for number, row in rows:
+        name = row[columns["path"]]
+        file = str(path.parent / name) if (path.parent / name).is_file() else name
+        begin, end = (row.get(columns.get(what, ""), "") for what in ("begin", "end"))
+        try:
+            stretch = Source(file, float(begin), float(end)) if begin and end else Source(file)
+            good = stretch.end is None or 0 <= stretch.begin < stretch.end
+        except ValueError:
+            good = False
+        if not good:
+            raise UserError(f"{path}:{number}: begin '{begin}' and end '{end}' are no stretch, in seconds")
+        yield Named(name, stretch)

@@ -1,0 +1,51 @@
+"""A recording over time: what it sounds like from stretch to stretch, and where that is not to be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from steps.reporting.figures import save
+
+if TYPE_CHECKING:
+    from steps.prediction.answering import Answer
+
+
+def clock(seconds: float, _: int = 0) -> str:
+    """`1:05`, `1:02:05`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def timeline(path: Path, answers: Sequence[Answer], classes: Sequence[str]) -> None:
+    """Write the picture `path`, a PNG: a strip for each channel of the recording, one bar a stretch, its height shared
+    out by the posteriors; pale where an answer is flagged."""
+    channels = sorted({answer.channel for answer in answers})
+    canvas = Figure(figsize=(10, 0.9 + 1.8 * len(channels)), layout="constrained")
+    for axes, channel in zip(canvas.subplots(len(channels), 1, squeeze=False)[:, 0], channels):
+        own = [answer for answer in answers if answer.channel == channel]
+        begins, widths = [answer.begin for answer in own], [answer.end - answer.begin for answer in own]
+        doubtful = [bool({"unlike", "unsure"} & set(answer.flags)) for answer in own]
+        below = [0.0] * len(own)
+        for k in range(len(classes)):
+            heights = [float(answer.posteriors[k]) for answer in own]
+            bars = axes.bar(begins, heights, widths, below, align="edge", color=f"C{k}", linewidth=0)
+            for bar, doubt in zip(bars, doubtful):
+                bar.set_alpha(0.3 if doubt else 1)
+            below = [a + b for a, b in zip(below, heights)]
+        axes.set(xlim=(0, max(answer.end for answer in own)), ylim=(0, 1), ylabel="posterior")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(clock))
+        axes.spines[["top", "right"]].set_visible(False)
+        if channel:
+            axes.set_title(f"channel {channel}", fontsize="medium", loc="left")
+    handles = [Patch(color=f"C{k}", label=name) for k, name in enumerate(classes)]
+    canvas.axes[0].legend(handles=handles, ncols=len(classes), loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
+    canvas.axes[-1].set_xlabel(f"{answers[0].name}   (pale: unsure, or unlike what the model has heard)")
+    save(canvas, path.parent, path.stem, ["png"])
