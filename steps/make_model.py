@@ -74,7 +74,7 @@ def heard(data: Path) -> tuple[int, float]:
 def evaluate(options: argparse.Namespace, system: Config, known: Any, rate: int, highest: float) -> dict[str, Any]:
     """All figures of the card."""
     from steps.evaluation import calibration
-    from steps.prediction import making, trials
+    from steps.prediction import head, making, trials
 
     backend, seed, parts = system.backend, options.seed, known.parts()
     print("five models, each without a fifth of the speakers", flush=True)
@@ -112,6 +112,10 @@ def evaluate(options: argparse.Namespace, system: Config, known: Any, rate: int,
             for way, own in (("alone", False), ("adapted", True))
             for other in [making.outputs(known, known.corpora, backend, seed, own)]
         }
+    eight = np.zeros_like(unseen.logits)
+    for part, made in unseen.heads.items():
+        eight[parts == part] = head.rounded(made).logits(known.x[parts == part])
+    results["int8"] = making.figures(calibration.softmax(eight, T), known.y, unseen.unlike, threshold)
     results["reliability"] = calibration.bins(posteriors, known.y).tolist()
     curve = calibration.risk_coverage(posteriors, known.y)
     results["risk_coverage"] = curve[np.linspace(0, len(curve) - 1, 101).astype(int)].tolist()

@@ -51,6 +51,18 @@ def fit(x: np.ndarray, y: np.ndarray, weights: np.ndarray, backend: Backend, see
     return head
 
 
+def in_8_bits(head: Head) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Each layer's weights in steps of 1/127 of the greatest of their column: (in, out) int8, and (out,) steps."""
+    steps = [np.abs(weight).max(axis=0).clip(1e-12) / 127 for weight in head.weights]
+    return [np.rint(weight / step).astype(np.int8) for weight, step in zip(head.weights, steps)], steps
+
+
+def rounded(head: Head) -> Head:
+    """The head with the weights that it has in 8 bits."""
+    codes, steps = in_8_bits(head)
+    return head._replace(weights=[(code * step).astype(np.float32) for code, step in zip(codes, steps)])
+
+
 def save(head: Head, path: Path) -> None:
     """As model.safetensors."""
     from safetensors.numpy import save as to_bytes
@@ -76,8 +88,9 @@ def load(path: Path) -> Head:
         raise UserError(f"{path}: is no model that steps/make_model.py left: {error}") from None
 
 
-def write_graph(head: Head, temperature: float, path: Path) -> None:
-    """As ONNX: descriptors (N, size) → posteriors (N, classes), calibrated, and unlike (N,)."""
+def write_graph(head: Head, temperature: float, path: Path, int8: bool = False) -> None:
+    """As ONNX: descriptors (N, size) → posteriors (N, classes), calibrated, and unlike (N,). int8: the weights are kept
+    in 8 bits."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -92,9 +105,14 @@ def write_graph(head: Head, temperature: float, path: Path) -> None:
         helper.make_node("ReduceMean", ["squares", "last"], ["unlike"], keepdims=0),
     ]
     constants["last"] = np.array([1], np.int64)
-    before = "z"
+    before, codes = "z", in_8_bits(head)
     for k, (weight, bias) in enumerate(zip(head.weights, head.biases)):
-        constants |= {f"weight_{k}": weight, f"bias_{k}": bias}
+        constants |= {f"bias_{k}": bias}
+        if int8:
+            constants |= {f"codes_{k}": codes[0][k], f"steps_{k}": codes[1][k].astype(np.float32)}
+            nodes.append(helper.make_node("DequantizeLinear", [f"codes_{k}", f"steps_{k}"], [f"weight_{k}"], axis=1))
+        else:
+            constants |= {f"weight_{k}": weight}
         nodes.append(helper.make_node("Gemm", [before, f"weight_{k}", f"bias_{k}"], [f"layer_{k}"]))
         before = f"layer_{k}"
         if k < len(head.weights) - 1:

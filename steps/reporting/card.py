@@ -77,7 +77,8 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
             "spectrum, pitch and voice quality (`steps/frontend/descriptors.py`), whatever the level. It detects no "
             "speech: frames more than 35 dB below the loud ones are not heard. A network of one hidden layer follows: "
             f"{cost['parameters']:,} parameters, as many multiplications an answer. A second of sound takes one core "
-            f"{1000 * cost['real_time_factor']:.1f} ms.",
+            f"{1000 * cost['real_time_factor']:.1f} ms. In 8 bits (`steps/export.py`) wF1 is "
+            f"{results['int8']['wf1']:.2f} instead of {total['wf1']:.2f}.",
         ],
         "Speakers it has not heard": [
             "Each recording is answered by a model, made in the same way, that has not heard its speaker. wF1, UA "
