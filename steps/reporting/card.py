@@ -42,7 +42,7 @@ def table(rows: Mapping[str, Mapping[str, float]], head: str, columns: Mapping[s
     cells = [
         [name.partition(". ")[2] or name, *(figure(row[key], key) for key in columns)] for name, row in rows.items()
     ]
-    return Table([head, *columns.values()], cells, []).markdown()
+    return Table([head, *columns.values()], cells, []).markdown().strip()
 
 
 def write(results: Results, calibration: Calibration, folder: Path) -> None:
