@@ -1,0 +1,113 @@
+"""A model of a small data dir of two corpora, and what its folder says."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from steps.prediction import head
+from steps.prediction.model import Model
+from tests.steps.prediction.test_waveform import voice
+from utils.archive import ArkWriter
+from utils.data_dir import Utterance, write_data_dir, write_table
+
+SIZE = 1851
+
+
+@pytest.fixture
+def corpora(tmp_path):
+    """Two corpora of five speakers each; descriptors that lean towards the class, of which the last show the corpus."""
+    rng = np.random.default_rng(0)
+    data, utterances, vectors, corpus = tmp_path / "data", [], {}, {}
+    for s in range(10):
+        for k in range(6):
+            path = tmp_path / f"s{s}-{k}.wav"
+            soundfile.write(path, voice(1, 10 * s + k).astype(np.int16), 16000)
+            emotion = ["ang", "neu"][k % 2]
+            utterances.append(Utterance(f"s{s}-{k}", path, f"s{s}", f"d{s}", "mf"[s % 2], emotion))
+            x = rng.normal(size=SIZE)
+            x[:200] += 0.8 * (2 * (k % 2) - 1)
+            x[200:] += 3 * (s >= 5)
+            vectors[f"s{s}-{k}"], corpus[f"s{s}-{k}"] = x.astype(np.float32), "big" if s >= 5 else "small"
+    write_data_dir(data, utterances, [])
+    write_table(data / "utt2corpus", corpus)
+    write_table(data / "utt2dur", dict.fromkeys(corpus, "1.000"))
+    (data / "fbank.yaml").write_text("fbank: {sample_frequency: 16000, high_freq: 5000}\n")
+    with ArkWriter(tmp_path / "d.ark", data / "descriptors.scp") as archive:
+        for name in sorted(vectors):
+            archive.write(name, vectors[name])
+    (tmp_path / "small.yaml").write_text(
+        "backend: {kind: mlp, sees: descriptors, C: [100.0], epochs: 20, hidden: 8, batch: 16}\ntraining: {epochs: 0}\n"
+    )
+    (tmp_path / "about.yaml").write_text("big: {title: Big, language: Polish, licence: CC0}\n")
+    return tmp_path
+
+
+def test_a_folder_that_answers_and_a_card_that_tells_what_was_measured(corpora, type_in):
+    words = [
+        "steps/make_model.py",
+        "--system",
+        corpora / "small.yaml",
+        "--about",
+        corpora / "about.yaml",
+        "--tried",
+        "4",
+    ]
+    words += [corpora / "data", corpora / "model"]
+    type_in(*words)
+    folder = corpora / "model"
+    model, made = Model(folder), head.load(folder / "model.safetensors")
+    assert model.settings.classes == ["ang", "neu"] and model.settings.highest == 5000
+    assert model.settings.corpora == ["big", "small"] and made.weights[0].shape == (SIZE, 8)
+    figures = json.loads((folder / "results.json").read_text())
+    assert figures["corpora"] == {"big": [30, 5], "small": [30, 5]}
+    assert figures["unseen_speakers"]["all"]["all"]["ua"] > 90  # of speakers that were left out
+    assert figures["unseen_speakers"]["gender"].keys() == {"f", "m"}
+    assert figures["unseen_speakers"]["language"].keys() == {"Polish"}
+    unseen = figures["unseen_corpora"]
+    assert all(row["unlike"] == 100 for row in unseen["alone"].values())  # nothing like the other
+    assert all(row["unlike"] < 50 and row["ua"] > 90 for row in unseen["adapted"].values())
+    card = (folder / "CARD.md").read_text()
+    assert "Big: 30 recordings of 5 speakers; Polish; CC0" in card and "2024/1689" in card
+    assert f"{figures['unseen_speakers']['all']['all']['ua']:.1f} % of each class" in card
+    assert "up to date" in type_in(*words).stdout
+    assert (
+        type_in(*words, "--redo", "true").stdout
+        and head.load(folder / "model.safetensors").mean.tolist() == made.mean.tolist()
+    )
+
+
+def test_copies_train_where_their_origin_does_and_are_never_tested(corpora, type_in):
+    from steps.prediction import training
+
+    copies = corpora / "copies"
+    copies.mkdir()
+    write_table(copies / "utt2uniq", {"s0-0-noise": "s0-0", "s9-5-noise": "s9-5", "zz-noise": "zz"})
+    with ArkWriter(corpora / "c.ark", copies / "descriptors.scp") as archive:
+        for name in ("s0-0-noise", "s9-5-noise", "zz-noise"):
+            archive.write(name, np.full(SIZE, 7, np.float32))
+    known = training.read(corpora / "data", copies)
+    assert len(known.y) == 60 and known.names[known.origins].tolist() == ["s0-0", "s9-5"]
+    backend = yaml.safe_load((corpora / "small.yaml").read_text())["backend"]
+    from steps.systems.system import Backend
+
+    others = np.array([not name.startswith("s9") for name in known.names])
+    weights = np.append(np.ones(54), 1.0)
+    x = np.concatenate([known.x[others], known.copies[:1]])
+    made = known.fit(others, Backend(**backend), 0)
+    own = known.weights(others)
+    weights = np.append(own, own[0])
+    np.testing.assert_allclose(made.mean, np.average(x, axis=0, weights=weights), atol=1e-4)
+
+
+def test_what_is_missing_is_said(corpora, type_in):
+    words = ["steps/make_model.py", "--system", corpora / "small.yaml"]
+    (corpora / "linear.yaml").write_text("backend: {kind: linear, sees: descriptors}\ntraining: {epochs: 0}\n")
+    other = ["steps/make_model.py", "--system", corpora / "linear.yaml", corpora / "data", corpora / "m"]
+    assert "backend: {kind: mlp, sees: descriptors}" in type_in(*other, code=1).stderr
+    assert "utt2uniq" in type_in(*words, "--copies", corpora / "data", corpora / "data", corpora / "m", code=1).stderr
+    (corpora / "data/descriptors.scp").unlink()
+    assert "has no descriptors.scp" in type_in(*words, corpora / "data", corpora / "m", code=1).stderr
+    assert not (corpora / "m").exists()

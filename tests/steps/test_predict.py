@@ -1,0 +1,178 @@
+"""steps/predict.py as its users call it, with the model that comes with the recipe."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from steps.frontend.descriptors import Descriptor
+from steps.prediction.model import Model, own_scale, with_prior
+from tests.steps.prediction.test_waveform import MODEL, voice
+
+CLASSES = ["ang", "hap", "neu", "sad"]
+HEAD = ["path", "begin", "end", "class", *CLASSES, "unlike", "flags"]
+
+
+@pytest.fixture
+def sounds(tmp_path):
+    """Some recordings of several kinds."""
+    folder = tmp_path / "sounds"
+    (folder / "deep").mkdir(parents=True)
+    for seed, name in enumerate(["a.wav", "b.flac", "deep/c.wav"]):
+        soundfile.write(folder / name, voice(2 + seed / 2, seed).astype(np.int16), 16000)
+    return folder
+
+
+def rows(done):
+    head, *lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return head, [dict(zip(head, line)) for line in lines]
+
+
+def expected(path, **more):
+    signal, rate = soundfile.read(path, dtype="int16", always_2d=True)
+    descriptor = Descriptor(16000, Model(MODEL).settings.highest)
+    descriptor.hear(signal[:, 0])
+    return Model(MODEL)(descriptor.vector()[None])
+
+
+def test_a_folder_is_answered_file_by_file_as_the_model_does(sounds, type_in):
+    head, lines = rows(type_in("steps/predict.py", sounds))
+    assert head == HEAD and [line["path"] for line in lines] == [
+        str(sounds / n) for n in ("a.wav", "b.flac", "deep/c.wav")
+    ]
+    for line in lines:
+        answer = expected(line["path"])
+        np.testing.assert_allclose([float(line[name]) for name in CLASSES], answer.posteriors[0], atol=6e-5)
+        assert line["class"] == CLASSES[answer.posteriors[0].argmax()]
+        assert ("unsure" in line["flags"]) == (answer.posteriors.max() < 0.5)
+
+
+def test_what_cannot_be_read_is_named_and_counted_and_the_others_go_on(sounds, type_in):
+    (sounds / "text.wav").write_text("hello")
+    soundfile.write(sounds / "silent.wav", np.zeros(16000), 16000)
+    words = [sounds / name for name in ("none.wav", "text.wav", "silent.wav", "a.wav")]
+    done = type_in("steps/predict.py", *words, code=1)
+    assert [line["path"] for line in rows(done)[1]] == [str(sounds / "a.wav")]
+    said = done.stderr.splitlines()
+    assert len(said) == 4 and "none.wav: not answered: no such file" in said[0] and "cannot be decoded" in said[1]
+    assert "silent" in said[2] and said[3].endswith("3 of 4 recordings were not answered")
+
+
+def test_names_come_from_a_table_an_scp_or_standard_input(sounds, tmp_path, type_in, monkeypatch):
+    (sounds / "t.csv").write_text("file,start,end\na.wav,0.5,1.5\nb.flac,,\n")
+    (tmp_path / "wav.scp").write_text(f"one {sounds}/a.wav\ntwo {sounds}/deep/c.wav\n")
+    table, scp = (
+        rows(type_in("steps/predict.py", sounds / "t.csv"))[1],
+        rows(type_in("steps/predict.py", tmp_path / "wav.scp"))[1],
+    )
+    assert [(line["path"], line["begin"], line["end"]) for line in table] == [
+        ("a.wav", "0.50", "1.50"),
+        ("b.flac", "0.00", "2.50"),
+    ]
+    assert [line["path"] for line in scp] == ["one", "two"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{sounds}/a.wav\n\n{sounds}/b.flac\n"))
+    assert len(rows(type_in("steps/predict.py", "-"))[1]) == 2
+    (tmp_path / "wav.scp").write_text("one touch /tmp/x |\n")
+    assert "a pipe is not run" in type_in("steps/predict.py", tmp_path / "wav.scp", code=1).stderr
+    (sounds / "t.csv").write_text("name,speaker\na.wav,x\n")
+    assert "no column is the path" in type_in("steps/predict.py", sounds / "t.csv", code=1).stderr
+    (sounds / "t.csv").write_text("path,begin,end\na.wav,2,1\n")
+    assert (
+        "t.csv:2: begin '2' and end '1' are no stretch" in type_in("steps/predict.py", sounds / "t.csv", code=1).stderr
+    )
+    (tmp_path / "empty").mkdir()
+    assert "holds no recordings" in type_in("steps/predict.py", tmp_path / "empty", code=1).stderr
+
+
+def test_channels_rates_and_formats(sounds, type_in):
+    left, right = voice(2, 5), voice(2, 6)
+    soundfile.write(sounds / "two.wav", np.column_stack([left, right]).astype(np.int16), 16000)
+    for name, signal in (("left.wav", left), ("right.wav", right)):
+        soundfile.write(sounds / name, signal.astype(np.int16), 16000)
+    both = rows(type_in("steps/predict.py", "--channels", "each", sounds / "two.wav"))[1]
+    alone = rows(type_in("steps/predict.py", sounds / "left.wav", sounds / "right.wav"))[1]
+    assert [line["channel"] for line in both] == ["1", "2"]
+    assert [[line[name] for name in CLASSES] for line in both] == [[line[name] for name in CLASSES] for line in alone]
+    import soxr
+
+    wide = soxr.resample(left, 16000, 44100)
+    soundfile.write(sounds / "wide.ogg", wide / 32768, 44100)
+    other = rows(type_in("steps/predict.py", sounds / "wide.ogg"))[1][0]
+    assert abs(float(other["unlike"]) - float(alone[0]["unlike"])) < 0.3
+
+
+def test_json_says_the_same(sounds, type_in):
+    lines = rows(type_in("steps/predict.py", sounds))[1]
+    for line, text in zip(lines, type_in("steps/predict.py", "--format", "json", sounds).stdout.splitlines()):
+        said = json.loads(text)
+        assert said["class"] == line["class"] and [f"{said['posteriors'][name]:.4f}" for name in CLASSES] == [
+            line[n] for n in CLASSES
+        ]
+        assert (",".join(said["flags"]) or "-") == line["flags"]
+
+
+def test_thresholds_and_prior_are_the_users(sounds, type_in):
+    file = sounds / "a.wav"
+    assert "unsure" in rows(type_in("steps/predict.py", "--unsure", "1", file))[1][0]["flags"]
+    assert "unlike" in rows(type_in("steps/predict.py", "--unlike-above", "0", file))[1][0]["flags"]
+    assert rows(type_in("steps/predict.py", "--unlike-above", "99", "--unsure", "0", file))[1][0]["flags"] == "-"
+    line = rows(type_in("steps/predict.py", "--prior", "neu=8 sad=0", file))[1][0]
+    posteriors = with_prior(expected(file).posteriors, np.array([1, 1, 8, 0]) / 10)[0]
+    np.testing.assert_allclose([float(line[name]) for name in CLASSES], posteriors, atol=6e-5)
+    for words, message in (
+        (["--prior", "fun=1"], "classes are ang hap neu sad"),
+        (["--prior", "ang"], "expected <class>=<number>"),
+        (["--prior", "ang=0 hap=0 neu=0 sad=0"], "one class at least"),
+        (["--unsure", "2"], "a posterior, from 0 to 1"),
+        (["--window", "0"], "from 0.25"),
+        (["--draw", sounds], "choose --by"),
+        (["--model", sounds], "is no model folder"),
+    ):
+        assert message in type_in("steps/predict.py", *words, file, code=1).stderr
+
+
+def test_a_long_recording_is_answered_over_time_and_drawn(sounds, tmp_path, type_in):
+    signal = np.concatenate([voice(3, seed) for seed in range(6)])
+    signal[9 * 16000 : 11 * 16000] = np.random.default_rng(0).normal(0, 1, 2 * 16000)  # a pause
+    soundfile.write(sounds / "long.wav", signal.astype(np.int16), 16000)
+    whole = rows(type_in("steps/predict.py", sounds / "long.wav"))[1]
+    assert len(whole) == 1 and whole[0]["end"] == "18.00"
+    windows = rows(type_in("steps/predict.py", "--by", "windows", "--draw", tmp_path / "p", sounds / "long.wav"))[1]
+    assert [line["begin"] for line in windows] == ["0.00", "4.00", "8.00", "12.00", "16.00"]
+    kept = [line for line in windows if "unlike" not in line["flags"]] or windows
+    mean = np.mean([[float(line[name]) for name in CLASSES] for line in kept], axis=0)
+    np.testing.assert_allclose([float(whole[0][name]) for name in CLASSES], mean, atol=2e-4)
+    assert [path.suffix for path in (tmp_path / "p").iterdir()] == [".png"]
+
+
+def test_recordings_of_one_microphone_may_be_brought_to_their_own_scale(sounds, type_in):
+    paths = []
+    for seed in range(20):
+        paths.append(sounds / f"x{seed:02}.wav")
+        soundfile.write(paths[-1], voice(1.5, seed).astype(np.int16), 16000)
+    lines = rows(type_in("steps/predict.py", "--adapt", "true", *paths))[1]
+    model = Model(MODEL)
+    vectors = []
+    for path in paths:
+        descriptor = Descriptor(16000, model.settings.highest)
+        descriptor.hear(soundfile.read(path, dtype="int16")[0])
+        vectors.append(descriptor.vector())
+    answers = model(own_scale(np.stack(vectors), *model.scale))
+    found = np.array([[float(line[name]) for name in CLASSES] for line in lines])
+    np.testing.assert_allclose(found, answers.posteriors, atol=1e-3)
+    assert "20 at least" in type_in("steps/predict.py", "--adapt", "true", paths[0], code=1).stderr
+
+
+def test_it_needs_neither_torch_nor_path_sh(sounds, tmp_path):
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was loaded')")
+    program = Path(__file__).resolve().parents[2] / "steps/predict.py"
+    done = subprocess.run(
+        [sys.executable, program, sounds / "a.wav"], capture_output=True, text=True, cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) == 2
