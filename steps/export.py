@@ -27,14 +27,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steps.prediction.model import CALIBRATION, CONFIG, GRAPH, WEIGHTS, Calibration, Settings
+from steps.prediction.model import CALIBRATION, CONFIG, GRAPH, OWN, WEIGHTS, Calibration, Settings
 from utils import cli, config
 from utils.files import whole
 
 if TYPE_CHECKING:
     from steps.prediction.head import Head
 
-MODEL = Path(__file__).resolve().parent.parent / "egs/open/model"
 OPSET = 18
 
 
@@ -76,7 +75,7 @@ def describe(path: Path, settings: Settings, calibration: Calibration) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder for the graphs")
-    parser.add_argument("--model", type=Path, default=MODEL, help="folder of a model [the recipe's own]")
+    parser.add_argument("--model", type=Path, default=OWN, help="folder of a model [the recipe's own]")
     options = parser.parse_args()
     if not (options.model / WEIGHTS).is_file():
         raise cli.UserError(f"{options.model / WEIGHTS}: no such model; steps/make_model.py makes one")

@@ -40,14 +40,13 @@ if TYPE_CHECKING:
 
     from steps.prediction.answering import Answer
 
-MODEL = ROOT / "egs/open/model"
 FEWEST = 20  # recordings, or stretches, that --adapt takes a scale of
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="+", metavar="WHAT", help="recording, folder, wav.scp, table, or -")
-    parser.add_argument("--model", type=Path, default=MODEL, help="folder of a model [the recipe's own]")
+    parser.add_argument("--model", type=Path, help="folder of a model [the recipe's own]")
     parser.add_argument("--format", choices=["tsv", "json"], default="tsv",
                         help="tab-separated with a header, or JSON lines [tsv]")  # fmt: skip
     parser.add_argument("--by", choices=["recording", "windows", "turns"], default="recording",
@@ -138,9 +137,9 @@ def main() -> None:
     from steps.frontend.decoding import Unusable
     from steps.prediction.answering import Answering, Options
     from steps.prediction.inputs import recordings
-    from steps.prediction.model import Model
+    from steps.prediction.model import OWN, Model
 
-    model = Model(options.model)
+    model = Model(options.model or OWN)
     classes, each = model.settings.classes, options.channels == "each"
     prior = prior_of(options.prior, classes)
     choice = Options(options.by, options.window, options.hop, each, options.unsure, options.unlike_above, prior)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from steps.frontend.audio import Reading
 from steps.frontend.decoding import Decoded, decode
 from steps.frontend.descriptors import Descriptor
-from steps.prediction.inputs import Named
-from steps.prediction.model import Answers, Model, own_scale, with_prior
+from steps.prediction.inputs import Named, recordings
+from steps.prediction.model import OWN, Answers, Model, own_scale, with_prior
 from steps.prediction.stretches import By, Stretch, stretches
 
 LEAST = 0.1  # s: a shorter recording is not answered
@@ -142,3 +143,11 @@ class Answering:
 def of_channel(file: Decoded, channel: int) -> Decoded:
     """A file of one of its channels."""
     return file._replace(channels=1, pieces=(piece[:, channel] for piece in file.pieces))
+
+
+def answers(*what: str | Path, model: str | Path = OWN, **options: Any) -> Iterator[Answer]:
+    """What a model says of recordings, one after the other: `what` is as steps/predict.py takes it, `options` are
+    fields of `Options`. Raises Unusable for a recording that cannot be read, UserError for what is no recording."""
+    answering = Answering(Model(model), Options(**options))
+    for named in recordings(map(str, what)):
+        yield from answering.answer(named)

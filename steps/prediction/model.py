@@ -19,13 +19,9 @@ import numpy as np
 from utils import config
 from utils.cli import UserError
 
-WEIGHTS, GRAPH, CONFIG, CALIBRATION, CARD = (
-    "model.safetensors",
-    "model.onnx",
-    "config.yaml",
-    "calibration.yaml",
-    "CARD.md",
-)
+WEIGHTS, GRAPH, CARD = "model.safetensors", "model.onnx", "CARD.md"
+CONFIG, CALIBRATION = "config.yaml", "calibration.yaml"
+OWN = Path(__file__).resolve().parents[2] / "egs/open/model"  # the one that comes with the recipe
 
 
 @dataclass

@@ -176,3 +176,14 @@ def test_it_needs_neither_torch_nor_path_sh(sounds, tmp_path):
         env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) == 2
+
+
+def test_the_readmes_lines_of_python_run(sounds, monkeypatch, capsys):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    code = readme.split("```python\n")[1].split("```")[0]
+    signal = np.concatenate([voice(2, 1), np.random.default_rng(0).normal(0, 2, 16000), voice(2, 2)])
+    soundfile.write(sounds / "call.m4a.wav", signal.astype(np.int16), 16000)
+    (sounds / "call.m4a.wav").rename(sounds / "call.m4a")  # libsndfile goes by what is in it
+    monkeypatch.chdir(sounds)
+    exec(code, {})
+    assert capsys.readouterr().out.count("[") >= 2
