@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""A page to try a model on: drop a recording, or speak. All is computed in the browser; no sound leaves the machine.
+
+  steps/demo.py [options] <out-dir> [RECORDING…]
+  steps/demo.py demo call.wav
+
+Writes the page into <out-dir> and serves it on this machine alone until Ctrl-C. RECORDINGs are offered on it as
+examples. It runs ONNX Runtime's own build for browsers, the npm package onnxruntime-web: taken from --runtime, the
+folder of an unpacked one, or fetched by npm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.server
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from steps.prediction.model import CALIBRATION, CONFIG, OWN, Calibration, Settings
+from steps.prediction.stretches import LONGEST
+from utils import cli, config
+from utils.files import whole
+
+PACKAGE = "onnxruntime-web@1.30.0"
+RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+WINDOW = 4.0  # s, as in steps/predict.py
+
+
+def fetch(out: Path) -> None:
+    """Have npm fetch the runtime into `out`. Raises UserError where it cannot."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=folder, capture_output=True, text=True)
+        except FileNotFoundError:
+            raise cli.UserError(f"npm is not installed: unpack {PACKAGE} and name it with --runtime") from None
+        if done.returncode:
+            raise cli.UserError(
+                f"npm cannot fetch {PACKAGE}: {(done.stderr.strip() or 'no reason given').splitlines()[-1]}"
+            )
+        with tarfile.open(Path(folder) / done.stdout.split()[-1]) as archive:
+            for name in RUNTIME:
+                file = archive.extractfile(f"package/dist/{name}")
+                assert file is not None
+                with whole(out / name) as temporary:
+                    temporary.write_bytes(file.read())
+
+
+def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) -> None:
+    """The page and all that it needs. Raises UserError for what is missing."""
+    if missing := [path for path in recordings if not path.is_file()]:
+        raise cli.UserError(f"{missing[0]}: no such recording")
+    out.mkdir(parents=True, exist_ok=True)
+    if runtime:
+        folder = runtime / "dist" if (runtime / "dist").is_dir() else runtime
+        if lacking := [name for name in RUNTIME if not (folder / name).is_file()]:
+            raise cli.UserError(f"{folder}: holds no {lacking[0]}, so it is not {PACKAGE}")
+        for name in RUNTIME:
+            shutil.copyfile(folder / name, out / name)
+    elif not all((out / name).is_file() for name in RUNTIME):
+        fetch(out)
+    from steps.prediction.graphs import WAVEFORM, export
+
+    list(export(model, out, (WAVEFORM,)))
+    known = asdict(config.load(Settings, model / CONFIG)) | asdict(config.load(Calibration, model / CALIBRATION))
+    known |= {"longest": LONGEST, "window": WINDOW, "examples": [path.name for path in recordings]}
+    for path in recordings:
+        shutil.copyfile(path, out / path.name)
+    template = (Path(__file__).parent / "prediction/demo.html").read_text(encoding="utf-8")
+    text = json.dumps(known).replace("<", "\\u003c")  # in a name, it could end the script
+    with whole(out / "index.html") as temporary:
+        temporary.write_text(template.replace("{{known}}", text), encoding="utf-8")
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves one folder, and says nothing of each file."""
+
+    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
+        ".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html"
+    }  # fmt: skip
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="folder for the page")
+    parser.add_argument("recordings", type=Path, nargs="*", metavar="RECORDING", help="an example")
+    parser.add_argument("--model", type=Path, default=OWN, help="folder of a model [the recipe's own]")
+    parser.add_argument("--runtime", type=Path, help=f"folder of {PACKAGE} [npm fetches it]")
+    parser.add_argument("--port", type=int, default=8000, help="port to serve on; 0: any that is free [8000]")
+    parser.add_argument("--serve", type=cli.boolean, default=True, help="false: write the page alone [true]")
+    options = parser.parse_args()
+    build(options.model, options.out, options.runtime, options.recordings)
+    if not options.serve:
+        print(f"{options.out}/index.html: serve this folder; a browser runs it from no file")
+        return
+    handler = partial(Handler, directory=str(options.out))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", options.port), handler) as server:
+        print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    cli.run(main)

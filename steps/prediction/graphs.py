@@ -1,0 +1,76 @@
+"""A model's graphs for other programs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from steps.prediction import head
+from steps.prediction.head import Head
+from steps.prediction.model import CALIBRATION, CONFIG, GRAPH, WEIGHTS, Calibration, Settings
+from utils import config
+from utils.cli import UserError
+from utils.files import whole
+
+OPSET = 18
+WAVEFORM, FEATURES, INT8 = "waveform.onnx", "features.onnx", "int8.onnx"
+
+
+def export(model: Path, out: Path, names: tuple[str, ...] = (WAVEFORM, FEATURES, INT8)) -> Iterator[Path]:
+    """Write the graphs `names` of a model folder into `out`; each as it is whole. Raises UserError where there is no
+    model."""
+    if not (model / WEIGHTS).is_file():
+        raise UserError(f"{model / WEIGHTS}: no such model; steps/make_model.py makes one")
+    settings, calibration = config.load(Settings, model / CONFIG), config.load(Calibration, model / CALIBRATION)
+    made = head.load(model / WEIGHTS)
+    out.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if name == WAVEFORM:
+            write_waveform(made, settings, calibration, out / name)
+        elif name == INT8:
+            head.write_graph(made, calibration.temperature, out / name, int8=True)
+        else:
+            shutil.copyfile(model / GRAPH, out / name)
+        describe(out / name, settings, calibration)
+        yield out / name
+
+
+def write_waveform(head: Head, settings: Settings, calibration: Calibration, path: Path) -> None:
+    """The graph with the front end inside."""
+    import torch
+
+    from steps.prediction.waveform import Waveform
+
+    module = Waveform(head, calibration.temperature, settings.sample_frequency, settings.highest).eval()
+    samples = torch.randn(settings.sample_frequency, generator=torch.Generator().manual_seed(0)) / 10
+    least = torch.export.Dim("samples", min=settings.sample_frequency // 10)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():  # the exporter tells of its steps
+        warnings.simplefilter("ignore")  # of its own making
+        program = torch.onnx.export(
+            module, (samples,), dynamo=True, opset_version=OPSET, dynamic_shapes=({0: least},),
+            input_names=["samples"], output_names=["posteriors", "unlike"], verbose=False,
+        )  # fmt: skip
+    assert program is not None
+    with whole(path) as temporary:
+        program.save(temporary)
+
+
+def describe(path: Path, settings: Settings, calibration: Calibration) -> None:
+    """Put into a graph what is to be known of it."""
+    import onnx
+
+    graph = onnx.load(path)
+    del graph.metadata_props[:]
+    for name, value in (asdict(settings) | asdict(calibration)).items():
+        text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        graph.metadata_props.add(key=name, value=text)
+    onnx.checker.check_model(graph)
+    with whole(path) as temporary:
+        temporary.write_bytes(graph.SerializeToString())
