@@ -14,16 +14,19 @@ AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".ai
          ".w64", ".m4a", ".aac", ".mka", ".weba", ".wma", ".amr", ".3gp"}  # fmt: skip
 
 
-def files_below(root: Path) -> Iterator[Path]:
+def files_below(root: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
     """All files below `root`, in a stable order, links followed, without hidden ones (`._*` above all, which macOS
-    leaves beside files). Raises OSError for a folder that cannot be read."""
-
-    def stop(error: OSError) -> None:  # or os.walk would pass over it
-        raise error
-
-    for folder, folders, files in os.walk(root, onerror=stop, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(files) if not name.startswith("."))
+    leaves beside files). A link to a folder that it lies in leads nowhere new, and is passed over. Raises OSError for a
+    folder that cannot be read. above: the real paths of the folders that `root` lies in."""
+    here = os.path.realpath(root)
+    if here in above:
+        return
+    with os.scandir(root) as entries:
+        seen = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    yield from (Path(root, entry.name) for entry in seen if not entry.is_dir())
+    for entry in seen:
+        if entry.is_dir():
+            yield from files_below(Path(root, entry.name), above | {here})
 
 
 def is_audio(path: Path | str) -> bool:

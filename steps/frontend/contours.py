@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.fft import irfft, rfft
+from scipy.fft import irfft, next_fast_len, rfft
 
 SHIFT, SPECTRUM, PERIODS = 0.010, 0.040, 0.060  # s: from frame to frame; windows of the spectrum and of the pitch
 LOWEST, HIGHEST = 65.0, 500.0  # Hz, of a voice's pitch
@@ -116,7 +116,8 @@ class Analyser:
         """Autocorrelation at the period, 0 to 1, and pitch in Hz, (T,) each (Boersma 1993, without a path over time):
         the autocorrelation of a windowed frame over that of the window is that of the voice; its highest peak among
         the possible periods, where several are as high the first, is the period."""
-        hann, size = np.hanning(self.long).astype(np.float32), 1 << (2 * self.long - 1).bit_length()
+        hann = np.hanning(self.long).astype(np.float32)
+        size = next_fast_len(self.long + int(self.lags[-1]) + 2, real=True)  # keeps the lags that are wanted apart
         centred = windows - windows.mean(axis=1, keepdims=True)
         r, own = (autocorrelation(x, size)[:, : self.lags[-1] + 2] for x in (centred * hann, hann[None]))
         r = r / r[:, :1].clip(FLOOR) / (own / own[:, :1])
@@ -152,6 +153,6 @@ def slope(x: np.ndarray) -> np.ndarray:
 
 
 def autocorrelation(x: np.ndarray, size: int) -> np.ndarray:
-    """Of each row of (T, N) at lags from 0, by a Fourier transform of `size` ≥ 2 N."""
+    """Of each row of (T, N) at lags from 0, by a Fourier transform of `size`; true up to lag `size` − N."""
     spectrum = rfft(x, size, axis=1)
     return irfft(spectrum.real**2 + spectrum.imag**2, size, axis=1)
