@@ -101,8 +101,8 @@ def test_exported_graphs_answer_as_torch_does_without_it(module, tmp_path, type_
         with torch.inference_mode():
             expected = module(torch.from_numpy(samples))
         found = graph.run(None, {"samples": samples})
-        np.testing.assert_allclose(found[0], expected[0].numpy(), atol=5e-5)  # where values are ties
-        np.testing.assert_allclose(found[1], expected[1].numpy(), atol=1e-4)
+        np.testing.assert_allclose(found[0], expected[0].numpy(), atol=5e-4)  # 1e-5 but for ties
+        np.testing.assert_allclose(found[1], expected[1].numpy(), atol=5e-4)
     x = np.stack([described(voice(2, seed), 4961.0) for seed in range(5)])
     float32, int8 = (onnxruntime.InferenceSession(tmp_path / name) for name in ("features.onnx", "int8.onnx"))
     plain, small = (graph.run(["posteriors"], {"descriptors": x})[0] for graph in (float32, int8))
