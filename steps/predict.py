@@ -23,10 +23,9 @@ recordings were answered; those that were not are named and counted on standard 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # so that it answers from any folder, without path.sh where the packages are installed
@@ -89,35 +88,6 @@ def prior_of(text: str, classes: list[str]) -> np.ndarray | None:
     return shares / shares.sum()
 
 
-class Printer:
-    """Answers as lines on standard output, each written as it comes."""
-
-    def __init__(self, kind: str, classes: list[str], each: bool) -> None:
-        self.kind, self.classes, self.each = kind, classes, each
-        if kind == "tsv":
-            self.line(["path", "begin", "end", *["channel"] * each, "class", *classes, "unlike", "flags"])
-
-    def line(self, cells: list[str]) -> None:
-        print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in cells), flush=True)
-
-    def show(self, answer: Answer) -> Answer:
-        """Print it."""
-        posteriors = [round(float(value), 4) for value in answer.posteriors]
-        if self.kind == "tsv":
-            channel = [str(answer.channel or "mix")] if self.each else []
-            times = [f"{answer.begin:.2f}", f"{answer.end:.2f}"]
-            numbers = [f"{value:.4f}" for value in posteriors]
-            flags = ",".join(answer.flags) or "-"
-            self.line([answer.name, *times, *channel, answer.label, *numbers, f"{answer.unlike:.2f}", flags])
-            return answer
-        said: dict[str, Any] = {"path": answer.name, "begin": round(answer.begin, 2), "end": round(answer.end, 2)}
-        said |= {"channel": answer.channel} if self.each else {}
-        said |= {"class": answer.label, "posteriors": dict(zip(self.classes, posteriors))}
-        said |= {"unlike": round(answer.unlike, 3), "flags": answer.flags}
-        print(json.dumps(said, ensure_ascii=False), flush=True)
-        return answer
-
-
 def check(options: argparse.Namespace) -> None:
     """Raise UserError for values that cannot work."""
     options.hop = options.hop or options.window
@@ -137,6 +107,7 @@ def main() -> None:
     from steps.frontend.decoding import Unusable
     from steps.prediction.answering import Answering, Options
     from steps.prediction.inputs import recordings
+    from steps.prediction.lines import Printer
     from steps.prediction.model import OWN, Model
 
     model = Model(options.model or OWN)
