@@ -29,11 +29,13 @@ class Unseen(NamedTuple):
 
 
 def outputs(known: Labelled, groups: np.ndarray, backend: Backend, seed: int, own: bool = False) -> Unseen:
-    """groups: (N,) whom a recording is left out with. own: each group's descriptors are brought to its own scale (see
-    `own_scale`)."""
+    """groups: (N,) whom a recording is left out with; "": it never is. own: each group's descriptors are brought to its
+    own scale (see `own_scale`)."""
     logits = np.zeros((len(known.y), len(known.classes)))
     unlike, heads = np.zeros(len(known.y)), {}
     for group in np.unique(groups):
+        if group == "":
+            continue
         chosen = groups == group
         head = known.fit(~chosen, backend, seed)
         x = own_scale(known.x[chosen], head.mean, head.scale) if own else known.x[chosen]

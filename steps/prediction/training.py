@@ -83,8 +83,8 @@ def read(data: Path, copies: Path | None = None) -> Labelled:
     speakers, of_corpus = (np.array([table[name] for name in names]) for table in (utt2spk, corpora))
     changed, origins = read_copies(copies, names, x.shape[1])
     result = Labelled(np.array(names), x, y, classes, speakers, of_corpus, changed, origins)
-    if short := [c for c in np.unique(result.corpora) if len(np.unique(result.speakers[result.corpora == c])) < PARTS]:
-        raise UserError(f"{data}: {short[0]} has fewer than {PARTS} speakers, too few to leave some out each time")
+    if max(len(np.unique(speakers[of_corpus == corpus])) for corpus in np.unique(of_corpus)) < PARTS:
+        raise UserError(f"{data}: no corpus has {PARTS} speakers, too few to leave some out each time")
     return result
 
 

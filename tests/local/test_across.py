@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 from utils import folds
 from utils.data_dir import Utterance, write_data_dir
@@ -73,3 +74,13 @@ def test_the_edge_is_the_poorest_recordings(data, tmp_path, type_in):
     for number, path in enumerate(read_table(data / "wav.scp").values()):
         soundfile.write(path, np.zeros(100), 11025 if number == 7 else 16000)
     assert type_in("local/across.py", "edge", data).stdout == f"{int(0.9 * 11025 / 2)}\n"
+
+
+def test_what_is_known_of_corpora_by_name_goes_to_a_models_card(type_in):
+    said = yaml.safe_load(type_in("local/across.py", "about", "nemo", "mine").stdout)
+    assert said == {
+        "nemo": {
+            "title": "nEMO", "language": "Polish", "licence": "CC BY-NC-SA 4.0",
+            "address": "https://github.com/amu-cai/nEMO",
+        }
+    }  # fmt: skip

@@ -102,6 +102,14 @@ def test_copies_train_where_their_origin_does_and_are_never_tested(corpora, type
     np.testing.assert_allclose(made.mean, np.average(x, axis=0, weights=weights), atol=1e-4)
 
 
+def test_a_corpus_that_alone_has_a_class_is_not_left_out(corpora, type_in):
+    path = corpora / "data/utt2emo"
+    path.write_text(path.read_text().replace("s9-0 ang", "s9-0 sad").replace("s8-0 ang", "s8-0 sad"))
+    type_in("steps/make_model.py", "--system", corpora / "small.yaml", "--tried", "2", corpora / "data", corpora / "m")
+    figures = json.loads((corpora / "m/results.json").read_text())
+    assert figures["classes"] == ["ang", "neu", "sad"] and figures["unseen_corpora"]["alone"].keys() == {"small"}
+
+
 def test_what_is_missing_is_said(corpora, type_in):
     words = ["steps/make_model.py", "--system", corpora / "small.yaml"]
     (corpora / "linear.yaml").write_text("backend: {kind: linear, sees: descriptors}\ntraining: {epochs: 0}\n")

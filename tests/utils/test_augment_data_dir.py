@@ -87,6 +87,14 @@ def test_what_was_made_of_the_same_is_kept(make, train, tmp_path):
     assert "15 copies" in make("--kinds", "gain", "--gain", "[-3, 3]").stdout
 
 
+def test_what_was_made_of_a_sound_is_no_copys(make, train, tmp_path):
+    for name in ("feats.scp", "vad.scp", "descriptors.scp", "utt2dur", "utt2hash"):
+        write_table(train / name, dict.fromkeys(read_table(train / "utt2spk"), "/x/some.ark:1"))
+    make("--kinds", "gain")
+    left = {path.name for path in (tmp_path / "copies").iterdir()}
+    assert not left & {"feats.scp", "vad.scp", "descriptors.scp", "utt2dur", "utt2hash"} and "utt2uniq" in left
+
+
 def test_folders_of_noise_and_rooms(make, tmp_path):
     for name in (
         "musan/noise/free/n1.wav",
