@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from itertools import chain
@@ -123,8 +124,11 @@ def read_array(entry: str) -> np.ndarray:
             if file.read(2) != b"\0B":  # kaldiio would also unpickle what is marked "PKL", and run what is marked "|"
                 raise UserError(f"{entry}: there is no binary Kaldi matrix or vector here; make it again")
             file.seek(int(offset))
-            return read_kaldi(file)
+            array = read_kaldi(file)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; make it again") from None
-    except (ValueError, EOFError) as error:
-        raise UserError(f"{entry}: broken archive ({error}); make it again") from None
+    except (ValueError, EOFError, AssertionError, MemoryError, OverflowError, struct.error) as error:
+        raise UserError(f"{entry}: broken archive ({error or type(error).__name__}); make it again") from None
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{entry}: holds no matrix or vector; make it again")
+    return array

@@ -42,8 +42,10 @@ def duration(seconds: float) -> str:
 
 
 def warn(message: str) -> None:
-    """A line on standard error, under the program's name: something was lost or changed, and the work goes on."""
-    print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr, flush=True)
+    """A line on standard error, under the program's name: something was lost or changed, and the work goes on. What a
+    terminal would take for a command, or cannot show, is escaped."""
+    shown = "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in message)
+    print(f"{Path(sys.argv[0]).name}: {shown}", file=sys.stderr, flush=True)
 
 
 def _without_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

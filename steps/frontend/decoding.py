@@ -23,6 +23,10 @@ OTHERS = {".m4a", ".mp4", ".aac", ".mka", ".mkv", ".weba", ".webm", ".wma", ".am
 FORMATS = "mov,mp4,m4a,3gp,matroska,webm,aac,asf,amr,avi,wav,mp3,flac,ogg,aiff,caf,au,w64"
 
 
+PIPED = 0x7FFFF000  # bytes: lengths from here on are what programs put that write into a pipe (sox, FFmpeg)
+EMPTY = 100  # bytes: a WAV without sound is no longer
+
+
 class Unusable(Exception):
     """A recording that cannot be used, and why, in a few words; the caller counts and names it."""
 
@@ -54,6 +58,9 @@ def decode(source: Source, beyond: float) -> Decoded:
             return _by_pyav(source, beyond)
         except (Unusable, UserError):
             raise _undecodable(error, path) from None
+    if file.frames == 0 and file.format.startswith("WAV") and os.stat(path).st_size > EMPTY:
+        file.close()
+        return _by_pyav(source, beyond)  # a length of 0 as who writes into a pipe leaves it, to be read to the end
     return Decoded(
         file.samplerate, file.channels, f"{file.format}/{file.subtype}", _of_libsndfile(file, source, beyond)
     )
@@ -68,6 +75,8 @@ def _of_libsndfile(file: soundfile.SoundFile, source: Source, beyond: float) -> 
     with file:
         # A wav that was cut short opens as a shorter one: only libsndfile's log knows what its header promised.
         promised = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+        cut = promised is not None and int(promised[2]) < int(promised[1]) < PIPED
+        check_rest(file, source.path)
         first, last = _stretch(source, file.samplerate, file.frames, beyond)
         # 16-bit samples as they stand: a fifth of the time that floats take (wav: 10 µs a second of speech for 87).
         kind = "int16" if file.subtype == "PCM_16" else "float32"
@@ -77,11 +86,19 @@ def _of_libsndfile(file: soundfile.SoundFile, source: Source, beyond: float) -> 
             while first < last:
                 piece = file.read(min(PIECE * file.samplerate, last - first), dtype=kind)
                 first += len(piece)
-                if len(piece) == 0 or (promised and int(promised[1]) > int(promised[2])):
+                if len(piece) == 0 or cut:
                     raise Unusable("truncated")
                 yield piece
         except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
             raise _undecodable(error, source.path) from None
+
+
+def check_rest(file: soundfile.SoundFile, path: str) -> None:
+    """Raise Unusable for a WAV in which sound goes on where its header says that it ends."""
+    stated = re.search(r"^data : (\d+)$", file.extra_info, re.MULTILINE)
+    after = re.search(r"Unknown chunk marker \(\w+\) at position (\d+)", file.extra_info)
+    if stated and after and os.stat(path).st_size - int(after[1]) > int(stated[1]) / 10:
+        raise Unusable(f"its header tells of {stated[1]} bytes of sound, and more follow")
 
 
 def _stretch(source: Source, rate: int, frames: int, beyond: float) -> tuple[int, int]:
@@ -108,6 +125,8 @@ def _by_pyav(source: Source, beyond: float) -> Decoded:
         if not container.streams.audio:
             raise Unusable("holds no sound")
         codec = container.streams.audio[0].codec_context
+        if codec is None or not codec.sample_rate:
+            raise Unusable("cannot be decoded: its coding is not known")
         kind = f"{container.format.name.split(',')[0]}/{codec.name}".upper()
         return Decoded(codec.sample_rate, codec.channels, kind, _of_pyav(container, stack.pop_all(), source, beyond))
 

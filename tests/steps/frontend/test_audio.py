@@ -278,3 +278,25 @@ def test_a_long_recording_that_ends_badly_is_left_out_and_others_are_not(tmp_pat
     extract(data, tmp_path / "archives", "x", Features())
     assert read_table(data / "feats.scp").keys() == read_table(data / "utt2hash").keys() == {"s-b"}
     assert "cannot be decoded" in read_table(data / "lost")["s-a"]
+
+
+@pytest.mark.parametrize("stated", [0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_wav_that_was_written_into_a_pipe_is_read_to_its_end(tmp_path, stated):
+    signal = (1000 * np.sin(np.arange(16000) / 9)).astype(np.int16)
+    soundfile.write(tmp_path / "x.wav", signal, 16000)
+    content = bytearray((tmp_path / "x.wav").read_bytes())
+    content[40:44] = stated.to_bytes(4, "little")
+    content[4:8] = min(stated + 36, 0xFFFFFFFF).to_bytes(4, "little")
+    (tmp_path / "x.wav").write_bytes(content)
+    found = read_audio(str(tmp_path / "x.wav"), 16000, 640).signal
+    np.testing.assert_allclose(found, signal, atol=0.51)
+
+
+@pytest.mark.parametrize(("stated", "reason"), [(16000, "more follow"), (40000, "truncated")])
+def test_a_wav_of_another_length_than_its_header_says_is_refused(tmp_path, stated, reason):
+    soundfile.write(tmp_path / "x.wav", (1000 * np.sin(np.arange(16000) / 9)).astype(np.int16), 16000)
+    content = bytearray((tmp_path / "x.wav").read_bytes())
+    content[40:44] = stated.to_bytes(4, "little")
+    (tmp_path / "x.wav").write_bytes(content)
+    with pytest.raises(Unusable, match=reason):
+        read_audio(str(tmp_path / "x.wav"), 16000, 640)
