@@ -22,6 +22,8 @@ def read(path: Path | str) -> Folds:
         fields = line.split()
         if len(fields) != 3 or fields[1] not in PARTS:
             raise UserError(f"{path}:{number}: expected '<run> <train|valid|test> <speaker>', found '{line.strip()}'")
+        if fields[0].startswith(".") or "/" in fields[0]:
+            raise UserError(f"{path}:{number}: run '{fields[0]}' is to name a folder: no '/', and no '.' at its start")
         run, part, speaker = fields
         speakers = folds.setdefault(run, {part: [] for part in PARTS})[part]
         if speaker in speakers:

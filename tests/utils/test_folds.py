@@ -135,3 +135,10 @@ def test_one_stretch_of_one_file_is_one_recording_however_its_times_are_written(
         (tmp_path / "segments").write_text(f"{line}\n")
         with pytest.raises(UserError, match=said):
             list(folds.recordings(tmp_path))
+
+
+@pytest.mark.parametrize("run", ["../../x", "a/b", ".", "..", ".backup"])
+def test_a_run_that_would_be_another_folder_is_refused(tmp_path, run):
+    (tmp_path / "folds").write_text("".join(f"{run} {part} s{part}\n" for part in ("train", "valid", "test")))
+    with pytest.raises(UserError, match="is to name a folder"):
+        folds.read(tmp_path / "folds")
