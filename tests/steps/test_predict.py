@@ -187,3 +187,12 @@ def test_the_readmes_lines_of_python_run(sounds, monkeypatch, capsys):
     monkeypatch.chdir(sounds)
     exec(code, {})
     assert capsys.readouterr().out.count("[") >= 2
+
+
+def test_the_readme_says_what_the_card_does():
+    figures = json.loads((MODEL / "results.json").read_text())
+    corpora = [row["ua"] for row in figures["unseen_corpora"]["alone"].values()]
+    readme = " ".join((Path(__file__).resolve().parents[2] / "README.md").read_text().split())
+    assert f"it finds {figures['unseen_speakers']['all']['all']['ua']:.0f} % of each class" in readme
+    assert f"has not heard {min(corpora):.0f} to {max(corpora):.0f} % (chance: 25 %)" in readme
+    assert f"from {figures['unseen_speakers']['all']['all']['recordings']} acted recordings" in readme
