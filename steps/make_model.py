@@ -29,7 +29,7 @@ from utils.archive import scp_content
 from utils.files import whole
 from utils.record import Origin, content, of_settings, outdated
 
-VERSION = 1  # raised when another model or other figures come of the same recordings
+VERSION = 2  # raised when another model or other figures come of the same recordings
 RESULTS = "results.json"
 
 

@@ -118,13 +118,12 @@ def main() -> None:
     count = lost = 0
     # On a terminal that shows the answers, they are the progress.
     bar = tqdm(desc="answering", unit=" recordings", disable=True if sys.stdout.isatty() else None)
+    answering.heard = lambda seconds: bar.set_postfix_str(f"{seconds:.0f} s")
     for named in recordings(options.what):
         count += 1
         try:
             if options.adapt:
-                together += [
-                    (named.name, channel, part) for channel, parts in answering.describe(named) for part in parts
-                ]
+                together += answering.described_whole(named)
             else:
                 found = list(map(printer.show, answering.answer(named)))
                 if not found:

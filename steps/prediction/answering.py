@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -59,6 +59,7 @@ class Answering:
 
     def __init__(self, model: Model, options: Options) -> None:
         self.model, self.options = model, options
+        self.heard: Callable[[float], object] = lambda seconds: None  # is told how far into a recording the answers are
 
     def describe(self, named: Named) -> Iterator[tuple[int, Iterator[Described]]]:
         """Each channel that is answered by itself, and its stretches. Raises Unusable, here or from the stretches."""
@@ -76,6 +77,7 @@ class Answering:
     def described(self, part: Stretch, offset: float) -> Described:
         descriptor = Descriptor(self.model.settings.sample_frequency, self.model.settings.highest)
         descriptor.hear(part.samples)
+        self.heard(part.end)
         return Described(offset + part.begin, offset + part.end, descriptor.vector())
 
     def described_whole(self, named: Named) -> list[tuple[str, int, Described]]:

@@ -96,7 +96,7 @@ def of_changes(
 ) -> dict[str, Table]:
     """What is changed → how → figures of the same recordings as they were ("as recorded") and then, each by the head
     that has not heard its speaker; "moved": how far the greatest posterior's class moved, in points; "same": how many
-    answers stayed, in percent."""
+    answers stayed, in percent; "auroc": how often a recording's score of `unlike` is above that of one as recorded."""
     place = {name: k for k, name in enumerate(known.names)}
     found: dict[str, Table] = {}
     for (what, how), vectors in changed.items():
@@ -115,6 +115,7 @@ def of_changes(
         for way, (posteriors, unlike) in answers.items():
             row = figures(posteriors, known.y[index], unlike, threshold)
             row["moved"] = 100 * float(np.abs(posteriors[rows, first] - before[rows, first]).mean())
+            row["auroc"] = calibration.auroc(answers["as recorded"][1], unlike)
             row["same"] = 100 * float((posteriors.argmax(axis=1) == first).mean())
             found.setdefault(what, {})[way] = row
     return found

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Results = Mapping[str, Any]
 COLUMNS = {"recordings": "recordings", "wf1": "wF1", "ua": "UA", "ece": "ECE", "unlike": "`unlike`"}
 LENGTH = "length, at most"
+CURVES = {"gain": "gain, dB", "pink noise, SNR": "pink noise, SNR in dB", LENGTH: "length, at most, s"}
 LAW = """Do not use it to judge people. What it answers is what actors meant to sound like, not what anybody feels. \
 Emotion recognition does harm where it is believed. In the European Union it is forbidden at work and in education, \
 but for medical or safety reasons, since 2 February 2025 (Regulation (EU) 2024/1689, Art. 5(1)(f)), and elsewhere \
@@ -115,11 +116,12 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
         table(results["sounds"], "sound", {"auroc": "AUROC of the score", "unlike": "flagged `unlike`, %"}),
         picture(
             "card",
-            "Left: how often answers are right, by their greatest posterior. Right: how often they are wrong, if only "
-            "the surest are given.",
+            "Above: how often answers are right, by their greatest posterior; how often they are wrong, if only the "
+            "surest are given. Below: what gain, noise and length do; lines: the recordings as they were, and chance.",
         ),
     ]
     changes = {"ua": "UA", "same": "same answer", "moved": "posterior moved by", "unlike": "`unlike`"}
+    changes["auroc"] = "AUROC of the score"
     said["What a recording's quality does"] = [
         f"{results['changed']['gain']['as recorded']['recordings']} recordings, changed on purpose, by models that "
         "have not heard their speakers; all in percent. A gain beyond full scale clips.",
@@ -148,11 +150,12 @@ def of_corpora(results: Results) -> str:
 
 
 def drawn(results: Results) -> Figure:
-    """Reliability, and risk against coverage."""
+    """Reliability; risk against coverage; what gain, noise and length do."""
     from matplotlib.figure import Figure
 
-    canvas = Figure(figsize=(8, 3.4), layout="constrained")
-    left, right = canvas.subplots(1, 2)
+    canvas = Figure(figsize=(9, 6), layout="constrained")
+    above, below = canvas.subfigures(2, 1, squeeze=False)[:, 0]
+    left, right = above.subplots(1, 2)
     confidence, accuracy, _ = zip(*results["reliability"])
     left.plot([0, 1], [0, 1], color="0.7", lw=1)
     left.plot(confidence, accuracy, "o-", color="C0")
@@ -162,6 +165,15 @@ def drawn(results: Results) -> Figure:
     right.set(
         xlabel="share of recordings answered", ylabel="share of answers that are wrong", xlim=(0, 1), ylim=(0, None)
     )
-    for axes in (left, right):
+    panels = below.subplots(1, len(CURVES), sharey=True)
+    for axes, (what, label) in zip(panels, CURVES.items()):
+        rows = dict(results["changed"][what])
+        whole = rows.pop("as recorded")["ua"]
+        axes.axhline(whole, color="0.7", lw=1)
+        axes.axhline(100 / len(results["classes"]), color="0.7", lw=1, ls=":")
+        axes.plot([float(how.split()[0]) for how in rows], [row["ua"] for row in rows.values()], "o-", color="C0")
+        axes.set_xlabel(label)
+    panels[0].set_ylabel("UA, %")
+    for axes in canvas.axes:
         axes.spines[["top", "right"]].set_visible(False)
     return canvas
