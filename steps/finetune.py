@@ -140,8 +140,9 @@ def train_in_jobs(plan: Plan, todo: list[Run]) -> None:
     out, count = plan.options.out, min(plan.options.nj, len(todo))
     for number, share in enumerate(deal(todo, count), 1):
         write_list(out / f"log/finetune.{number}.list", share)
-    again = [*sys.argv, "--nj", "0", "--redo", "false", "--list", f"{out}/log/finetune.JOB.list"]
-    if not jobs.call(plan.options.cmd, f"JOB=1:{count}", f"{out}/log/finetune.JOB.log", *again):
+    job = jobs.free_variable([out, *sys.argv])
+    again = [*sys.argv, "--nj", "0", "--redo", "false", "--list", f"{out}/log/finetune.{job}.list"]
+    if not jobs.call(plan.options.cmd, f"{job}=1:{count}", f"{out}/log/finetune.{job}.log", *again):
         raise cli.UserError(f"{out}: training failed; the log is named above")
 
 

@@ -45,8 +45,9 @@ def extract_in_jobs(options: config.Namespace, features: Features) -> None:
     settings = options.logs / f"make_fbank_{name}.yaml"
     config.save(features, settings)
     nj = min(options.nj, count)
-    command = [f"JOB=1:{nj}", str(options.logs / f"make_fbank_{name}.JOB.log")]
-    command += ["steps/make_fbank.py", "--config", str(settings), "--nj", str(nj), "--job", "JOB"]
+    job = jobs.free_variable([data, name, options.logs, options.archives])
+    command = [f"{job}=1:{nj}", str(options.logs / f"make_fbank_{name}.{job}.log")]
+    command += ["steps/make_fbank.py", "--config", str(settings), "--nj", str(nj), "--job", job]
     command += ["--portions", str(count), "--name", name, str(data), str(options.logs), str(options.archives)]
     if not jobs.call(options.cmd, *command):
         raise cli.UserError(f"{data}: making features failed; the log is named above")

@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -130,6 +130,15 @@ class Parser(argparse.ArgumentParser):
         if len(values) > 1 and request.log_of(values[0]) == request.log_of(values[-1]):
             self.error(f"{len(values)} jobs would share the log {rest[0]}: put {variable} into its name")
         return request
+
+
+def free_variable(words: Iterable[object]) -> str:
+    """A name for the number of a job that stands in none of `words` as a word: JOB, or where a path has that, JOB2 and
+    so on. Else a folder called JOB would be another for each job."""
+    text, number = " ".join(map(str, words)), 1
+    while re.search(rf"\b{(name := f'JOB{number}' if number > 1 else 'JOB')}\b", text, flags=re.ASCII):
+        number += 1
+    return name
 
 
 def count(text: str) -> int:

@@ -83,6 +83,14 @@ def test_too_many_of_them_stop_the_work(corpus, tmp_path, type_in):
     assert len(read_table(corpus / "utt2spk")) == 12
 
 
+def test_folders_may_be_called_as_the_number_of_a_job_is(corpus, tmp_path, type_in):
+    place = tmp_path / "JOB"
+    corpus.rename(place)
+    type_in("steps/make_fbank.py", "--nj", "2", place, tmp_path / "JOB-17", tmp_path / "x/JOB/fbank")
+    assert (place / "feats.scp").is_file() and len(list((tmp_path / "JOB-17").glob("*.log"))) == 2
+    assert not {"1", "2"} & {path.name for path in tmp_path.iterdir()}
+
+
 def test_options_reach_the_jobs(corpus, type_in):
     type_in("steps/make_fbank.py", "--fbank.num_mel_bins", "23", corpus)
     assert read_array(read_table(corpus / "feats.scp")["s0-0"]).shape == (97, 23)
