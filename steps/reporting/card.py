@@ -124,7 +124,7 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
     changes["auroc"] = "AUROC of the score"
     said["What a recording's quality does"] = [
         f"{results['changed']['gain']['as recorded']['recordings']} recordings, changed on purpose, by models that "
-        "have not heard their speakers; all in percent. A gain beyond full scale clips.",
+        "have not heard their speakers; in percent, but for AUROC. A gain beyond full scale clips.",
         *(table(rows, what, changes) for what, rows in results["changed"].items()),
     ]
     return said
