@@ -23,6 +23,7 @@ recordings were answered; those that were not are named and counted on standard 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,6 +111,9 @@ def main() -> None:
     from steps.prediction.lines import Printer
     from steps.prediction.model import OWN, Model
 
+    for stream in (sys.stdin, sys.stdout):  # names of files need not be UTF-8, and are passed on as they are
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")
     model = Model(options.model or OWN)
     classes, each = model.settings.classes, options.channels == "each"
     prior = prior_of(options.prior, classes)

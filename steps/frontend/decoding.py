@@ -50,7 +50,7 @@ def decode(source: Source, beyond: float) -> Decoded:
             raise Unusable("empty file")
         if Path(path).suffix.lower() in OTHERS:
             return _by_pyav(source, beyond)
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(os.fsencode(path))  # a name need not be UTF-8
     except FileNotFoundError:
         raise Unusable("no such file") from None
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
@@ -67,8 +67,10 @@ def decode(source: Source, beyond: float) -> Decoded:
 
 
 def _undecodable(error: Exception, path: str) -> Unusable:
-    said = str(error).rstrip(".").replace(f" {path!r}", "")
-    return Unusable(f"cannot be decoded: {said}".replace(f": {path!r}", ""))
+    said = f"cannot be decoded: {error}".rstrip(".")
+    for shown in (repr(path), repr(os.fsencode(path))):
+        said = said.replace(f": {shown}", "").replace(f" {shown}", "")
+    return Unusable(said)
 
 
 def _of_libsndfile(file: soundfile.SoundFile, source: Source, beyond: float) -> Iterator[np.ndarray]:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -176,6 +178,15 @@ def test_it_needs_neither_torch_nor_path_sh(sounds, tmp_path):
         env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) == 2
+
+
+def test_a_name_that_is_no_utf8_is_passed_on(sounds):
+    name = os.fsencode(sounds) + b"/\xff.wav"
+    shutil.copy(os.fsencode(sounds / "a.wav"), name)
+    program = Path(__file__).resolve().parents[2] / "steps/predict.py"
+    for words, given in (([name], b""), ([b"-"], name + b"\n"), ([b"--format", b"json", name], b"")):
+        done = subprocess.run([sys.executable, program, *words], input=given, capture_output=True)
+        assert done.returncode == 0 and b"\xff.wav" in done.stdout, done.stderr
 
 
 def test_the_readmes_lines_of_python_run(sounds, monkeypatch, capsys):
