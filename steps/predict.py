@@ -127,7 +127,7 @@ def main() -> None:
         count += 1
         try:
             if options.adapt:
-                together += answering.described_whole(named)
+                together.append(answering.described_whole(named))
             else:
                 found = list(map(printer.show, answering.answer(named)))
                 if not found:
@@ -140,9 +140,9 @@ def main() -> None:
         bar.update()
     bar.close()
     if options.adapt:
-        if len(together) < FEWEST:
+        if sum(map(len, together)) < FEWEST:
             raise cli.UserError(
-                f"--adapt true: {len(together)} recordings tell too little of a microphone; {FEWEST} at least"
+                f"--adapt true: {sum(map(len, together))} recordings tell too little of a microphone; {FEWEST} at least"
             )
         for answer in answering.adapted(together):
             printer.show(answer)

@@ -133,13 +133,14 @@ class Answering:
         flags = [flag for flag, there in doubts.items() if there]
         return Answer(name, channel, begin, end, label, posterior, float(unlike), flags)
 
-    def adapted(self, parts: list[tuple[str, int, Described]]) -> Iterator[Answer]:
-        """Answers to stretches of one place and microphone, all together: brought to their own mean and deviation."""
-        mean, scale = self.model.scale
-        vectors = own_scale(np.stack([part.vector for _, _, part in parts]), mean, scale)
-        moved = [(name, channel, part._replace(vector=x)) for (name, channel, part), x in zip(parts, vectors)]
-        for (name, channel), own in groupby(moved, key=lambda each: each[:2]):
-            yield from self.of_parts(name, channel, (part for _, _, part in own))
+    def adapted(self, recordings: list[list[tuple[str, int, Described]]]) -> Iterator[Answer]:
+        """Answers to recordings (each as `described_whole` has it) of one place and microphone, all together: brought
+        to their own mean and deviation."""
+        vectors = np.stack([part.vector for own in recordings for _, _, part in own])
+        moved = iter(own_scale(vectors, *self.model.scale))
+        for own in recordings:
+            for (name, channel), parts in groupby(own, key=lambda each: each[:2]):
+                yield from self.of_parts(name, channel, (part._replace(vector=next(moved)) for _, _, part in parts))
 
 
 def of_channel(file: Decoded, channel: int) -> Decoded:

@@ -167,6 +167,9 @@ def test_recordings_of_one_microphone_may_be_brought_to_their_own_scale(sounds, 
     answers = model(own_scale(np.stack(vectors), *model.scale))
     found = np.array([[float(line[name]) for name in CLASSES] for line in lines])
     np.testing.assert_allclose(found, answers.posteriors, atol=1e-3)
+    table = "path,begin,end\n" + "".join(f"{paths[0].name},{k / 100},{1 + k / 100}\n" for k in range(20))
+    (sounds / "t.csv").write_text(table)  # stretches of one file are answered one by one
+    assert len(rows(type_in("steps/predict.py", "--adapt", "true", sounds / "t.csv"))[1]) == 20
     assert "20 at least" in type_in("steps/predict.py", "--adapt", "true", paths[0], code=1).stderr
 
 
