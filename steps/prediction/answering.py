@@ -91,21 +91,18 @@ class Answering:
 
     def of_parts(self, name: str, channel: int, parts: Iterator[Described]) -> Iterator[Answer]:
         """One answer for the recording, the mean over its stretches that are like speech; or one a stretch."""
-        total, count, begin, end, scores = np.zeros(len(self.model.settings.classes)), 0, None, 0.0, []
-        doubtful = total.copy()
+        begin, end = -1.0, 0.0
+        heard: list[tuple[np.ndarray, float]] = []
         for part in parts:
             posteriors, unlike = self.posteriors(part.vector[None])
             if self.options.by != "recording":
                 yield self.flagged(name, channel, part.begin, part.end, posteriors[0], unlike[0])
                 continue
-            begin, end = (part.begin if begin is None else begin), part.end
-            scores.append(float(unlike[0]))
-            if unlike[0] <= self.threshold:
-                total, count = total + posteriors[0], count + 1
-            doubtful += posteriors[0]
-        if begin is not None:
-            posterior = total / count if count else doubtful / len(scores)
-            score = float(np.median([s for s in scores if s <= self.threshold] if count else scores))
+            begin, end = (begin if heard else part.begin), part.end
+            heard.append((posteriors[0], float(unlike[0])))
+        if heard:
+            like = [each for each in heard if each[1] <= self.threshold] or heard
+            posterior, score = np.mean([p for p, _ in like], axis=0), float(np.median([u for _, u in like]))
             yield self.flagged(name, channel, begin, end, posterior, score)
 
     def posteriors(self, vectors: np.ndarray) -> Answers:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Results = Mapping[str, Any]
 COLUMNS = {"recordings": "recordings", "wf1": "wF1", "ua": "UA", "ece": "ECE", "unlike": "`unlike`"}
+RECALL = {"recordings": "recordings", "ua": "recall", "ece": "ECE", "unlike": "`unlike`"}  # of a class, UA is that
 LENGTH = "length, at most"
 CURVES = {"gain": "gain, dB", "pink noise, SNR": "pink noise, SNR in dB", LENGTH: "length, at most, s"}
 LAW = """Do not use it to judge people. What it answers is what actors meant to sound like, not what anybody feels. \
@@ -84,7 +85,11 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
         "Speakers it has not heard": [
             "Each recording is answered by a model, made in the same way, that has not heard its speaker. wF1, UA "
             "(mean recall) and `unlike` (recordings that are flagged) are percentages; ECE is a share of 1.",
-            *(table(rows, head) for head, rows in speakers.items() if rows and head != "all"),
+            *(
+                table(rows, head, RECALL if head == "class" else COLUMNS)
+                for head, rows in speakers.items()
+                if rows and head != "all"
+            ),
         ],
     }
     if "unseen_corpora" in results:
