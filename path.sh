@@ -11,6 +11,11 @@
 #   VOXCELEB2   the folder that holds VoxCeleb2, to pre-train on its speakers too
 #   IEMOCAP     the folder that holds IEMOCAP (IEMOCAP_full_release)
 
+if [ -z "${BASH_VERSION:-}" ]; then
+  echo "path.sh: type 'bash' first; it is sourced in bash, and this is another shell" >&2
+  return 1
+fi
+
 _path() {
   local root prefix python name recent='import sys; sys.exit(sys.version_info < (3, 10))'
   # egs/<corpus>/utils is a link to utils in the root, so this is the root from either place.
@@ -35,7 +40,7 @@ _path() {
     # The copy of requirements.txt in .venv is written when all of it is installed; its own place, since programs in it
     # hold it too, and stop working when the checkout is moved.
     if [[ ! -x $prefix/bin/python || ! -f $prefix/requirements.txt || ! -f $prefix/place ||
-      "$(<"$prefix/requirements.txt")" != "$(<"$root/requirements.txt")" || "$(<"$prefix/place")" != "$prefix" ]]; then
+      "$(<"$prefix/requirements.txt")" != "$(<"$root/requirements.txt")" || ! "$(<"$prefix/place")" -ef $prefix ]]; then
       python=
       for name in python3 python3.13 python3.12 python3.11 python3.10; do
         if "$name" -c "$recent" 2>/dev/null; then

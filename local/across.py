@@ -16,8 +16,14 @@ No speaker is both trained on and tested. In from_ and left_out, those validate 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
+import local  # noqa: F401  # isort: skip (Ctrl-C, or a package that is missing, is one line while all that follows is loaded)
 
 import yaml
 
@@ -38,7 +44,7 @@ def edge(folders: list[Path]) -> int:
     for folder in folders:
         for path in dict.fromkeys(data_dir.read_table(folder / "wav.scp").values()):
             try:
-                rate = soundfile.info(path).samplerate
+                rate = soundfile.info(os.fsencode(path)).samplerate
             except (soundfile.LibsndfileError, RuntimeError):
                 continue  # feature extraction says so
             if rate < lowest:

@@ -25,6 +25,10 @@ from pathlib import Path, PureWindowsPath
 from urllib import request
 from urllib.error import HTTPError, URLError
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
+import local  # noqa: F401  # isort: skip (Ctrl-C, or a package that is missing, is one line while all that follows is loaded)
+
 from tqdm import tqdm
 
 from local import corpora

@@ -12,10 +12,15 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
+from utils.audio_files import files_below
 from utils.cli import UserError, boolean, run, warn
 from utils.data_dir import Utterance, write_data_dir
 from utils.make_folds import Line, leave_one_speaker_out, rotate
@@ -39,15 +44,19 @@ SPEAKERS += Counter(Ses04F=149, Ses04M=221, Ses05F=298, Ses05M=259)
 Doubts = defaultdict[str, list[str]]  # what is not as IEMOCAP is → where
 
 
-def visible(paths: Iterable[Path]) -> list[Path]:
-    """`paths` in order, without the `._*` that macOS leaves beside files."""
-    return sorted(path for path in paths if not path.name.startswith("."))
+def listed(corpus: Path, below: str, depth: int, suffix: str) -> list[Path]:
+    """The files in Session1 to Session5, so many names below `below`. Raises OSError where a folder cannot be read."""
+    paths: list[Path] = []
+    for folder in (corpus / f"Session{number}" / below for number in range(1, 6)):
+        with suppress(FileNotFoundError):  # of a part of the corpus; which counts tell
+            paths += [path for path in files_below(folder) if len(path.relative_to(folder).parts) == depth]
+    return [path for path in paths if path.suffix == suffix]
 
 
 def read_labels(corpus: Path, doubts: Doubts) -> dict[str, str]:
     """Utterance → label, from lines `[6.2901 - 8.2357]<TAB>Ses01F_impro01_F000<TAB>neu<TAB>[2.5, 2.5, 2.5]`."""
     labels: dict[str, str] = {}
-    for path in visible(corpus.glob("Session[1-5]/dialog/EmoEvaluation/*.txt")):
+    for path in listed(corpus, "dialog/EmoEvaluation", 1, ".txt"):
         for number, line in enumerate(path.read_text("utf-8-sig", "replace").splitlines(), 1):
             if not line.startswith("["):  # the header and the raters' lines
                 continue
@@ -64,7 +73,7 @@ def select(
     """The utterances of `parts` whose label is in `classes`; how many utterances of `parts` have each label; and what
     SPEAKERS counts."""
     labels = read_labels(corpus, doubts)
-    wavs = {path.stem: path for path in visible(corpus.glob("Session[1-5]/sentences/wav/*/*.wav"))}
+    wavs = {path.stem: path for path in listed(corpus, "sentences/wav", 2, ".wav")}
     selected: list[Utterance] = []
     counts, by_speaker = Counter[str](), Counter[str]()
     for name in sorted(labels.keys() | wavs.keys()):

@@ -9,9 +9,14 @@ from __future__ import annotations
 import argparse
 import base64
 import itertools
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
+import local  # noqa: F401  # isort: skip (Ctrl-C, or a package that is missing, is one line while all that follows is loaded)
 
 import numpy as np
 import soundfile

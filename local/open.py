@@ -17,10 +17,13 @@ it names and leaves all others out. What is left out is counted, by reason.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from local import corpora, tables
 from local.corpora import OpenCorpus

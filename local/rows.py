@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -117,7 +118,7 @@ def times(row: Row, path: Path) -> tuple[float, float]:
         import soundfile
 
         try:
-            end = soundfile.info(path).duration
+            end = soundfile.info(os.fsencode(path)).duration
         except (soundfile.LibsndfileError, RuntimeError) as error:
             raise cli.UserError(f"{row.where}: has no end, and {path} cannot be read: {error}") from None
     if (begin or 0) >= end:

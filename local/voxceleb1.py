@@ -14,8 +14,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils.audio_files import files_below, is_audio, safe, stem
 from utils.cli import UserError, boolean, run, warn

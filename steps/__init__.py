@@ -1,1 +1,1 @@
-from utils import cli  # noqa: F401 (from here on Ctrl-C is one line, whatever else is still to be imported)
+from utils import cli  # noqa: F401 (from here on Ctrl-C, or a package that is missing, is one line)

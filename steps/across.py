@@ -13,7 +13,10 @@ in <exp-dir>, or in --out.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.evaluation import across
 from utils import cli

@@ -15,7 +15,10 @@ of the same tables and features is said again, and not looked for anew.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.evaluation import audit, corpus
 from steps.reporting import corpus as words

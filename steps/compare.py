@@ -16,9 +16,12 @@ utterances are taken together.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.evaluation.comparison import compare, indices
 from steps.evaluation.metrics import Metrics

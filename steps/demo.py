@@ -16,11 +16,14 @@ import http.server
 import json
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.prediction.model import CALIBRATION, CONFIG, OWN, Calibration, Settings
 from steps.prediction.stretches import LONGEST

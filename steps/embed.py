@@ -8,7 +8,10 @@ steps/embed.py exp/resnet18 data/test exp/resnet18/embeddings/test
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.systems.embedding import embed
 from utils import cli

@@ -18,7 +18,10 @@ recordings are cut.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.prediction.model import OWN
 from utils import cli

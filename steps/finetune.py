@@ -42,6 +42,8 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
 from steps.systems.checks import without_lacking
 from steps.systems.combination import take_up
 from steps.systems.plan import Plan, deal, write_list

@@ -20,8 +20,11 @@ again after it was killed, with the same --nj, the program goes on at the portio
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.frontend.features import DESCRIPTORS, Features, origin, why
 from utils import cli, config, data_dir, jobs

@@ -17,7 +17,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
+import steps  # noqa: F401  # isort: skip (Ctrl-C, or a package that is missing, is one line while all that follows is loaded)
 
 import numpy as np
 

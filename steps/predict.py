@@ -28,12 +28,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT))  # so that it answers from any folder, without path.sh where the packages are installed
-try:
-    from utils import cli
-except ModuleNotFoundError as error:
-    sys.exit(f"predict.py: {error}; type '. {ROOT}/path.sh' first, which installs what is needed")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
+from utils import cli
 
 if TYPE_CHECKING:
     import numpy as np

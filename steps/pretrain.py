@@ -16,8 +16,11 @@ training set in memory.
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.frontend.given import Given
 from steps.training.extractor import Config

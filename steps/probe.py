@@ -13,7 +13,10 @@ go to <exp-dir>/results.json, where steps/score.py has made it.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that follows is loaded)
 

@@ -13,11 +13,14 @@ why. steps/score.py makes results.json.
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that follows is loaded)
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
+import steps  # noqa: F401  # isort: skip (Ctrl-C, or a package that is missing, is one line while all that follows is loaded)
 
 import numpy as np
 import torch

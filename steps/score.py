@@ -12,8 +12,11 @@ results.json holds is said in steps/evaluation/results.py. Which systems are com
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.evaluation import results
 from steps.evaluation.differences import add_tests

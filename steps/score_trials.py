@@ -10,9 +10,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that follows is loaded)
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
+import steps  # noqa: F401  # isort: skip (Ctrl-C, or a package that is missing, is one line while all that follows is loaded)
+
 
 import numpy as np
 

@@ -12,10 +12,13 @@ strength 0 there is nothing to learn: where something beats chance there, someth
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.evaluation import results
 from steps.reporting import page

@@ -296,3 +296,18 @@ def test_a_failing_installation_is_one_line_with_its_reason(copy_with_pip):
 def test_without_pip_and_uv_it_says_what_would_do(copy):
     (copy.root / "bin/uv").unlink()
     copy.refused("neither ensurepip nor pip", "python3-venv, pip, virtualenv, uv")
+
+
+def test_in_another_shell_it_says_so(copy):
+    done = subprocess.run(["sh", "-c", ". ./path.sh; echo $? and on"], cwd=copy.root, capture_output=True, text=True)
+    assert done.stdout == "1 and on\n" and done.stderr.startswith("path.sh: type 'bash' first")
+
+
+def test_an_environment_that_is_a_link_to_anothers_is_left_as_it_is(copy, tmp_path):
+    copy.stamped()
+    (copy.venv / "place").write_text(f"{copy.venv}\n")
+    copy.venv.rename(tmp_path / "shared")
+    (tmp_path / "shared/place").write_text(f"{tmp_path}/shared\n")
+    copy.venv.symlink_to(tmp_path / "shared")
+    assert copy.bash().stderr == ""
+    assert (tmp_path / "shared/place").read_text() == f"{tmp_path}/shared\n"

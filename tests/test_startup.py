@@ -23,3 +23,16 @@ def test_help_loads_what_it_needs(program):
     assert done.returncode == 0 and done.stdout.startswith("usage:") and os.access(program, os.X_OK)
     loaded = set(done.stdout.rpartition("loaded:")[2].split())
     assert "argparse" in loaded and loaded & HEAVY <= NEEDED.get(program.name, set())
+
+
+@pytest.mark.parametrize("program", ["steps/score.py", "steps/report.py", "local/open.py", "utils/make_folds.py"])
+def test_without_path_sh_it_runs_or_says_what_to_type(program, tmp_path):
+    (tmp_path / "steps").symlink_to(ROOT / "egs/open" / program.split("/")[0])  # as from egs/<corpus>
+    called = tmp_path / "steps" / Path(program).name
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, called, "--help"], capture_output=True, text=True, env=plain, cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.startswith("usage:")
+    bare = [sys.executable, "-S", called, "--help"]  # a Python in which nothing is installed
+    done = subprocess.run(bare, capture_output=True, text=True, env=plain, cwd=tmp_path)
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert " is not installed in " in done.stderr and f"; type '. {ROOT}/path.sh' first" in done.stderr

@@ -22,13 +22,17 @@ Copies are for training: a data dir with folds or trials is refused. A DEST made
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
 from utils import cli, config, runs
+from utils.audio_files import files_below
 from utils.cli import UserError
 from utils.copies import AUGMENT, KINDS, UNIQ, Change
 from utils.data_dir import check_prefixes, keyed_on, replaceable, spk2utt, tables
@@ -171,7 +175,8 @@ def between(rng: Random, limits: Sequence[float]) -> float:
 
 def recordings(folders: Sequence[str]) -> list[str]:
     """The wav and flac files below folders, sorted. Raises UserError where there are none."""
-    found = [path for folder in folders for path in Path(folder).rglob("*") if path.suffix.lower() in (".wav", ".flac")]
+    there = [Path(folder) for folder in folders if os.path.isdir(folder)]
+    found = [path for folder in there for path in files_below(folder) if path.suffix.lower() in (".wav", ".flac")]
     if not found:
         raise UserError(f"{folders[0]}: expected a folder with wav or flac files in it")
     return sorted(map(str, found))

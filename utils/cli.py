@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
+ROOT = Path(__file__).resolve().parent.parent
+
 
 class UserError(Exception):
     """Something the user can mend: the message says what is wrong, where, and what to do."""
@@ -51,11 +53,13 @@ def warn(message: str) -> None:
 def _without_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         warn("interrupted")
+    elif isinstance(error, ModuleNotFoundError):
+        warn(f"{error.name} is not installed in {sys.prefix}; type '. {ROOT}/path.sh' first, which installs it")
     else:
         sys.__excepthook__(kind, error, trace)
 
 
-sys.excepthook = _without_traceback  # Ctrl-C while a program still imports what it needs, which takes seconds
+sys.excepthook = _without_traceback  # for Ctrl-C while a program still imports what it needs, which takes seconds
 
 
 def run(main: Callable[[], object]) -> NoReturn:

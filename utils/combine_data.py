@@ -6,8 +6,11 @@ data dirs without any. A DEST made of the same is kept."""
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils import folds, runs
 from utils.cli import UserError, run, warn

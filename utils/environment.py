@@ -132,7 +132,7 @@ def make(folder: Path) -> None:
     with hold(folder, wait=True) as lock:
         requirements = REQUIREMENTS.read_bytes()
         whole = stamp.exists() and os.access(folder / "bin" / "python", os.X_OK)
-        if whole and place.is_file() and place.read_text().strip() != str(folder):
+        if whole and place.is_file() and os.path.realpath(place.read_text().strip()) != os.path.realpath(folder):
             mend(folder, place)
         if whole and place.is_file() and stamp.read_bytes() == requirements:
             return  # nothing more to do; or the work of another shell, meanwhile

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Sequence
 from io import BytesIO
 from itertools import compress
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils.cli import UserError, run
 from utils.data_dir import COMPLETE, keyed_on, members, tables

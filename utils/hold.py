@@ -23,6 +23,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
 from utils.cli import UserError, run, warn
 
 MARK = "HOLD_PY"  # the variable by which the processes of a command are known

@@ -22,6 +22,8 @@ die() {
   exit 1
 }
 
+[[ ${BASH_VERSINFO[0]}${BASH_VERSINFO[1]} -ge 44 ]] || die "bash 4.4 or newer is needed, and this is $BASH_VERSION"
+
 # abspath NAME…: make the relative paths in these variables absolute, while the current folder is still the caller's.
 abspath() {
   local _name
@@ -29,7 +31,7 @@ abspath() {
     case ${!_name} in
       '' | /*) ;;
       \~/*) printf -v "$_name" %s "$HOME/${!_name:2}" ;; # the shell leaves it alone in --option=~/folder
-      *) printf -v "$_name" %s "$PWD/${!_name}" ;;
+      *) printf -v "$_name" %s "$(pwd -P)/${!_name}" ;;
     esac
   done
 }
@@ -39,6 +41,9 @@ abspath() {
 enter() {
   local _name _folder=$1
   shift
+  for _name in steps utils local path.sh cmd.sh; do
+    [[ -e $_folder/$_name ]] || die "$_folder/$_name is missing: 'ln -s ../../$_name $_folder/' makes it"
+  done
   abspath "$@"
   cd "$_folder" || die "$_folder: cannot be entered"
   for _name in "$@"; do printf -v "$_name" %s "${!_name#"$_folder"/}"; done

@@ -14,9 +14,13 @@ import re
 import secrets
 import signal
 import subprocess
+import sys
 import time
 from collections import deque
 from math import inf
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils import job_log, jobs
 from utils.cli import UserError, run, warn

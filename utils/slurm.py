@@ -22,6 +22,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
 from utils import job_log, jobs
 from utils import slurm_scheduler as scheduler
 from utils.cli import UserError, run, warn

@@ -18,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
 from utils import cli, job_log, jobs
 from utils.files import whole
 

@@ -10,9 +10,12 @@ Without an option, N utterances evenly spread over SOURCE. The same command alwa
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from random import Random
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils.cli import UserError, run, warn
 from utils.data_dir import speakers, subset

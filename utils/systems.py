@@ -11,10 +11,13 @@ and "all": every system, families first.
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils import cli, config
 

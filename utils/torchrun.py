@@ -17,6 +17,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
+
 from utils import cli, jobs
 
 # What each process does first: $0 is LOG, "$@" the command.

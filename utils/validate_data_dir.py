@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from codecs import BOM_UTF8
 from collections.abc import Callable
 from functools import cache
 from math import inf, nan
 from operator import lt
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils import folds
 from utils.cli import UserError, run, warn

@@ -14,7 +14,7 @@
 #   4  the systems, each on every run with every seed                      exp/<system>/<run>_seed<k>/scores
 #   5  weighted F1, UA, WA; what the embeddings carry; a page to look at   exp/{results.json,RESULTS.md,report.html}
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 iemocap=${IEMOCAP:-}  # folder that holds Session1 to Session5
 happy=hap             # which utterances are happy: hap, merge (hap and exc) or replace (exc)
@@ -34,7 +34,7 @@ nj=$(nproc)           # jobs of feature extraction
 train_nj=$(nproc)     # jobs that systems, runs and seeds are dealt over
 stage=                # first stage, made again where it is finished; empty: what is unfinished or no longer true
 stop_stage=5          # last stage
-. "$here/utils/parse_options.sh"
+. "$here/../../utils/parse_options.sh"
 enter "$here" iemocap pretrained conf data exp
 [[ $folds == runs ]] || data=$data/$folds exp=$exp/$folds title="IEMOCAP, by $folds"
 . ./path.sh

@@ -9,15 +9,15 @@
 #   2  egs/voxceleb1/run.sh: pre-train on speakers                       exp/voxceleb1/resnet18
 #   3  egs/iemocap/run.sh: plain systems, then five networks; score all  exp/iemocap/{RESULTS.md,report.html}
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 runs="Ses01F Ses02M Ses04F" # of the ten: what fits into a few minutes
 seed=0                      # of the generated corpora
 nj=$(nproc)                 # jobs
 stage=                      # first stage, made again where it is finished; empty: what is unfinished or no longer true
 stop_stage=3                # last stage
-. "$here/utils/parse_options.sh"
-cd "$here"
+. "$here/../../utils/parse_options.sh"
+enter "$here"
 . ./path.sh
 exp=exp
 . utils/stages.sh

@@ -9,7 +9,7 @@
 #   2  egs/iemocap/run.sh on each: train, score, probe exp/truth/<strength>
 #   3  collect                                         results/{truth.tsv,README.md}
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 strengths="0 0.75 1.5 2.5"     # of the emotions
 systems="resnet18_pretrain_ad" # files under conf/iemocap/systems
@@ -19,7 +19,7 @@ nj=$(nproc)                    # jobs
 results=$here/results          # folder for truth.tsv and README.md
 stage=                         # first stage, made again where it is finished; empty: what is unfinished or no longer true
 stop_stage=3                   # last stage
-. "$here/utils/parse_options.sh"
+. "$here/../../utils/parse_options.sh"
 enter "$here" results
 . ./path.sh
 exp=exp/truth

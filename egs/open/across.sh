@@ -15,7 +15,7 @@
 #   4  the matrix: wF1 and UA by what was trained on and tested           exp/across/SET/{README.md,across.json,figures}
 #   5  a model to use, of all speakers: steps/predict.py --model DIR      exp/across/SET/model
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 corpora=              # NAME=DIR or NAME=FILE, of each corpus
 classes="ang hap neu sad" # classes to take of each; those that only some have are tested where they are
@@ -33,7 +33,7 @@ train_nj=$(nproc)     # jobs that systems, runs and seeds are dealt over
 stage=                # first stage, made again where it is finished; empty: what is unfinished or no longer true
 model=descriptors_mlp # file under conf/systems that the model to use is made by; empty: none
 stop_stage=5          # last stage
-. "$here/utils/parse_options.sh"
+. "$here/../../utils/parse_options.sh"
 enter "$here" pretrained conf data exp
 . ./path.sh
 . ./cmd.sh

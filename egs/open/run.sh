@@ -15,7 +15,7 @@
 #   4  the systems, each on every run with every seed                      exp/NAME/<system>/<run>_seed<k>/scores
 #   5  weighted F1, UA, WA; what the embeddings carry; a page to look at   exp/NAME/{results.json,RESULTS.md,report.html}
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 corpus=               # an open corpus by its name; list: which there are
 table=                # a table of recordings instead
@@ -42,7 +42,7 @@ nj=$(nproc)           # jobs of feature extraction
 train_nj=$(nproc)     # jobs that systems, runs and seeds are dealt over
 stage=                # first stage, made again where it is finished; empty: what is unfinished or no longer true
 stop_stage=5          # last stage
-. "$here/utils/parse_options.sh"
+. "$here/../../utils/parse_options.sh"
 [[ -z $corpora ]] || exec "$here/across.sh" "${_arguments[@]}"
 enter "$here" dir table embeddings speakers pretrained conf data exp
 . ./path.sh

@@ -10,7 +10,7 @@
 #   3  pre-training: softmax over speakers, random crops of 3 s             exp/resnet18/{model.safetensors,config.yaml}
 #   4  accuracy on the held-out videos; EER and minDCF of the trials        exp/resnet18/{result,trials/result}
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 voxceleb1=${VOXCELEB1:-}  # folder that holds dev/wav and test/wav, or one wav; any format of sound
 voxceleb2=${VOXCELEB2:-}  # folder that holds VoxCeleb2's dev/aac, to train on its speakers too; empty: without
@@ -27,7 +27,7 @@ gpu=1                     # GPUs of each machine for pre-training, a process eac
 nodes=1                   # machines for pre-training
 stage=                    # first stage, made again where it is finished; empty: what is unfinished or no longer true
 stop_stage=4              # last stage
-. "$here/utils/parse_options.sh"
+. "$here/../../utils/parse_options.sh"
 enter "$here" voxceleb1 voxceleb2 exclude_speakers musan rirs conf data exp
 . ./path.sh
 . ./cmd.sh

@@ -7,6 +7,7 @@ those of a file of it. Its length is its origin's, but for speed."""
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,7 +101,7 @@ def decaying(rate: int, t60: float, direct: float, seed: int) -> np.ndarray:
 def impulse(sound: Source, rate: int) -> np.ndarray:
     """An impulse response from a file; of several channels the first, as mixed ones would cancel each other."""
     try:
-        samples, own = soundfile.read(sound.path, dtype="float32", always_2d=True)
+        samples, own = soundfile.read(os.fsencode(sound.path), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, OSError):
         raise Unusable(f"impulse response cannot be read: {sound}") from None
     response = samples[:, 0] if own == rate else soxr.resample(samples[:, 0], own, rate)
@@ -115,7 +116,7 @@ def heard(sound: Source, rate: int, size: int, start: float | None = None) -> np
     try:
         shift = 0
         if start is not None:
-            there, needed = soundfile.info(sound.path).duration, size / rate
+            there, needed = soundfile.info(os.fsencode(sound.path)).duration, size / rate
             if there > needed:
                 sound = Source(sound.path, start * (there - needed), start * (there - needed) + needed)
             else:

@@ -16,7 +16,9 @@ import soundfile
 from utils.cli import UserError
 from utils.recordings import Source
 
-PIECE = 60  # seconds in a piece, which bounds memory
+PIECE = 60  # seconds in a piece, which bounds memory; of a recording of more than MANY channels they are fewer
+MANY = 8
+RATES = 1000, 1_000_000  # Hz: nothing that is to be understood has less, and no converter gives more
 # What PyAV is asked for at once; libsndfile takes some of it for MP3.
 OTHERS = {".m4a", ".mp4", ".aac", ".mka", ".mkv", ".weba", ".webm", ".wma", ".amr", ".3gp", ".mov", ".avi"}
 # The formats that FFmpeg may take a file for; among the others are playlists, which name files and addresses.
@@ -61,9 +63,14 @@ def decode(source: Source, beyond: float) -> Decoded:
     if file.frames == 0 and file.format.startswith("WAV") and os.stat(path).st_size > EMPTY:
         file.close()
         return _by_pyav(source, beyond)  # a length of 0 as who writes into a pipe leaves it, to be read to the end
-    return Decoded(
-        file.samplerate, file.channels, f"{file.format}/{file.subtype}", _of_libsndfile(file, source, beyond)
-    )
+    pieces = _of_libsndfile(file, source, beyond)
+    return Decoded(_possible(file.samplerate), file.channels, f"{file.format}/{file.subtype}", pieces)
+
+
+def _possible(rate: int) -> int:
+    if not RATES[0] <= rate <= RATES[1]:
+        raise Unusable(f"its header tells of {rate} samples a second, which is no rate of speech")
+    return rate
 
 
 def _undecodable(error: Exception, path: str) -> Unusable:
@@ -82,17 +89,28 @@ def _of_libsndfile(file: soundfile.SoundFile, source: Source, beyond: float) -> 
         first, last = _stretch(source, file.samplerate, file.frames, beyond)
         # 16-bit samples as they stand: a fifth of the time that floats take (wav: 10 µs a second of speech for 87).
         kind = "int16" if file.subtype == "PCM_16" else "float32"
+        size = PIECE * file.samplerate * MANY // max(MANY, file.channels)
         try:
             if first:
-                file.seek(first)
+                _skip(file, first, size)
             while first < last:
-                piece = file.read(min(PIECE * file.samplerate, last - first), dtype=kind)
+                piece = file.read(min(size, last - first), dtype=kind)
                 first += len(piece)
                 if len(piece) == 0 or cut:
                     raise Unusable("truncated")
                 yield piece
         except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
             raise _undecodable(error, source.path) from None
+
+
+def _skip(file: soundfile.SoundFile, count: int, size: int) -> None:
+    """Go to a sample; in codings that can only be read from their beginning (GSM 6.10, G.721), by reading, `size` at a
+    time."""
+    try:
+        file.seek(count)
+    except soundfile.LibsndfileError:
+        while count > 0 and len(passed := file.read(min(size, count), dtype="float32")):
+            count -= len(passed)
 
 
 def check_rest(file: soundfile.SoundFile, path: str) -> None:
@@ -130,7 +148,9 @@ def _by_pyav(source: Source, beyond: float) -> Decoded:
         if codec is None or not codec.sample_rate:
             raise Unusable("cannot be decoded: its coding is not known")
         kind = f"{container.format.name.split(',')[0]}/{codec.name}".upper()
-        return Decoded(codec.sample_rate, codec.channels, kind, _of_pyav(container, stack.pop_all(), source, beyond))
+        return Decoded(
+            _possible(codec.sample_rate), codec.channels, kind, _of_pyav(container, stack.pop_all(), source, beyond)
+        )
 
 
 def _of_pyav(container: Any, opened: ExitStack, source: Source, beyond: float) -> Iterator[np.ndarray]:

@@ -1,6 +1,8 @@
 """local/iemocap.py, on a tree with as many dialogs, utterances and labels as IEMOCAP has, and empty sound files."""
 
+import errno
 import itertools
+import os
 import random
 import sys
 from collections import Counter
@@ -288,3 +290,18 @@ def test_the_folder_above_the_release_will_do_and_others_will_not(prepare, corpu
     assert len(read_table(prepare(corpus.parent) / "utt2spk")) == 2280
     with pytest.raises(UserError, match="expected IEMOCAP's folders Session1 to Session5 here"):
         prepare(corpus / "Session1")
+
+
+@pytest.mark.parametrize("closed", ["sentences/wav", "dialog/EmoEvaluation", "sentences/wav/Ses01F_impro01"])
+def test_a_folder_that_cannot_be_read_is_named_and_nothing_is_written(prepare, corpus, monkeypatch, tmp_path, closed):
+    folder, scandir = corpus / "Session1" / closed, os.scandir
+
+    def refuse(path="."):
+        if os.fspath(path) == str(folder):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match=closed):
+        prepare("--check-counts", "false", corpus)
+    assert not (tmp_path / "data/utt2spk").exists()

@@ -209,3 +209,48 @@ def test_cmd_sh_names_runners_that_work():
         ["bash", "-euc", script, "-", str(Path.cwd())], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True
     )
     assert Path("b.log").exists()
+
+
+def recipe(tmp_path, name="a-recipe of mine"):
+    """A recipe of a user's own, with everything that one needs, in a copy of the root."""
+    folder = tmp_path / "root/egs" / name
+    folder.mkdir(parents=True)
+    for link in ("steps", "utils", "local", "path.sh", "cmd.sh"):
+        (tmp_path / "root" / link).symlink_to(ROOT / link)
+        (folder / link).symlink_to(f"../../{link}")
+    (folder / "run.sh").write_bytes((ROOT / "egs/open/run.sh").read_bytes())
+    (folder / "run.sh").chmod(0o755)
+    return folder
+
+
+def called(script, *words):
+    return subprocess.run(
+        ["bash", script, *words], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.parametrize("link", ["steps", "utils", "local", "path.sh", "cmd.sh"])
+def test_a_link_that_a_recipe_lacks_is_named(tmp_path, link):
+    folder = recipe(tmp_path)
+    (folder / link).unlink()
+    done = called(folder / "run.sh", "--corpus", "list")
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert f"{folder}/{link} is missing: 'ln -s ../../{link}" in done.stderr
+
+
+def test_a_recipe_runs_through_a_link_and_by_whatever_name(tmp_path):
+    folder = recipe(tmp_path)
+    (tmp_path / "mine.sh").symlink_to(folder / "run.sh")
+    for script in (folder / "run.sh", tmp_path / "mine.sh"):
+        done = called(script, "--corpus", "list")
+        assert done.returncode == 0 and "ravdess" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("mode", ["noclobber", "posix", "nounset"])
+def test_modes_of_the_users_shell_do_not_show(tmp_path, mode):
+    done = subprocess.run(
+        ["bash", "-o", mode, ROOT / "egs/open/run.sh", "--corpus", "list"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "ravdess" in done.stdout and done.stderr == ""
+    inherited = called(ROOT / "egs/open/run.sh", "--table", "/none.tsv")
+    assert inherited.returncode == 1 and "/none.tsv" in inherited.stderr

@@ -148,6 +148,43 @@ def test_a_stretch_is_read_as_it_stands_in_the_file(tmp_path, suffix):
         read_audio(Source(str(path), 1.0, 1.03), RATE, 640)
 
 
+@pytest.mark.parametrize("subtype", ["GSM610", "G721_32", "NMS_ADPCM_24", "IMA_ADPCM", "MS_ADPCM"])
+def test_a_stretch_is_read_in_codings_that_cannot_be_searched(tmp_path, monkeypatch, subtype):
+    monkeypatch.setattr(decoding, "PIECE", 1)
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 3 * RATE), RATE, subtype=subtype)
+    whole, _ = soundfile.read(path)
+    found = read_audio(Source(str(path), 1.25, 2.5), RATE, 640).signal
+    np.testing.assert_allclose(found, 32768 * whole[20000:40000], atol=0.01)
+
+
+@pytest.mark.parametrize("rate", [1, 500, 4_000_000_000])
+def test_a_rate_that_no_speech_has_is_refused_before_anything_is_read(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    content[24:28] = rate.to_bytes(4, "little")
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(Unusable, match="no rate of speech|cannot be decoded"):
+        read(tmp_path / "a.wav")
+
+
+def test_many_channels_take_no_more_memory_than_few(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.repeat(tone(10)[:, None], 256, axis=1), RATE)
+    pieces = list(decoding.decode(Source(str(tmp_path / "a.wav")), 0.04).pieces)
+    assert max(piece.size for piece in pieces) <= decoding.PIECE * RATE * decoding.MANY
+    assert sum(len(piece) for piece in pieces) == 10 * RATE and len(pieces) > 1
+
+
+def test_a_header_that_claims_more_than_there_is_costs_no_memory(tmp_path):
+    soundfile.write(tmp_path / "a.flac", tone(), RATE)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] |= 0x0F  # STREAMINFO's number of samples: its upper four bits of 36
+    (tmp_path / "a.flac").write_bytes(content)
+    assert soundfile.info(tmp_path / "a.flac").frames > 2**35
+    with pytest.raises(Unusable, match="truncated|cannot be decoded"):
+        read(tmp_path / "a.flac")
+
+
 def encode(path, samples, rate, codec, **options):
     """Samples, (n,) or (n, 2) of full scale 1, through PyAV's own encoder."""
     av = pytest.importorskip("av")
