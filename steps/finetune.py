@@ -125,7 +125,9 @@ def train(options: config.Namespace) -> None:
                     path.unlink()
                 if not (plan.folder(run) / runs.CHECKPOINT).exists():  # nothing is gone on with
                     (plan.folder(run) / runs.HISTORY).unlink(missing_ok=True)
-        for words in folds.left_out(plan.folds, set(read_table(options.data / "utt2spk").values())):
+        utt2spk = read_table(options.data / "utt2spk")
+        unlearned = folds.unlearned(plan.folds, utt2spk, read_table(options.data / "utt2emo"))
+        for words in (*folds.left_out(plan.folds, set(utt2spk.values())), *unlearned):
             cli.warn(f"{options.data}/folds: {words}")
         print(f"{options.out}: {len(todo)} of {len(plan.runs)} runs to train, {plan.crops(todo):,} crops", flush=True)
         with Watch(plan, todo) if len(todo) > 1 else nullcontext():

@@ -169,3 +169,19 @@ def left_out(folds: Mapping[str, Mapping[str, Sequence[str]]], speakers: Collect
         run, lacking = partly[0]
         others = f" (and of {len(partly) - 1} more runs, others)" if len(partly) > 1 else ""
         yield f"in no part of {run}: {names(lacking)}{others}"
+
+
+def classes_of(speakers: Collection[str], utt2spk: Mapping[str, str], utt2emo: Mapping[str, str]) -> set[str]:
+    """The classes that some of the speakers show."""
+    return {
+        utt2emo[utterance] for utterance, speaker in utt2spk.items() if speaker in speakers and utterance in utt2emo
+    }
+
+
+def unlearned(
+    folds: Mapping[str, Mapping[str, Sequence[str]]], utt2spk: Mapping[str, str], utt2emo: Mapping[str, str]
+) -> Iterator[str]:
+    """What to warn of: which classes no training speaker of a run shows, so that it never decides for them."""
+    for run, parts in folds.items():
+        if lacking := set(utt2emo.values()) - classes_of(set(parts["train"]), utt2spk, utt2emo):
+            yield f"no training speaker of {run} shows {' or '.join(sorted(lacking))}: it will never decide so"

@@ -84,7 +84,8 @@ class Table:
 
     def markdown(self) -> str:
         align = ["---" if title in WORDS else "---:" for title in self.head]
-        rows = "\n".join(f"| {' | '.join(cells)} |" for cells in (self.head, align, *self.rows))
+        inert = [[cell.replace("|", r"\|") for cell in cells] for cells in (self.head, align, *self.rows)]
+        rows = "\n".join(f"| {' | '.join(cells)} |" for cells in inert)
         return f"{rows}\n\n{bullets(self.notes)}"
 
     def plain(self) -> str:

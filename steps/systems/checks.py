@@ -9,10 +9,10 @@ from pathlib import Path
 
 from steps.frontend.features import DESCRIPTORS
 from steps.nnet.architecture import Network
-from steps.systems.system import FITTED, Config
+from steps.systems.system import Config
 from utils import config, folds, runs
 from utils.cli import UserError, warn
-from utils.folds import Folds
+from utils.folds import Folds, classes_of
 from utils.table import read_table
 
 CORPORA = "utt2corpus"  # the table of a data dir of several corpora: utterance → corpus
@@ -104,19 +104,13 @@ def check_corpora(data: Path, utterances: Collection[str]) -> None:
 def check_classes(
     settings: Config, runs: Folds, utt2spk: Mapping[str, str], utt2emo: Mapping[str, str], name: str
 ) -> None:
-    """Raise UserError where the system `name` cannot be trained: CopyPaste without a neutral class, a classifier of
-    vectors on training speakers of one class."""
+    """Raise UserError where the system `name` cannot be trained: CopyPaste without a neutral class, training speakers
+    who show one class alone."""
     if settings.has_network:
         settings.augmentation.check_neutral(utt2emo.values())
-    if settings.backend.kind not in FITTED:
-        return
-    classes_of: dict[str, set[str]] = {}
-    for utterance, speaker in utt2spk.items():
-        classes_of.setdefault(speaker, set()).update([utt2emo[utterance]] if utterance in utt2emo else [])
     for run, parts in runs.items():
-        classes = set().union(*(classes_of[speaker] for speaker in parts["train"]))
-        if len(classes) < 2:
+        if len(shown := classes_of(set(parts["train"]), utt2spk, utt2emo)) < 2:
             raise UserError(
                 f"{name or settings.backend.kind}: the training speakers of {run} show one class only "
-                f"({', '.join(classes)}), and a classifier needs two; leave the run out (--runs)"
+                f"({', '.join(shown)}), and a classifier needs two; leave the run out (--runs)"
             )

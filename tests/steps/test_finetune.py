@@ -401,16 +401,27 @@ def test_a_network_pretrained_on_speakers_of_the_data_is_refused(emotional, syst
     type_in(*words, "--training.pretrained", "true", emotional, tmp_path / "sys")
 
 
-@pytest.mark.parametrize("kind", ["linear", "svm", "mlp"])
-def test_training_speakers_of_one_class_teach_no_classifier_of_vectors(emotional, system, tmp_path, type_in, kind):
+@pytest.mark.parametrize("kind", ["linear", "svm", "mlp", "network"])
+def test_training_speakers_of_one_class_teach_no_classifier(emotional, system, tmp_path, type_in, kind):
     lines = (emotional / "utt2emo").read_text().splitlines()
     lines = [line.replace("hap", "ang") if line[:2] in ("s0", "s1") else line for line in lines]
     (emotional / "utt2emo").write_text("\n".join(lines) + "\n")
-    words = ["--config", system, "--backend.kind", kind, "--backend.sees", "functionals"]
+    words = ["--config", system]
+    if kind != "network":
+        words += ["--backend.kind", kind, "--backend.sees", "functionals"]
     done = type_in("steps/finetune.py", *words, emotional, tmp_path / "sys", code=1)
-    assert f"{kind}: the training speakers of r1 show one class only (ang)" in done.stderr
+    assert "the training speakers of r1 show one class only (ang)" in done.stderr
     assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "sys").exists()
     type_in("steps/finetune.py", *words, "--runs", "r2", emotional, tmp_path / "sys")
+
+
+def test_a_class_that_no_training_speaker_shows_is_told(emotional, system, tmp_path, type_in):
+    emotions = data_dir.read_table(emotional / "utt2emo")
+    emotions |= dict.fromkeys([name for name in emotions if name.startswith("s3")][:1], "sad")
+    data_dir.write_table(emotional / "utt2emo", emotions)
+    words = ["--config", system, "--backend.kind", "linear", "--backend.sees", "functionals", "--runs", "r1"]
+    done = type_in("steps/finetune.py", *words, emotional, tmp_path / "sys")
+    assert "no training speaker of r1 shows sad: it will never decide so" in done.stderr
 
 
 @pytest.mark.parametrize("AD", ["false", "true"])
