@@ -74,7 +74,7 @@ def read_map(text: str) -> dict[str, str]:
                 raise UserError(f"--map: '{word}' is not <label>=<class>; for labels with blanks, name a YAML file")
             pairs.append((label, name))
     if bad := [name for _, name in pairs if name.split() != [name]]:
-        raise UserError(f"--map: a class is one word, not '{bad[0]}'")
+        raise UserError(f"--map '{text}': a class is one word, not '{bad[0]}'")
     return {label.strip().lower(): name for label, name in pairs}
 
 

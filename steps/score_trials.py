@@ -23,12 +23,13 @@ import numpy as np
 from utils import cli
 from utils.archive import read_array, read_scp
 from utils.files import whole
+from utils.table import read_lines
 
 
 def read_trials(path: Path) -> tuple[list[tuple[str, str]], np.ndarray]:
     """Pairs of utterances, and (N,) of 1 for the same speaker, 0 for two."""
     pairs, targets = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         fields = line.split()
         if len(fields) != 3 or fields[2] not in ("target", "nontarget"):
             raise cli.UserError(f"{path}:{number}: expected '<utt1> <utt2> target|nontarget', found '{line}'")

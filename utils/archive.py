@@ -128,7 +128,8 @@ def read_array(entry: str) -> np.ndarray:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; make it again") from None
     except (ValueError, EOFError, AssertionError, MemoryError, OverflowError, struct.error) as error:
-        raise UserError(f"{entry}: broken archive ({error or type(error).__name__}); make it again") from None
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{entry}: broken archive ({said}); make it again") from None
     if not isinstance(array, np.ndarray):
         raise UserError(f"{entry}: holds no matrix or vector; make it again")
     return array

@@ -72,7 +72,8 @@ def run(main: Callable[[], object]) -> NoReturn:
         sys.stderr.close()
         sys.exit(141)
     except (UserError, OSError) as error:
-        warn(f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error))
+        said = [error.filename, error.strerror] if isinstance(error, OSError) and error.strerror else [error]
+        warn(": ".join(str(word) for word in said if word))
         sys.exit(1)
     except KeyboardInterrupt:
         warn("interrupted")

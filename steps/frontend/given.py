@@ -86,7 +86,10 @@ class Given:
             with self._unzipping():
                 array = self.arrays[key]
         else:
-            array = read_array(self.entries[key])
+            try:
+                array = read_array(self.entries[key])
+            except cli.UserError as error:
+                raise cli.UserError(f"{self.path}: '{key}': {error}") from None
         if array.ndim not in (1, 2) or not array.size or array.dtype.kind not in "fiu":
             raise cli.UserError(
                 f"{self.path}: '{key}' is {array.dtype} of shape {array.shape}, and not a vector (C,) of numbers or a "

@@ -82,6 +82,9 @@ class Model:
             self.session = ort.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions have no common base
             raise UserError(f"{folder / GRAPH}: cannot be read: {str(error).splitlines()[0]}") from None
+        shapes = {one.name: one.shape for one in self.session.get_outputs()}
+        if shapes.get("posteriors", [0])[-1] != len(self.settings.classes):
+            raise UserError(f"{folder}: {GRAPH} does not answer with the classes of {CONFIG}; they are of two models")
 
     def __call__(self, vectors: np.ndarray) -> Answers:
         """vectors: (N, 1851) float32 descriptors."""
