@@ -30,14 +30,7 @@ class Answer(NamedTuple):
 def answers(results: Results) -> list[Answer]:
     """On what to use, which is read most; of the questions; on mistakes, on all changes, on selecting an epoch."""
     replies = [Answer("What should I use?", best(results))]
-    for question in results["groups"]["questions"]:
-        if pair := question.get("compare"):
-            said = compare(results, *pair)
-        elif pair := question.get("speaker_probe"):
-            said = probe(results, *((system, "embedding") for system in pair))
-        else:
-            said = probe(results, *((question["spaces"], space) for space in ("embedding_minus", "embedding")))
-        replies.append(Answer(question["ask"], *said))
+    replies += [reply(results, question) for question in results["groups"]["questions"]]
     if leaks := results["leaks"]:
         replies.append(Answer("What do the usual mistakes inflate?", " ".join(map(inflation, leaks))))
     if results["comparisons"]:
@@ -45,6 +38,46 @@ def answers(results: Results) -> list[Answer]:
     if (chosen := results["selection"]) and chosen["mean_gain"] is not None:  # null where a last epoch was not scored
         replies.append(Answer("Does it pay to select the epoch?", selection(results, chosen)))
     return replies
+
+
+def reply(results: Results, question: Mapping[str, Any]) -> Answer:
+    """The answer to a question of conf/groups.yaml."""
+    if pair := question.get("compare"):
+        said = compare(results, *pair)
+    elif pair := question.get("speaker_probe"):
+        said = probe(results, *((system, "embedding") for system in pair))
+    else:
+        said = probe(results, *((question["spaces"], space) for space in ("embedding_minus", "embedding")))
+    return Answer(question["ask"], *said)
+
+
+def of_all(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[Answer]:
+    """Of several corpora: the answer over all of them together, where `compared` (together.json) has one, else that of
+    the first corpus that has one."""
+    rows = {(row["system"], row["reference"]): row for row in compared["comparisons"]} if compared else {}
+    replies = []
+    for question in next(iter(results_of.values()))["groups"]["questions"]:
+        pair = tuple(question.get("compare", ()))
+        if compared and pair in rows:
+            replies.append(Answer(question["ask"], pooled(results_of, compared, rows[pair])))
+            continue
+        each = {name: reply(results, question)._replace(more="") for name, results in results_of.items()}
+        known = [(name, one) for name, one in each.items() if not one.said.startswith(NOT)]
+        replies += [one._replace(said=f"On {name}: {one.said}") for name, one in known[:1]] or [*each.values()][:1]
+    return replies
+
+
+def pooled(results_of: Mapping[str, Results], compared: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """A difference over all corpora, and on each."""
+    system, reference, difference = row["system"], row["reference"], row["difference"]
+    own = {name: comparison(results, system, reference) for name, results in results_of.items()}
+    each = [f"{name} {change(one['difference'])}" for name, one in own.items() if one]
+    p = f"p {p_value(row['p' if row['planned'] else 'p_corrected'])}{', planned beforehand' * row['planned']}"
+    return (
+        f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} differs from {reference} by "
+        f"{points(difference, p)} over the {compared['speakers']} speakers of {names(compared['corpora'])} together. "
+        f"By corpus: {'; '.join(each)}."
+    )
 
 
 def selection(results: Results, chosen: Mapping[str, Any]) -> str:
@@ -137,14 +170,43 @@ def best(results: Results) -> str:
     name, total = results["best"]["system"], results["best"]["of"]
     equals = [f"{other}, {change(lead)}" for other, lead in results["best"]["not_told_from"].items()]
     equals = [*equals[:MOST], *[f"{len(equals) - MOST} more"] * (len(equals) > MOST)]
-    wf1, said = results["systems"][name]["wf1"], (results["systems"][name]["description"] or "").partition(". ")[0]
-    about = f" ({said[0].lower()}{said[1:].rstrip('.')})" if said else ""
+    wf1 = results["systems"][name]["wf1"]
     span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
     return (
-        f"{name}{about} has the highest wF1 here, {wf1['value']:.1f}{span}."
+        f"{name}{about(results, name)} has the highest wF1 here, {wf1['value']:.1f}{span}."
         + f" No difference is shown from: {'; '.join(equals)}." * bool(equals)
         + f" The best of {total} systems is biased upwards." * (total > 1)
     )
+
+
+def about(results: Results, name: str) -> str:
+    """` (what a system is)`, in the first sentence of its description."""
+    said = (results["systems"][name]["description"] or "").partition(". ")[0].rstrip(".")
+    return f" ({said[0].lower()}{said[1:]})" if said else ""
+
+
+def best_of_all(results_of: Mapping[str, Results]) -> tuple[str, list[str]]:
+    """The highest mean of wF1 over the corpora, and what is best on each."""
+    every = list(results_of.values())
+    everywhere = [name for name in every[0]["systems"] if all(name in results["systems"] for results in every)]
+    means = {name: sum(own["systems"][name]["wf1"]["value"] for own in every) / len(every) for name in everywhere}
+    first, *rest = sorted(means, key=lambda name: -means[name]) or [""]
+    lead = (
+        f"{first}{about(every[0], first)}: of {len(means)} systems it has the highest mean of wF1 over the corpora, "
+        f"{means[first]:.1f}"
+        + f"; next come {names([f'{name}, {means[name]:.1f}' for name in rest[:2]])}" * bool(rest)
+        + ". The best of several is biased upwards. "
+        if first
+        else ""
+    )
+    said = f"{lead}On each corpus:"
+    each = []
+    for corpus, results in results_of.items():
+        name, equals = results["best"]["system"], [*results["best"]["not_told_from"]]
+        wf1 = results["systems"][name]["wf1"]
+        span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
+        each.append(f"{corpus}: {name}, {wf1['value']:.1f}{span}" + f"; not told from {names(equals)}" * bool(equals))
+    return said, [f"{one}." for one in each]
 
 
 def changes(results: Results) -> tuple[str, str]:

@@ -153,28 +153,38 @@ def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping
     together.json."""
     sections: Sections = {"What was asked": [ASKED]}
     every = list(recipes)
-    if len(every) > 1:
-        sections["All corpora"] = all_corpora(every, compared)
-    for recipe in every[:1]:
-        sections |= of_recipe(recipe)
-    if len(every) > 1:
-        about = [f"[{recipe.name}]({recipe.place}/README.md): {first_paragraph(recipe)}" for recipe in every[1:]]
-        sections["Other corpora"] = [bullets(about)]
+    sections |= of_corpora(every, compared) if len(every) > 1 else of_recipe(every[0]) if every else {}
     if others:
         sections["Other results"] = [bullets(f"[{folder}]({folder}/README.md)" for folder in others)]
     return document("Results", "steps/publish.py", sections)
 
 
 def all_corpora(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None) -> list[str]:
-    """What is best on each corpus, their systems in one table, and what differs over all of them."""
+    """What is best on each corpus, the other answers, and the corpora's systems in one table."""
     results_of = {recipe.name: recipe.results for recipe in recipes}
-    best = [f"{name}: {answers.best(results)}" for name, results in results_of.items()]
-    blocks = [bullets(best), tables.corpora(results_of).markdown()]
-    return blocks + ([tables.together(compared).markdown()] if compared and compared["comparisons"] else [])
+    best, each = answers.best_of_all(results_of)
+    said = [str(answer) for answer in answers.of_all(results_of, compared)]
+    return [f"**What should I use?** {best}", bullets(each), *said, tables.corpora(results_of).markdown()]
 
 
-def first_paragraph(recipe: Recipe) -> str:
-    return " ".join(recipe.about.partition("\n\n")[0].split())
+def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> Sections:
+    """What RESULTS.md says of several corpora; what belongs to one alone stands on its own page."""
+    parts = {recipe.name: recipe.about.partition("\n\n") for recipe in recipes}
+    pages = [f"[{one.name}]({one.place}/README.md): {' '.join(parts[one.name][0].split())}" for one in recipes]
+    typed = "".join(commands(recipe, tables.short(recipe.results)) + f"{keeping(recipe)}\n" for recipe in recipes)
+    differences = [tables.together(compared).markdown()] if compared and compared["comparisons"] else []
+    first = next(iter(recipes))
+    return {
+        "Answers": [*all_corpora(recipes, compared), CERTAINTY],
+        "Differences over all corpora": differences,
+        "The corpora": [
+            picture(f"{first.place}/figures/main", f"wF1 on {first.name} with its 95 % interval over speakers."),
+            "All systems, probes, costs and figures of each:",
+            bullets(pages),
+        ],
+        "Limits": [f"Of {name}:\n\n{limits}" for name, (_, _, limits) in parts.items() if limits],
+        "Make it again": [f"```\n{typed}```", "DIR is the corpus's folder."],
+    }
 
 
 def of_recipe(recipe: Recipe) -> Sections:
