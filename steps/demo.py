@@ -32,7 +32,6 @@ from utils.files import whole
 
 PACKAGE = "onnxruntime-web@1.30.0"
 RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-WINDOW = 4.0  # s, as in steps/predict.py
 
 
 def fetch(out: Path) -> None:
@@ -67,11 +66,12 @@ def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) 
             shutil.copyfile(folder / name, out / name)
     elif not all((out / name).is_file() for name in RUNTIME):
         fetch(out)
+    from steps.prediction.answering import Options
     from steps.prediction.graphs import WAVEFORM, export
 
     list(export(model, out, (WAVEFORM,)))
     known = asdict(config.load(Settings, model / CONFIG)) | asdict(config.load(Calibration, model / CALIBRATION))
-    known |= {"longest": LONGEST, "window": WINDOW, "examples": [path.name for path in recordings]}
+    known |= {"longest": LONGEST, "window": Options().window, "examples": [path.name for path in recordings]}
     for path in recordings:
         shutil.copyfile(path, out / path.name)
     template = (Path(__file__).parent / "prediction/demo.html").read_text(encoding="utf-8")
@@ -100,12 +100,18 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000, help="port to serve on; 0: any that is free [8000]")
     parser.add_argument("--serve", type=cli.boolean, default=True, help="false: write the page alone [true]")
     options = parser.parse_args()
+    if not 0 <= options.port < 1 << 16:
+        raise cli.UserError(f"--port {options.port}: from 0 to 65535")
     build(options.model, options.out, options.runtime, options.recordings)
     if not options.serve:
         print(f"{options.out}/index.html: serve this folder; a browser runs it from no file")
         return
     handler = partial(Handler, directory=str(options.out))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", options.port), handler) as server:
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), handler)
+    except OSError as error:
+        raise cli.UserError(f"--port {options.port}: {error.strerror}; --port 0 takes one that is free") from None
+    with server:
         print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
         server.serve_forever()
 

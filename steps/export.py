@@ -5,14 +5,15 @@
 
 waveform.onnx   samples (N,) float32, of one recording or stretch at the model's sampling rate, mono, of full scale 1
                 → posteriors (classes,), unlike ()
-features.onnx   descriptors (N, 1851), as steps/frontend/descriptors.py makes them
+features.onnx   descriptors (N, 1851), each as steps.frontend.descriptors.Descriptor(sample_frequency, highest) makes it
+                of samples on the scale of 16-bit integers
                 → posteriors (N, classes), unlike (N,)
 int8.onnx       the same, its weights kept in 8 bits: a quarter of the size
 
-Posteriors are calibrated. The order of the classes, the sampling rate and the thresholds of `unlike` and `unsure` are
-in each graph's metadata. The graphs detect no speech: frames 35 dB below the loud ones are not heard, nothing else is
-left out. waveform.onnx is for stretches of seconds, from a tenth of one on; steps/predict.py says how longer
-recordings are cut.
+Posteriors are calibrated. The order of the classes, sample_frequency, highest and the thresholds of `unlike` and
+`unsure` are in each graph's metadata. The graphs detect no speech: frames 35 dB below the loud ones are not heard,
+nothing else is left out. waveform.onnx is for stretches of seconds, from a tenth of one on; steps/predict.py says how
+longer recordings are cut.
 """
 
 from __future__ import annotations

@@ -7,17 +7,20 @@
   find . -name '*.wav' | steps/predict.py --format json -
 
 WHAT is a recording (what libsndfile or FFmpeg reads, films with sound too), a folder of some, a wav.scp, a table with a
-column "path" (and "begin" and "end", in seconds, if it has them), or "-": paths from standard input. A line has
+column "path" (and "begin" and "end", in seconds, if it has them), or "-": paths from standard input. Paths in a table
+begin in its folder, others where you are. A line has
   path begin end          which recording, and from when to when, in seconds; with --channels each also its channel
   class                   the one of the greatest posterior
   <class> …               posteriors of all classes, in the model's order; they add up to 1
-  unlike                  how unlike the model's training recordings it is: their mean square deviation
-  flags                   unsure: the greatest posterior is below --unsure; unlike: above --unlike-above; short: too
-                          short to be worth much; "-": none
+  unlike                  how unlike the model's training recordings this one is: the mean square of its descriptors,
+                          in standard deviations from their mean; about 1 for such as they are
+  flags                   unsure: the greatest posterior is below --unsure; unlike: the score is above --unlike-above;
+                          short: too short to be worth much; "-": none
 Whatever it says, it is what actors meant to sound like, not what anybody feels: see the model's CARD.md.
 
-A recording over 12 s is answered by the mean over its windows, without those that are unlike. The status is 0 if all
-recordings were answered; those that were not are named and counted on standard error.
+A recording of up to 12 s is answered as a whole. A longer one is cut into windows: its answer is the mean over those
+that are not unlike, its `unlike` the median over all. The status is 0 if all recordings were answered; those that were
+not are named and counted on standard error. So are those without a turn of speech, which is no error.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +38,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 from utils import cli
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from steps.prediction.answering import Answer
 
 FEWEST = 20  # recordings, or stretches, that --adapt takes a scale of
@@ -48,10 +51,8 @@ def arguments() -> argparse.ArgumentParser:
                         help="tab-separated with a header, or JSON lines [tsv]")  # fmt: skip
     parser.add_argument("--by", choices=["recording", "windows", "turns"], default="recording",
                         help="one answer a recording, a window, or a turn of speech [recording]")  # fmt: skip
-    parser.add_argument("--window", type=float, default=4.0, help="length of a window in seconds [4]")
-    parser.add_argument(
-        "--hop", type=float, default=0.0, help="seconds from one window to the next [those of a window]"
-    )
+    parser.add_argument("--window", type=float, default=4.0, help="length of a window in seconds, 0.25 to 60 [4]")
+    parser.add_argument("--hop", type=float, help="seconds from one window's begin to the next's [the window's length]")
     parser.add_argument("--channels", choices=["mix", "each"], default="mix",
                         help="channels mixed, or each by itself [mix]")  # fmt: skip
     parser.add_argument("--unsure", type=float, help="posterior below which an answer is flagged [the model's]")
@@ -64,42 +65,27 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def prior_of(text: str, classes: list[str]) -> np.ndarray | None:
-    """(classes,) shares, of `--prior`. Raises UserError for another form."""
-    import numpy as np
-
-    if not text.strip():
-        return None
-    weights = dict.fromkeys(classes, 1.0)
+def prior_of(text: str, classes: list[str]) -> list[float] | None:
+    """Of each class what `--prior` says, 1 where it says nothing. Raises UserError for another form."""
+    weights: dict[str, float] = {}
     for word in text.split():
         name, _, value = word.partition("=")
         try:
-            weights[name] = float(value)
-            good = name in classes and 0 <= weights[name] < float("inf")
+            good = name in classes and name not in weights and 0 <= float(value) < float("inf")
         except ValueError:
             good = False
         if not good:
-            raise cli.UserError(f"--prior '{word}': expected <class>=<number>; classes are {' '.join(classes)}")
-    shares = np.array([weights[name] for name in classes])
-    if not shares.any():
-        raise cli.UserError("--prior: one class at least must have more than 0")
-    return shares / shares.sum()
-
-
-def check(options: argparse.Namespace) -> None:
-    """Raise UserError for values that cannot work."""
-    options.hop = options.hop or options.window
-    if not 0.25 <= options.window <= 60 or not 0.05 <= options.hop <= 60:
-        raise cli.UserError(f"--window {options.window:g} --hop {options.hop:g}: from 0.25 (hop 0.05) to 60 s")
-    if options.unsure is not None and not 0 <= options.unsure <= 1:
-        raise cli.UserError(f"--unsure {options.unsure:g}: a posterior, from 0 to 1")
-    if options.draw and options.by == "recording":
-        raise cli.UserError("--draw shows what changes over time: choose --by windows or --by turns")
+            raise cli.UserError(f"--prior '{word}': expected <class>=<number>, once; classes are {' '.join(classes)}")
+        weights[name] = float(value)
+    return [weights.get(name, 1.0) for name in classes] if weights else None
 
 
 def main() -> None:
     options = arguments().parse_args()
-    check(options)
+    if options.draw and options.by == "recording":
+        raise cli.UserError("--draw shows what changes over time: choose --by windows or --by turns")
+    if options.draw and options.draw.exists() and not options.draw.is_dir():
+        raise cli.UserError(f"--draw {options.draw}: is no folder")
     from tqdm import tqdm
 
     from steps.frontend.decoding import Unusable
@@ -116,6 +102,15 @@ def main() -> None:
     prior = prior_of(options.prior, classes)
     choice = Options(options.by, options.window, options.hop, each, options.unsure, options.unlike_above, prior)
     answering, printer, together = Answering(model, choice), Printer(options.format, classes, each), []
+    pictures = Counter[str]()
+
+    def show(named: str, answers: Iterable[Answer]) -> None:
+        found = list(map(printer.show, answers))
+        if not found:
+            cli.warn(f"{named}: no turn of speech was heard")
+        elif options.draw:
+            draw(options.draw, pictures, found, classes)
+
     count = lost = 0
     # On a terminal that shows the answers, they are the progress.
     bar = tqdm(desc="answering", unit=" recordings", disable=True if sys.stdout.isatty() else None)
@@ -124,35 +119,31 @@ def main() -> None:
         count += 1
         try:
             if options.adapt:
-                together.append(answering.described_whole(named))
+                together.append((named.name, answering.described_whole(named)))
             else:
-                found = list(map(printer.show, answering.answer(named)))
-                if not found:
-                    cli.warn(f"{named.name}: no turn of speech was heard")
-                elif options.draw:
-                    draw(options.draw, found, classes)
+                show(named.name, answering.answer(named))
         except Unusable as reason:
             lost += 1
             cli.warn(f"{named.name}: not answered: {reason}")
         bar.update()
     bar.close()
     if options.adapt:
-        if sum(map(len, together)) < FEWEST:
-            raise cli.UserError(
-                f"--adapt true: {sum(map(len, together))} recordings tell too little of a microphone; {FEWEST} at least"
-            )
-        for answer in answering.adapted(together):
-            printer.show(answer)
+        if (parts := sum(len(own) for _, own in together)) < FEWEST:
+            raise cli.UserError(f"--adapt true: {parts} stretches tell too little of a microphone; {FEWEST} at least")
+        for (name, _), answers in zip(together, answering.adapted([own for _, own in together])):
+            show(name, answers)
     if lost:
         cli.warn(f"{lost} of {count} recordings were not answered")
         sys.exit(1)
 
 
-def draw(folder: Path, answers: list[Answer], classes: list[str]) -> None:
+def draw(folder: Path, drawn: Counter[str], answers: list[Answer], classes: list[str]) -> None:
+    """A picture of a recording; `drawn`: how many have a name already."""
     from steps.reporting.timeline import timeline
 
     name = "".join(c if c.isalnum() or c in "._-" else "_" for c in answers[0].name).lstrip("._") or "recording"
-    timeline(folder / f"{name}.png", answers, classes)
+    drawn[name] += 1
+    timeline(folder / (f"{name}.png" if drawn[name] == 1 else f"{name}.{drawn[name]}.png"), answers, classes)
 
 
 if __name__ == "__main__":

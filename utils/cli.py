@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -66,6 +67,9 @@ def run(main: Callable[[], object]) -> NoReturn:
     """Call `main()` and exit: 0 when it returns, 1 with one line when the user can mend it, 130 on Ctrl-C, 143 when
     told to end by SIGTERM. Temporary files are cleaned up on the way out."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
+        if getattr(sys, name) is None:  # closed by whoever called
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
     try:
         main()
     except BrokenPipeError:  # `… | head` closed the other end: nobody is reading

@@ -57,7 +57,7 @@ def records(path: Path) -> list[tuple[int, dict[str, str]]]:
         return rows
     head = lines[0] if lines else ""
     delimiter = max("\t,;", key=head.count)
-    if not head.count(delimiter):
+    if not head.count(delimiter) and not column_names([head.strip(' "')]):  # one column may do
         raise UserError(f"{path}: expected a header of columns divided by commas or tabs, found '{head[:60]}'")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:

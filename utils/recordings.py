@@ -22,10 +22,12 @@ class Source(NamedTuple):
 
     path: str
     begin: float = 0.0  # seconds
-    end: float | None = None  # seconds; None: the whole file
+    end: float | None = None  # seconds; None: the file's
 
     def __str__(self) -> str:
-        return self.path if self.end is None else f"{self.path} {self.begin:.10g} {self.end:.10g}"
+        if self.end is None:
+            return f"{self.path} from {self.begin:.10g}" if self.begin else self.path
+        return f"{self.path} {self.begin:.10g} {self.end:.10g}"
 
 
 class Sound(NamedTuple):

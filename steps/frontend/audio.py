@@ -15,6 +15,9 @@ from steps.frontend.decoding import Decoded, Unusable, decode
 from utils.recordings import Sound, Source
 
 FULL_SCALE = 32768
+LARGEST = (
+    1e5 * FULL_SCALE
+)  # of a sample: floats on the scale of 16-bit integers are a third of that, speech is not more
 BATCH, BATCH_SECONDS = 32, 300  # recordings read at once, and what they may come to, which bounds memory
 
 
@@ -72,6 +75,8 @@ class Reading(Iterator[np.ndarray]):
         low, high = float(signal.min()), float(signal.max())
         if not np.isfinite(high - low):
             raise Unusable("holds NaN or infinite samples")
+        if max(high, -low) > LARGEST:
+            raise Unusable(f"holds samples {max(high, -low) / FULL_SCALE:.1g} times as large as full scale")
         values, end = signal.astype(np.float32, copy=False), FULL_SCALE - 1
         if high >= end or low <= -end:
             self.at_ends += int((values >= end).sum() + (values <= -end).sum())
@@ -85,9 +90,10 @@ class Reading(Iterator[np.ndarray]):
 
     def _check(self) -> None:
         if self.given < self.shortest:
-            raise Unusable(f"shorter than a window ({self.given / self.rate:.3f} s)")
+            raise Unusable(f"shorter than {self.shortest / self.rate:g} s ({self.given / self.rate:.4g} s)")
         if self.low == self.high:
-            raise Unusable("silent: all samples are equal")
+            mixed = ", once its channels are mixed" if self.file.channels > 1 else ""
+            raise Unusable(f"silent: all samples are equal{mixed}")
 
     @property
     def hash(self) -> str:

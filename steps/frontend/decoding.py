@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
@@ -22,7 +23,7 @@ RATES = 1000, 1_000_000  # Hz: nothing that is to be understood has less, and no
 # What PyAV is asked for at once; libsndfile takes some of it for MP3.
 OTHERS = {".m4a", ".mp4", ".aac", ".mka", ".mkv", ".weba", ".webm", ".wma", ".amr", ".3gp", ".mov", ".avi"}
 # The formats that FFmpeg may take a file for; among the others are playlists, which name files and addresses.
-FORMATS = "mov,mp4,m4a,3gp,matroska,webm,aac,asf,amr,avi,wav,mp3,flac,ogg,aiff,caf,au,w64"
+FORMATS = "mov,mp4,m4a,3gp,matroska,webm,aac,asf,amr,avi,wav,mp3,flac,ogg,aiff,caf,au,w64,mpegts,mpeg,flv,ac3"
 
 
 PIPED = 0x7FFFF000  # bytes: lengths from here on are what programs put that write into a pipe (sox, FFmpeg)
@@ -48,17 +49,24 @@ def decode(source: Source, beyond: float) -> Decoded:
     Raises UserError where PyAV is needed and not installed."""
     path = source.path
     try:
-        if os.stat(path).st_size == 0:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unusable("is a folder" if stat.S_ISDIR(status.st_mode) else "is no file, but a pipe or a device")
+        if status.st_size == 0:
             raise Unusable("empty file")
         if Path(path).suffix.lower() in OTHERS:
             return _by_pyav(source, beyond)
         file = soundfile.SoundFile(os.fsencode(path))  # a name need not be UTF-8
     except FileNotFoundError:
         raise Unusable("no such file") from None
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+    except ValueError:  # it holds a null byte
+        raise Unusable("no such file") from None
+    except OSError as error:
+        raise Unusable(f"cannot be read: {error.strerror}") from None
+    except (soundfile.LibsndfileError, RuntimeError) as error:
         try:
             return _by_pyav(source, beyond)
-        except (Unusable, UserError):
+        except (Unusable, UserError, OSError):
             raise _undecodable(error, path) from None
     if file.frames == 0 and file.format.startswith("WAV") and os.stat(path).st_size > EMPTY:
         file.close()
@@ -74,7 +82,9 @@ def _possible(rate: int) -> int:
 
 
 def _undecodable(error: Exception, path: str) -> Unusable:
-    said = f"cannot be decoded: {error}".rstrip(".")
+    said = f"cannot be decoded: {getattr(error, 'strerror', '') or error}".rstrip(".")
+    if "possibly a pipe" in said:  # so it calls what its name alone says is MP3
+        said = "cannot be decoded: Format not recognised"
     for shown in (repr(path), repr(os.fsencode(path))):
         said = said.replace(f": {shown}", "").replace(f" {shown}", "")
     return Unusable(said)
@@ -123,11 +133,10 @@ def check_rest(file: soundfile.SoundFile, path: str) -> None:
 
 def _stretch(source: Source, rate: int, frames: int, beyond: float) -> tuple[int, int]:
     """The first sample to read of a file of so many, and the one after the last."""
-    if source.end is None:
-        return 0, frames
-    first, last = round(source.begin * rate), round(source.end * rate)
-    if last > frames + beyond * rate or first >= frames:
-        raise Unusable(f"segment beyond the end of the file ({source.end:g} s of {frames / rate:.3f})")
+    end = frames / rate if source.end is None else source.end
+    first, last = round(source.begin * rate), round(end * rate)
+    if last > frames + beyond * rate or 0 < frames <= first:
+        raise Unusable(f"segment beyond the end of the file ({max(source.begin, end):g} s of {frames / rate:.3f})")
     return first, min(last, frames)
 
 
@@ -160,11 +169,13 @@ def _of_pyav(container: Any, opened: ExitStack, source: Source, beyond: float) -
     stream = container.streams.audio[0]
     stream.codec_context.thread_count = 1  # a job is one core's work
     rate = stream.codec_context.sample_rate
-    first, last = (0, None) if source.end is None else (round(source.begin * rate), round(source.end * rate))
-    promised = stream.duration  # elsewhere it is an estimate, or another stream's
-    if promised is None or not container.format.name.startswith("mov"):
-        promised = 0
-    least = int(promised * stream.time_base * rate) - 2 * (stream.codec_context.frame_size or 1024)
+    first, last = round(source.begin * rate), None if source.end is None else round(source.end * rate)
+    promised = 0.0  # s; elsewhere it is an estimate
+    if container.format.name.startswith("mov") and stream.duration:
+        promised = float(stream.duration * stream.time_base)
+    elif container.format.name.startswith("matroska") and len(container.streams) == 1 and container.duration:
+        promised = container.duration / 1e6  # of all that it holds, which is this stream
+    least = int(promised * rate) - max(2 * (stream.codec_context.frame_size or 1024), rate // 10)
     resampler = av.AudioResampler(format="fltp")  # which only changes how samples are stored
     held: list[np.ndarray] = []
     heard = 0
@@ -184,7 +195,7 @@ def _of_pyav(container: Any, opened: ExitStack, source: Source, beyond: float) -
             raise _undecodable(error, source.path) from None
     if last is None and heard < least:
         raise Unusable("truncated")
-    if last is not None:
-        _stretch(source, rate, heard if heard < last else last, beyond)
+    if last is not None or first:
+        _stretch(source, rate, heard if last is None or heard < last else last, beyond)
     if any(part.shape[1] for part in held):
         yield np.concatenate(held, axis=1).T

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 from steps.frontend.audio import Reading
-from steps.frontend.decoding import Decoded, decode
+from steps.frontend.decoding import Decoded, Unusable, decode
 from steps.frontend.descriptors import Descriptor
 from steps.prediction.inputs import Named, recordings
 from steps.prediction.model import OWN, Answers, Model, own_scale, with_prior
 from steps.prediction.stretches import By, Stretch, stretches
+from utils.cli import UserError
 
 LEAST = 0.1  # s: a shorter recording is not answered
 
@@ -43,15 +44,31 @@ class Described(NamedTuple):
 
 @dataclass
 class Options:
-    """How recordings are answered."""
+    """How recordings are answered. Raises UserError for values that cannot work."""
 
     by: By = "recording"
     window: float = 4.0  # s
-    hop: float = 4.0  # s
+    hop: float | None = None  # s; None: a window's length
     each_channel: bool = False
     unsure: float | None = None  # None: the model's own
     unlike: float | None = None
-    prior: np.ndarray | None = None  # (classes,)
+    prior: np.ndarray | Sequence[float] | None = None  # (classes,), of any sum
+
+    def __post_init__(self) -> None:
+        if self.by not in (known := get_args(By)):
+            raise UserError(f"by '{self.by}': there are {', '.join(known)}")
+        self.hop = self.window if self.hop is None else self.hop
+        if not 0.25 <= self.window <= 60 or not 0.05 <= self.hop <= 60:
+            raise UserError(f"window {self.window:g} s, hop {self.hop:g} s: from 0.25 (hop 0.05) to 60 s")
+        if self.unsure is not None and not 0 <= self.unsure <= 1:
+            raise UserError(f"unsure {self.unsure:g}: a posterior, from 0 to 1")
+        if self.unlike is not None and np.isnan(self.unlike):
+            raise UserError("unlike nan: a score, such as 2")
+        if self.prior is not None:
+            weights = np.asarray(self.prior, dtype=float)
+            if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+                raise UserError(f"prior {weights.tolist()}: numbers from 0 on, one at least above it")
+            self.prior = weights / weights.max()
 
 
 class Answering:
@@ -59,19 +76,21 @@ class Answering:
 
     def __init__(self, model: Model, options: Options) -> None:
         self.model, self.options = model, options
+        if options.prior is not None and len(options.prior) != len(model.settings.classes):
+            raise UserError(f"prior of {len(options.prior)}: the classes are {' '.join(model.settings.classes)}")
         self.heard: Callable[[float], object] = lambda seconds: None  # is told how far into a recording the answers are
 
     def describe(self, named: Named) -> Iterator[tuple[int, Iterator[Described]]]:
         """Each channel that is answered by itself, and its stretches. Raises Unusable, here or from the stretches."""
         settings, options = self.model.settings, self.options
-        rate = settings.sample_frequency
+        rate, hop = settings.sample_frequency, options.window if options.hop is None else options.hop
         opened = decode(named.source, LEAST)
         alone = options.each_channel and opened.channels > 1
         for channel in range(opened.channels if alone else 1):
             if channel:
                 opened = decode(named.source, LEAST)
             pieces = Reading(of_channel(opened, channel) if alone else opened, rate, int(LEAST * rate))
-            parts = stretches(pieces, rate, options.by, options.window, options.hop)
+            parts = stretches(pieces, rate, options.by, options.window, hop)
             yield channel + alone, (self.described(part, named.source.begin) for part in parts)
 
     def described(self, part: Stretch, offset: float) -> Described:
@@ -90,7 +109,8 @@ class Answering:
             yield from self.of_parts(named.name, channel, parts)
 
     def of_parts(self, name: str, channel: int, parts: Iterator[Described]) -> Iterator[Answer]:
-        """One answer for the recording, the mean over its stretches that are like speech; or one a stretch."""
+        """One answer for the recording, the mean over its stretches that are like speech, and how unlike all of them
+        are, the median; or one a stretch."""
         begin, end = -1.0, 0.0
         heard: list[tuple[np.ndarray, float]] = []
         for part in parts:
@@ -102,14 +122,16 @@ class Answering:
             heard.append((posteriors[0], float(unlike[0])))
         if heard:
             like = [each for each in heard if each[1] <= self.threshold] or heard
-            posterior, score = np.mean([p for p, _ in like], axis=0), float(np.median([u for _, u in like]))
-            yield self.flagged(name, channel, begin, end, posterior, score)
+            score = float(np.median([unlike for _, unlike in heard]))
+            yield self.flagged(name, channel, begin, end, np.mean([each[0] for each in like], axis=0), score)
 
     def posteriors(self, vectors: np.ndarray) -> Answers:
-        """(N, 1851) descriptors → posteriors under the user's prior."""
+        """(N, 1851) descriptors → posteriors under the user's prior. Raises Unusable where they are no numbers."""
         answers = self.model(vectors)
+        if not np.isfinite(answers.posteriors).all():
+            raise Unusable("the model makes no posteriors of this sound")
         if self.options.prior is not None:
-            answers = answers._replace(posteriors=with_prior(answers.posteriors, self.options.prior))
+            answers = answers._replace(posteriors=with_prior(answers.posteriors, np.asarray(self.options.prior)))
         return answers
 
     @property
@@ -130,14 +152,17 @@ class Answering:
         flags = [flag for flag, there in doubts.items() if there]
         return Answer(name, channel, begin, end, label, posterior, float(unlike), flags)
 
-    def adapted(self, recordings: list[list[tuple[str, int, Described]]]) -> Iterator[Answer]:
-        """Answers to recordings (each as `described_whole` has it) of one place and microphone, all together: brought
-        to their own mean and deviation."""
+    def adapted(self, recordings: list[list[tuple[str, int, Described]]]) -> Iterator[Iterator[Answer]]:
+        """Of each recording (as `described_whole` has it) of one place and microphone its answers, once all are brought
+        to their own mean and deviation together."""
         vectors = np.stack([part.vector for own in recordings for _, _, part in own])
         moved = iter(own_scale(vectors, *self.model.scale))
         for own in recordings:
-            for (name, channel), parts in groupby(own, key=lambda each: each[:2]):
-                yield from self.of_parts(name, channel, (part._replace(vector=next(moved)) for _, _, part in parts))
+            parts = [(name, channel, part._replace(vector=next(moved))) for name, channel, part in own]
+            yield chain.from_iterable(
+                self.of_parts(name, channel, (part for *_, part in some))
+                for (name, channel), some in groupby(parts, key=lambda each: each[:2])
+            )
 
 
 def of_channel(file: Decoded, channel: int) -> Decoded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from utils.recordings import Source
 from utils.table import read_table
 
 FILMS = {".mp4", ".webm", ".mkv", ".mov", ".avi"}  # of which a folder's are taken, too: somebody put them there
+LATEST = 1e9  # s: no recording is longer
 TABLES = {".tsv", ".csv", ".jsonl"}
 
 
@@ -26,23 +28,32 @@ class Named(NamedTuple):
 
 def recordings(words: Iterable[str]) -> Iterator[Named]:
     """Each word is a recording, a folder of some, a wav.scp (*.scp), a table with a column that is the path (*.tsv,
-    *.csv, *.jsonl; begin and end, in seconds, if it has them), or "-": paths from standard input, a line each.
-    Raises UserError for what is none of it."""
-    for word in words:
-        path = Path(word)
-        if word == "-":
-            yield from (Named(line.rstrip("\n"), Source(line.rstrip("\n"))) for line in sys.stdin if line.strip())
-        elif path.is_dir():
-            found = [file for file in files_below(path) if is_audio(file) or file.suffix.lower() in FILMS]
-            if not found:
-                raise UserError(f"{word}: holds no recordings")
-            yield from (Named(str(file), Source(str(file))) for file in found)
-        elif path.suffix == ".scp":
-            yield from (Named(name, Source(file)) for name, file in of_scp(path))
-        elif path.suffix.lower() in TABLES:
-            yield from of_table(path)
-        else:
-            yield Named(word, Source(word))
+    *.csv, *.jsonl; begin and end, in seconds, if it has them), or "-": paths from standard input, a line each, or
+    between null bytes. Raises UserError, before the first, for what is none of it."""
+    found = [None if word == "-" else list(of_word(word)) for word in words]
+    for some in found:
+        yield from typed() if some is None else some
+
+
+def of_word(word: str) -> Iterator[Named]:
+    path = Path(word)
+    if os.path.isdir(path):
+        found = [file for file in files_below(path) if is_audio(file) or file.suffix.lower() in FILMS]
+        if not found:
+            raise UserError(f"{word}: holds no recordings")
+        yield from (Named(str(file), Source(str(file))) for file in found)
+    elif path.suffix == ".scp":
+        yield from (Named(name, Source(file)) for name, file in of_scp(path))
+    elif path.suffix.lower() in TABLES:
+        yield from of_table(path)
+    else:
+        yield Named(word, Source(word))
+
+
+def typed() -> Iterator[Named]:
+    """What standard input names, as it comes."""
+    for line in sys.stdin:
+        yield from (Named(name, Source(name)) for name in line.rstrip("\n").split("\0") if name.strip())
 
 
 def of_scp(path: Path) -> Iterator[tuple[str, str]]:
@@ -64,11 +75,11 @@ def of_table(path: Path) -> Iterator[Named]:
         raise UserError(f"{path}: no column is the path (path, file, filename, …); there are: {known or 'no rows'}")
     for number, row in rows:
         name = row[columns["path"]]
-        file = str(path.parent / name) if (path.parent / name).is_file() else name
+        file = str(path.parent / name) if os.path.isfile(path.parent / name) else name
         begin, end = (row.get(columns.get(what, ""), "") for what in ("begin", "end"))
         try:
-            stretch = Source(file, float(begin), float(end)) if begin and end else Source(file)
-            good = stretch.end is None or 0 <= stretch.begin < stretch.end
+            stretch = Source(file, float(begin or 0), float(end) if end else None)
+            good = 0 <= stretch.begin < (LATEST if stretch.end is None else stretch.end) <= LATEST
         except ValueError:
             good = False
         if not good:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from steps.prediction.answering import Answer
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # in names: shown as \t, \n, \x1b
 
 
 class Printer:
@@ -17,7 +20,7 @@ class Printer:
             self.line(["path", "begin", "end", *["channel"] * each, "class", *classes, "unlike", "flags"])
 
     def line(self, cells: list[str]) -> None:
-        print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in cells), flush=True)
+        print("\t".join(CONTROL.sub(lambda match: repr(match[0])[1:-1], cell) for cell in cells), flush=True)
 
     def show(self, answer: Answer) -> Answer:
         """Print it."""
@@ -33,5 +36,6 @@ class Printer:
         said |= {"channel": answer.channel} if self.each else {}
         said |= {"class": answer.label, "posteriors": dict(zip(self.classes, posteriors))}
         said |= {"unlike": round(answer.unlike, 3), "flags": answer.flags}
-        print(json.dumps(said, ensure_ascii=False), flush=True)
+        text = json.dumps(said, ensure_ascii=False)
+        print(text if text.isprintable() else json.dumps(said), flush=True)  # a name need not be UTF-8
         return answer

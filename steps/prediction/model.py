@@ -73,6 +73,14 @@ class Model:
                 raise UserError(f"{folder}: holds no {name}, so it is no model folder; steps/make_model.py makes one")
         self.settings = config.load(Settings, folder / CONFIG)
         self.calibration = config.load(Calibration, folder / CALIBRATION)
+        classes, rate = self.settings.classes, self.settings.sample_frequency
+        if len(set(classes)) < 2 or len(set(classes)) < len(classes):
+            raise UserError(f"{folder / CONFIG}: classes: expected several names, each once, found {classes}")
+        if not 0 < 2 * self.settings.highest <= rate:
+            raise UserError(
+                f"{folder / CONFIG}: highest is {self.settings.highest:g} Hz, and must lie above 0 and at most at half "
+                f"of sample_frequency, {rate}"
+            )
         import onnxruntime as ort  # type: ignore[import-untyped]  # here, as --help does without
 
         options = ort.SessionOptions()
@@ -83,7 +91,7 @@ class Model:
         except Exception as error:  # onnxruntime's own exceptions have no common base
             raise UserError(f"{folder / GRAPH}: cannot be read: {str(error).splitlines()[0]}") from None
         shapes = {one.name: one.shape for one in self.session.get_outputs()}
-        if shapes.get("posteriors", [0])[-1] != len(self.settings.classes):
+        if shapes.get("posteriors", [0])[-1] != len(classes):
             raise UserError(f"{folder}: {GRAPH} does not answer with the classes of {CONFIG}; they are of two models")
 
     def __call__(self, vectors: np.ndarray) -> Answers:
@@ -104,10 +112,11 @@ class Model:
 
 
 def with_prior(posteriors: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """(N, classes) posteriors of a model that learnt all classes as equally frequent, where they have the frequencies
-    `prior` (classes,): p'(c) ∝ p(c) prior(c)."""
+    """(N, classes) posteriors of a model that learnt all classes as equally frequent, where their frequencies are as
+    `prior` (classes,): p'(c) ∝ p(c) prior(c). The prior's own where the model gives all that it allows none."""
     weighted = posteriors * prior
-    return weighted / weighted.sum(axis=1, keepdims=True)
+    total = weighted.sum(axis=1, keepdims=True)
+    return np.where(total > 0, weighted / np.where(total > 0, total, 1), prior / prior.sum())
 
 
 def own_scale(vectors: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:

@@ -110,8 +110,8 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
                 f"others {sure['right']:.0f} %.",
                 f"`unlike`: the recording is unlike what the model has heard: its score is above "
                 f"{calibration.unlike:.2f}, as that of one in a hundred of unseen speakers' recordings.",
-                f"`short`: less than {calibration.shortest:g} s, which keep less than half of what an answer is worth "
-                "beyond chance."
+                f"`short`: less than {calibration.shortest:g} s, the shortest length tried that keeps half of what an "
+                "answer is worth beyond chance."
                 if calibration.shortest
                 else f"`short`: never; {min(results['changed'][LENGTH])}, the shortest tried, keep half of what an "
                 "answer is worth beyond chance.",

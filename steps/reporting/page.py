@@ -29,7 +29,12 @@ def document(title: str, maker: str, sections: Mapping[str, Iterable[str]]) -> s
     for heading, own in sections.items():
         blocks += [f"## {heading}" if heading else "", *own]
     text = "\n\n".join(filter(None, blocks)) + "\n"
-    return re.sub(r"(```.*?```|`[^`\n]*`)|<(?=[A-Za-z/!?])", lambda match: match[1] or "&lt;", text, flags=re.DOTALL)
+    return re.sub(
+        r"(```.*?```|`[^`\n]*`)|<(?=[A-Za-z/!?])(?!https?://[^<>\s]*>)",
+        lambda match: match[1] or "&lt;",
+        text,
+        flags=re.DOTALL,
+    )
 
 
 def page(title: str, text: str, folder: Path) -> str:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from steps.reporting.figures import save
 
 if TYPE_CHECKING:
     from steps.prediction.answering import Answer
+
+TICKS = 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600  # s: what people divide time into
 
 
 def clock(seconds: float, _: int = 0) -> str:
@@ -27,7 +29,10 @@ def timeline(path: Path, answers: Sequence[Answer], classes: Sequence[str]) -> N
     """Write the picture `path`, a PNG: a strip for each channel of the recording, one bar a stretch, its height shared
     out by the posteriors; pale where an answer is flagged."""
     channels = sorted({answer.channel for answer in answers})
-    canvas = Figure(figsize=(10, 0.9 + 1.8 * len(channels)), layout="constrained")
+    first, last = min(answer.begin for answer in answers), max(answer.end for answer in answers)
+    wide = min(max(10, (last - first) / 90), 40)  # inches: a minute of a long one has two thirds of one
+    canvas = Figure(figsize=(wide, 0.9 + 1.8 * len(channels)), layout="constrained")
+    step = next((each for each in TICKS if (last - first) / each <= 2 * wide), TICKS[-1])
     for axes, channel in zip(canvas.subplots(len(channels), 1, squeeze=False)[:, 0], channels):
         own = [answer for answer in answers if answer.channel == channel]
         begins, widths = [answer.begin for answer in own], [answer.end - answer.begin for answer in own]
@@ -39,8 +44,8 @@ def timeline(path: Path, answers: Sequence[Answer], classes: Sequence[str]) -> N
             for bar, doubt in zip(bars, doubtful):
                 bar.set_alpha(0.3 if doubt else 1)
             below = [a + b for a, b in zip(below, heights)]
-        axes.set(xlim=(0, max(answer.end for answer in own)), ylim=(0, 1), ylabel="posterior")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(xlim=(first, last), ylim=(0, 1), ylabel="posterior")
+        axes.xaxis.set_major_locator(MultipleLocator(step))
         axes.xaxis.set_major_formatter(FuncFormatter(clock))
         axes.spines[["top", "right"]].set_visible(False)
         if channel:

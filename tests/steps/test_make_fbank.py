@@ -287,10 +287,8 @@ def test_one_sample_far_beyond_full_scale_loses_its_recording_alone(corpus, tmp_
     soundfile.write(tmp_path / "wav/s1_1.wav", samples, RATE, subtype="FLOAT")
     done = type_in("steps/make_fbank.py", "--max_lost", "0.2", "--descriptors", "true", corpus)
     assert "1 of 12 utterances left out" in done.stderr
-    assert (
-        "samples so far beyond full scale" in (corpus / "lost").read_text()
-        and "s1_1.wav" in (corpus / "lost").read_text()
-    )
+    lost = (corpus / "lost").read_text()
+    assert "1e+30 times as large as full scale" in lost and "s1_1.wav" in lost
     assert all(np.isfinite(read_array(entry)).all() for entry in read_table(corpus / "feats.scp").values())
 
 

@@ -13,8 +13,10 @@ import pytest
 import soundfile
 
 from steps.frontend.descriptors import Descriptor
+from steps.prediction.answering import answers
 from steps.prediction.model import Model, own_scale, with_prior
 from tests.steps.prediction.test_waveform import MODEL, voice
+from utils.cli import UserError
 
 CLASSES = ["ang", "hap", "neu", "sad"]
 HEAD = ["path", "begin", "end", "class", *CLASSES, "unlike", "flags"]
@@ -129,10 +131,15 @@ def test_thresholds_and_prior_are_the_users(sounds, type_in):
     for words, message in (
         (["--prior", "fun=1"], "classes are ang hap neu sad"),
         (["--prior", "ang"], "expected <class>=<number>"),
-        (["--prior", "ang=0 hap=0 neu=0 sad=0"], "one class at least"),
+        (["--prior", "ang=2 ang=3"], "once; classes are"),
+        (["--prior", "ang=0 hap=0 neu=0 sad=0"], "one at least above"),
         (["--unsure", "2"], "a posterior, from 0 to 1"),
         (["--window", "0"], "from 0.25"),
+        (["--window", "nan"], "from 0.25"),
+        (["--hop", "0"], "from 0.25"),
+        (["--unlike-above", "nan"], "a score"),
         (["--draw", sounds], "choose --by"),
+        (["--by", "windows", "--draw", file], "is no folder"),
         (["--model", sounds], "is no model folder"),
     ):
         assert message in type_in("steps/predict.py", *words, file, code=1).stderr
@@ -187,9 +194,101 @@ def test_a_name_that_is_no_utf8_is_passed_on(sounds):
     name = os.fsencode(sounds) + b"/\xff.wav"
     shutil.copy(os.fsencode(sounds / "a.wav"), name)
     program = Path(__file__).resolve().parents[2] / "steps/predict.py"
-    for words, given in (([name], b""), ([b"-"], name + b"\n"), ([b"--format", b"json", name], b"")):
+    for words, given in (
+        ([name], b""),
+        ([b"-"], name + b"\n"),
+        ([b"-"], name + b"\0"),
+        ([b"--format", b"json", name], b""),
+    ):
         done = subprocess.run([sys.executable, program, *words], input=given, capture_output=True)
-        assert done.returncode == 0 and b"\xff.wav" in done.stdout, done.stderr
+        assert done.returncode == 0 and (
+            b"\xff.wav" in done.stdout or json.loads(done.stdout)["path"] == os.fsdecode(name)
+        )
+
+
+def test_names_with_tabs_and_lines_stay_apart_in_a_table(sounds, type_in):
+    for name in ("x\ty.wav", "x\ny.wav", "x y.wav"):
+        shutil.copy(sounds / "a.wav", sounds / name)
+    head, lines = rows(type_in("steps/predict.py", *sorted(sounds.glob("x*y.wav"))))
+    assert [line["path"].rpartition("/")[2] for line in lines] == [r"x\ty.wav", r"x\ny.wav", "x y.wav"]
+    assert all(line.keys() == set(head) for line in lines)
+
+
+def test_a_recording_that_is_hardly_speech_is_flagged_though_a_part_is(sounds, type_in):
+    noise = np.random.default_rng(0).normal(0, 3000, 16000 * 36)
+    noise[: 16000 * 4] = voice(4, 0)
+    soundfile.write(sounds / "noisy.wav", noise.astype(np.int16), 16000)
+    line = rows(type_in("steps/predict.py", "--unlike-above", "3.7", sounds / "noisy.wav"))[1][0]
+    windows = rows(type_in("steps/predict.py", "--unlike-above", "3.7", "--by", "windows", sounds / "noisy.wav"))[1]
+    like = [window for window in windows if "unlike" not in window["flags"]]
+    assert 0 < len(like) < len(windows) / 2 and "unlike" in line["flags"]
+    assert float(line["unlike"]) == pytest.approx(np.median([float(window["unlike"]) for window in windows]), abs=0.01)
+    mean = np.mean([[float(window[name]) for name in CLASSES] for window in like], axis=0)
+    np.testing.assert_allclose([float(line[name]) for name in CLASSES], mean, atol=1e-4)
+
+
+def test_a_row_may_say_where_it_begins_or_ends_alone(sounds, type_in):
+    (sounds / "t.csv").write_text("file,start,end\na.wav,0.5,\na.wav,,1.5\na.wav,0.5,2\na.wav,0,1.5\n")
+    lines = rows(type_in("steps/predict.py", sounds / "t.csv"))[1]
+    answers = [[line[name] for name in ("begin", "end", *CLASSES)] for line in lines]
+    assert answers[0] == answers[2] and answers[1] == answers[3] and answers[0][:2] == ["0.50", "2.00"]
+    (sounds / "one.csv").write_text('"path"\r\na.wav\r\n')
+    assert rows(type_in("steps/predict.py", sounds / "one.csv"))[1][0]["end"] == "2.00"
+    for wrong in ("inf,", ",inf", "2,1", "-1,1", "nan,1", "1e12,"):
+        (sounds / "t.csv").write_text(f"file,start,end\na.wav,{wrong}\n")
+        assert "are no stretch" in type_in("steps/predict.py", sounds / "t.csv", code=1).stderr
+    (sounds / "t.csv").write_text("file,start,end\na.wav,30,\n")
+    assert "beyond the end" in type_in("steps/predict.py", sounds / "t.csv", code=1).stderr
+
+
+def test_whatever_one_file_is_the_others_are_answered(sounds, tmp_path, type_in):
+    (sounds / "folder.wav").mkdir()
+    (sounds / "loop.wav").symlink_to(sounds / "loop.wav")
+    os.mkfifo(sounds / "pipe.wav")
+    soundfile.write(sounds / "huge.wav", 1e30 * voice(1, 0) / 32768, 16000, subtype="FLOAT")
+    soundfile.write(sounds / "against.wav", np.stack([voice(1, 0), -voice(1, 0)], axis=1) / 32768, 16000)
+    wrong = ["folder.wav", "loop.wav", "pipe.wav", "huge.wav", "against.wav", "a.wav/x.wav", "n" * 300, "nul\0.wav"]
+    (tmp_path / "list.jsonl").write_text(
+        "".join(json.dumps({"path": str(sounds / name)}) + "\n" for name in [*wrong, "a.wav"])
+    )
+    done = type_in("steps/predict.py", tmp_path / "list.jsonl", code=1)
+    assert [line["path"] for line in rows(done)[1]] == [str(sounds / "a.wav")] and "nan" not in done.stdout
+    said = done.stderr.splitlines()
+    assert len(said) == len(wrong) + 1 and all(": not answered: " in line for line in said[:-1]), said
+    assert "once its channels are mixed" in done.stderr
+
+
+def test_what_is_named_wrongly_is_said_before_anything_is_answered(sounds, tmp_path, type_in):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "wav.scp").write_text(f"one {sounds}/a.wav\ntwo touch {tmp_path}/x |\n")
+    for wrong, message in ((tmp_path / "empty", "holds no recordings"), (tmp_path / "wav.scp", "a pipe is not run")):
+        done = type_in("steps/predict.py", sounds / "a.wav", wrong, code=1)
+        assert message in done.stderr and len(done.stdout.splitlines()) <= 1
+
+
+def test_pictures_of_different_recordings_have_different_names(sounds, tmp_path, type_in):
+    for name in ("x/y.wav", "x_y.wav"):
+        (sounds / name).parent.mkdir(exist_ok=True)
+        soundfile.write(sounds / name, voice(3, 0).astype(np.int16), 16000)
+    words = [
+        "steps/predict.py",
+        "--by",
+        "windows",
+        "--draw",
+        tmp_path / "drawn",
+        sounds / "x/y.wav",
+        sounds / "x_y.wav",
+    ]
+    type_in(*words)
+    assert len(list((tmp_path / "drawn").glob("*.png"))) == 2
+
+
+@pytest.mark.parametrize("wrong", [{"by": "turn"}, {"window": 0}, {"hop": 0.0}, {"unsure": 3}, {"prior": [1, 2, 3]}])
+def test_from_python_what_cannot_work_is_refused(sounds, wrong):
+    with pytest.raises(UserError):
+        list(answers(sounds / "a.wav", **{"by": "windows"} | wrong))
+    told = list(answers(sounds / "a.wav", prior=[1, 1, 8, 0]))
+    assert told[0].posteriors.sum() == pytest.approx(1)
 
 
 def test_the_readmes_lines_of_python_run(sounds, monkeypatch, capsys):

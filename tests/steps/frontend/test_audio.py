@@ -87,7 +87,7 @@ def damaged(tmp_path, kind):
         ("empty", "empty file"),
         ("text", "cannot be decoded"),
         ("header", "holds no samples"),
-        ("short", "shorter than a window"),
+        ("short", "shorter than 0.04 s"),
         ("silent", "silent"),
         ("nan", "NaN"),
         ("cut", "truncated"),
@@ -144,7 +144,7 @@ def test_a_stretch_is_read_as_it_stands_in_the_file(tmp_path, suffix):
     for begin, end in ((2.0, 3.05), (3.0, 3.03), (7.0, 8.0)):
         with pytest.raises(Unusable, match="segment beyond the end of the file"):
             read_audio(Source(str(path), begin, end), RATE, 640)
-    with pytest.raises(Unusable, match="shorter than a window"):
+    with pytest.raises(Unusable, match="shorter than 0.04 s"):
         read_audio(Source(str(path), 1.0, 1.03), RATE, 640)
 
 
