@@ -173,8 +173,8 @@ def _of_pyav(container: Any, opened: ExitStack, source: Source, beyond: float) -
     promised = 0.0  # s; elsewhere it is an estimate
     if container.format.name.startswith("mov") and stream.duration:
         promised = float(stream.duration * stream.time_base)
-    elif container.format.name.startswith("matroska") and len(container.streams) == 1 and container.duration:
-        promised = container.duration / 1e6  # of all that it holds, which is this stream
+    elif tag := re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", "")):  # Matroska's
+        promised = 3600 * int(tag[1]) + 60 * int(tag[2]) + float(tag[3])
     least = int(promised * rate) - max(2 * (stream.codec_context.frame_size or 1024), rate // 10)
     resampler = av.AudioResampler(format="fltp")  # which only changes how samples are stored
     held: list[np.ndarray] = []

@@ -224,6 +224,8 @@ def words(seconds=3.0, rate=RATE, seed=0):
         ("a.mka", "aac", 48000, "MATROSKA/AAC"),
         ("a.webm", "libopus", 48000, "MATROSKA/OPUS"),
         ("a.aac", "aac", RATE, "AAC/AAC"),
+        ("a.ts", "aac", 44100, "MPEGTS/AAC"),
+        ("a.flv", "aac", 44100, "FLV/AAC"),
         ("a.wma", "wmav2", 44100, "ASF/WMAV2"),
         ("a.wav", "adpcm_swf", 44100, "WAV/ADPCM_SWF"),
     ],
@@ -234,7 +236,7 @@ def test_what_libsndfile_does_not_read_is_read_by_pyav(tmp_path, name, codec, ra
     assert found.sound.format == kind and found.sound[:2] == (rate, 1) and found.signal.dtype == np.float32
     assert found.changes == ["resampled"] * (rate != RATE)
     # Raw AAC and WMA do not say by how much the encoder was late.
-    frame = 2048 * RATE / rate * (2 if name in ("a.aac", "a.wma", "a.wav") else 1)
+    frame = 2048 * RATE / rate * (2 if name in ("a.aac", "a.wma", "a.wav", "a.ts", "a.flv") else 1)
     assert abs(len(found.signal) - len(original)) <= frame
     if rate == RATE and name == "a.m4a":
         both = min(len(found.signal), len(original))
@@ -265,6 +267,17 @@ def test_a_broken_m4a_says_why(tmp_path, options):
     path.write_text("no sound at all")
     with pytest.raises(Unusable, match="cannot be decoded"):
         read(path)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "aac"), ("a.webm", "libopus")])
+def test_a_matroska_that_was_cut_short_is_refused_and_one_whose_length_nobody_says_is_not(tmp_path, name, codec):
+    path = encode(tmp_path / name, words(rate=48000), 48000, codec)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(Unusable, match="truncated|cannot be decoded"):
+        read(path)
+    path.write_bytes(content.replace(b"DURATION", b"NOTHING!"))  # as browsers record
+    assert len(read(path)[0]) == pytest.approx(3 * RATE, rel=0.05)
 
 
 def test_a_playlist_is_not_followed(tmp_path):
