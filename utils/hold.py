@@ -28,13 +28,18 @@ from utils.cli import UserError, run, warn
 MARK = "HOLD_PY"  # the variable by which the processes of a command are known
 HELD = "HOLD_PY_FOLDERS"  # the variable that tells them which folders are held for them, a line each
 held: set[int] = set()  # the locks of this program, handed on to its job runner in case that it is killed
+LOCK = ".lock"  # the file in a folder that says who holds it
 GRACE = 90.0  # seconds between asking processes to end and killing them: a job runner's own grace is shorter
+
+
+class InUse(UserError):
+    """Somebody else holds the folder."""
 
 
 @contextmanager
 def hold(folder: Path, wait: bool = False, shared: bool = False) -> Iterator[list[int]]:
     """Keep others out of `folder` within the block; with `shared`, for reading, those alone who would write. Gives the
-    locks' descriptors, for child processes to hold them as well. Where somebody is there, raises UserError that says
+    locks' descriptors, for child processes to hold them as well. Where somebody is there, raises InUse, which says
     who, or, with `wait`, waits.
 
     What keeps others out are the system's locks (flock), which end with the processes that hold them, however they end.
@@ -45,14 +50,14 @@ def hold(folder: Path, wait: bool = False, shared: bool = False) -> Iterator[lis
     if str(folder.resolve()) in os.environ.get(HELD, "").splitlines() or (shared and not folder.exists()):
         yield []
         return
-    new, path = not folder.exists(), folder / ".lock"
+    new, path = not folder.exists(), folder / LOCK
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             locks = take(folder, path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
         except BlockingIOError:
             there = ", ".join(processes(folder)) or "none on this machine"
-            raise UserError(
+            raise InUse(
                 f"{folder} is in use by {holder(path)} (still there: {there}); wait for it, end it, "
                 "or use another folder"
             ) from None
