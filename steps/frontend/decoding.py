@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -24,11 +25,20 @@ FORMATS = "mov,mp4,m4a,3gp,matroska,webm,aac,asf,amr,avi,wav,mp3,flac,ogg,aiff,c
 
 
 PIPED = 0x7FFFF000  # bytes: lengths from here on are what programs put that write into a pipe (sox, FFmpeg)
+UNREACHABLE = {errno.ENOTDIR, errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.EHOSTDOWN}  # what holds it has gone
 EMPTY = 100  # bytes: a WAV without sound is no longer
 
 
 class Unusable(Exception):
     """A recording that cannot be used, and why, in a few words; the caller counts and names it."""
+
+
+class Gone(Unusable):
+    """A recording whose file `path` is not there, and may be again: a corpus that is not mounted any more."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("no such file")
+        self.path = path
 
 
 class Decoded(NamedTuple):
@@ -52,8 +62,10 @@ def decode(source: Source, beyond: float) -> Decoded:
             return _by_pyav(source, beyond)
         file = soundfile.SoundFile(os.fsencode(path))  # a name need not be UTF-8
     except FileNotFoundError:
-        raise Unusable("no such file") from None
+        raise Gone(path) from None
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in UNREACHABLE:
+            raise Gone(path) from None
         try:
             return _by_pyav(source, beyond)
         except (Unusable, UserError):
