@@ -24,6 +24,7 @@ from pathlib import Path
 from utils import job_log, jobs
 from utils import slurm_scheduler as scheduler
 from utils.cli import UserError, run, warn
+from utils.files import whole
 from utils.hold import LOCK, hold
 from utils.slurm_left import SCRIPT, clear_queue
 from utils.slurm_scheduler import Patience
@@ -65,9 +66,11 @@ class Array:
             for number, value in self.tasks.items()
         }
         spec = {"options": vars(request.options), "revision": job_log.revision(), "tasks": tasks}
-        (self.folder / "jobs.json").write_text(json.dumps(spec, indent=1))
+        with whole(self.folder / "jobs.json") as temporary:
+            temporary.write_text(json.dumps(spec, indent=1))
         task = Path(__file__).with_name("slurm_task.py")
-        self.script.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(task), str(self.folder)])}\n")
+        with whole(self.script) as temporary:
+            temporary.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(task), str(self.folder)])}\n")
         at_once = f"%{request.options.max_jobs_run}" if request.options.max_jobs_run else ""
         command = [
             "sbatch",
