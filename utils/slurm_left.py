@@ -9,7 +9,7 @@ be any, it is asked until it answers; where there is nothing of slurm.py in FOLD
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,5 +53,11 @@ def clear_folder(folder: Path) -> None:
             clear_queue(str(script), patience, lambda: False)
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    clear_folder(parser.parse_args().folder)
+
+
 if __name__ == "__main__":
-    run(lambda: clear_folder(Path(sys.argv[1])))
+    run(main)
