@@ -9,8 +9,8 @@
 With --systems, names of systems or groups of <conf>/groups.yaml, each system is conf/systems/<system>.yaml and goes to
 <exp-dir>/<system>. A system that needs what is not there (--embeddings, <data-dir>/utt2corpus) is left out of a group,
 which is said; by its name it is refused. The runs that are not finished are dealt over --nj jobs
-(<exp-dir>/log/finetune.<job>.list), first those of systems without epochs, which take seconds. Without --systems, one
-system, of --config, goes to <exp-dir>.
+(<exp-dir>/log/finetune.<job>.list), with the configuration as it is then (<exp-dir>/log/conf), first those of systems
+without epochs, which take seconds. Without --systems, one system, of --config, goes to <exp-dir>.
 
 <exp-dir>/<run>_seed<k>/ gets
   scores, scores.valid           posteriors for the test and the validation speakers, of the epoch that is best on the
@@ -50,6 +50,7 @@ from steps.systems.plan import Plan, deal, write_list
 from steps.systems.progress import Watch
 from steps.systems.system import Config
 from utils import cli, config, folds, jobs, runs, systems
+from utils.files import remove
 from utils.hold import hold
 from utils.record import begin
 from utils.runs import Run
@@ -140,13 +141,21 @@ def train(options: config.Namespace) -> None:
 
 
 def train_in_jobs(plan: Plan, todo: list[Run]) -> None:
-    """One array of jobs, with a list of its own for each."""
-    out, count = plan.options.out, min(plan.options.nj, len(todo))
+    """One array of jobs, with a list of its own for each, and the configuration as it is now: whoever edits conf/ while
+    jobs wait in a queue changes none of them."""
+    options, out, count = plan.options, plan.options.out, min(plan.options.nj, len(todo))
     for number, share in enumerate(deal(todo, count), 1):
         write_list(out / f"log/finetune.{number}.list", share)
-    job = jobs.free_variable([out, *sys.argv])
-    again = [*sys.argv, "--nj", "0", "--redo", "false", "--list", f"{out}/log/finetune.{job}.list"]
-    if not jobs.call(plan.options.cmd, f"{job}=1:{count}", f"{out}/log/finetune.{job}.log", *again):
+    remove(conf := out / "log/conf")
+    for name, settings in plan.settings.items():
+        config.save(settings, conf / "systems" / f"{name}.yaml" if name else conf / "system.yaml")
+    names = " ".join(plan.settings)
+    again = [sys.argv[0], *(["--systems", names] if names else ["--config", f"{conf}/system.yaml"])]
+    for name in ("pretrained", "embeddings", "runs", "seeds"):
+        again += [f"--{name}", getattr(options, name)]
+    job = jobs.free_variable([out, options.data, *again])
+    again += ["--conf", str(conf), "--list", f"{out}/log/finetune.{job}.list", str(options.data), str(out)]
+    if not jobs.call(options.cmd, f"{job}=1:{count}", f"{out}/log/finetune.{job}.log", *again):
         raise cli.UserError(f"{out}: training failed; the log is named above")
 
 

@@ -3,8 +3,10 @@
 
   steps/pretrain.py [options] <train-dir> <heldout-dir> <exp-dir>
   steps/pretrain.py --config conf/pretrain.yaml data/train data/heldout exp/resnet18
+  steps/pretrain.py --config conf/pretrain.yaml --cmd "$cuda_cmd --gpu 4 --nodes 2" data/train data/heldout exp/resnet18
 
-With --teacher the network also learns to find a vector of each whole utterance, made by another model or by formula
+With --cmd this is one job, of a process for each GPU, with the configuration as it is when the queue is given it. With
+--teacher the network also learns to find a vector of each whole utterance, made by another model or by formula
 (functionals.scp of a data dir), in its embedding of a crop.
 
 Leaves model.safetensors, config.yaml, `speakers` and `result`, the share of held-out utterances whose speaker is found.
@@ -24,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 
 from steps.frontend.given import Given
 from steps.training.extractor import Config
-from utils import cli, config, runs
+from utils import cli, config, jobs, runs
 from utils.archive import scp_content
 from utils.hold import hold
 from utils.record import Origin, begin, content, of_settings, outdated
@@ -46,6 +48,17 @@ def origin(options: config.Namespace, settings: Config) -> Origin:
     return Origin("pretrain", VERSION, of_settings(settings), read, of_settings(Config()))
 
 
+def train_in_job(options: config.Namespace, settings: Config) -> None:
+    """Through the job runner."""
+    log = options.out / "log/pretrain.log"
+    config.save(settings, saved := log.with_suffix(".yaml"))
+    again = [sys.argv[0], "--config", str(saved), "--redo", str(options.redo).lower()]
+    again += ["--teacher", str(options.teacher)] if options.teacher else []
+    again += [str(options.train), str(options.heldout), str(options.out)]
+    if not jobs.call(options.cmd, str(log), "utils/torchrun.py", str(log), *again):
+        raise cli.UserError(f"{options.out}: training failed; the log is named above")
+
+
 def main() -> None:
     parser = config.arguments(Config, __doc__)
     parser.add_argument("train", type=Path, help="data dir to train on")
@@ -53,11 +66,21 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the model")
     parser.add_argument("--teacher", type=Path, help="vectors of the training utterances: an scp or an .npz")
     parser.add_argument("--redo", type=bool, default=False, help="true: train again what is finished")
+    parser.add_argument("--cmd", default="", help="job runner [none: the work is done here]")
     options, settings = config.parse(parser, Config)
     settings.augmentation.check_neutral(())
+    with hold(options.train, shared=True), hold(options.heldout, shared=True):
+        train(options, settings)
+
+
+def train(options: config.Namespace, settings: Config) -> None:
+    """What is unfinished or out of date, here or in a job."""
     out, made = options.out, origin(options, settings)
     if not options.redo and not outdated(out, made, out / runs.MODEL):  # of several processes, each comes to see that
         print(f"{out}: the model is there and up to date")
+        return
+    if options.cmd:
+        train_in_job(options, settings)
         return
     from steps.training.device import pick_device  # here, as torch takes seconds to load
     from steps.training.distributed import joined_ranks

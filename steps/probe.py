@@ -118,6 +118,12 @@ def main() -> None:
     parser.add_argument("--systems", default="", help="systems, separated by spaces [all, and pretrained]")
     options = parser.parse_args()
     threadpool_limits(1)  # of small matrices: several threads are slower, on a busy machine thirty times
+    with hold(options.data, shared=True):
+        probe(options)
+
+
+def probe(options: argparse.Namespace) -> None:
+    """What has not been probed yet."""
     exp, corpus = options.exp, Corpus(options.data)
     trained = [name for name in runs.systems(exp) if (exp / name).is_dir()]  # of archives, there are no embeddings
     wanted = options.systems.split() or [*trained, runs.PRETRAINED]

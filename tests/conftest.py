@@ -41,6 +41,21 @@ def type_in(monkeypatch):
 
 
 @pytest.fixture
+def edited_meanwhile(tmp_path):
+    """edited_meanwhile(file, text): a job runner (--cmd) that writes `text` into `file` while its jobs wait."""
+
+    def runner(file, text):
+        script = tmp_path / "runner.py"
+        script.write_text(
+            f"import os, sys\nopen({str(file)!r}, 'w').write({text!r})\n"
+            f"os.execv(sys.executable, [sys.executable, 'utils/run.py', *sys.argv[1:]])\n"
+        )
+        return f"{sys.executable} {script}"
+
+    return runner
+
+
+@pytest.fixture
 def emotional(tmp_path):
     """A data dir of 4 speakers × 8 utterances of random features that lean a little towards their emotion."""
     rng = np.random.default_rng(0)

@@ -60,8 +60,8 @@ def check(folder: Path) -> None:
 class Maker:
     """Makes or updates one environment, with everything that other programs say in a log."""
 
-    def __init__(self, folder: Path, lock: int) -> None:
-        self.folder, self.lock = folder, lock
+    def __init__(self, folder: Path, locks: list[int]) -> None:
+        self.folder, self.locks = folder, locks
         self.log, self.python = folder / LOG, str(folder / "bin" / "python")
         self.log.write_bytes(b"")
         # What the user has set for other environments does not concern this one.
@@ -74,7 +74,7 @@ class Maker:
             log.write(f"$ {' '.join(command)}\n".encode(errors="surrogateescape"))
             try:
                 done = subprocess.run(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, pass_fds=[self.lock]
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, pass_fds=self.locks
                 )
                 return done.returncode == 0
             except OSError as error:
@@ -129,7 +129,7 @@ def make(folder: Path) -> None:
     stamp, place, wanted = folder / "requirements.txt", folder / "place", folder / "requirements.tmp"
     if (folder / "pyvenv.cfg").exists() and not stamp.exists() and not (folder / LOG).exists():
         raise UserError(f"{folder} was not made by path.sh: activate it, and it is used; or move it out of the way")
-    with hold(folder, wait=True) as lock:
+    with hold(folder, wait=True) as locks:
         requirements = REQUIREMENTS.read_bytes()
         whole = stamp.exists() and os.access(folder / "bin" / "python", os.X_OK)
         if whole and place.is_file() and os.path.realpath(place.read_text().strip()) != os.path.realpath(folder):
@@ -137,7 +137,7 @@ def make(folder: Path) -> None:
         if whole and place.is_file() and stamp.read_bytes() == requirements:
             return  # nothing more to do; or the work of another shell, meanwhile
         stamp.unlink(missing_ok=True)
-        maker = Maker(folder, lock)
+        maker = Maker(folder, locks)
         if whole:
             warn(f"requirements.txt has changed: updating {folder} (log: {maker.log})")
         else:

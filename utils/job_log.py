@@ -46,6 +46,15 @@ def header(command: Sequence[str], where: str = "", devices: Sequence[str] = (),
     return text.encode(errors="surrogateescape")
 
 
+def write(log: BinaryIO, text: bytes) -> None:
+    """Write `text` into a log. An OSError, as of a full disk, says into which."""
+    try:
+        log.write(text)
+    except OSError as error:
+        error.filename = log.name
+        raise
+
+
 def start(
     command: Sequence[str], log: BinaryIO, environment: Mapping[str, str], session: bool = False
 ) -> subprocess.Popen[bytes] | int:
@@ -56,7 +65,7 @@ def start(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=session
         )
     except OSError as error:
-        log.write(f"{command[0]}: {error.strerror}\n".encode(errors="surrogateescape"))
+        write(log, f"{command[0]}: {error.strerror}\n".encode(errors="surrogateescape"))
         return 127 if isinstance(error, FileNotFoundError) else 126
 
 
@@ -78,9 +87,9 @@ def footer(code: int, duration: float, threads: int, note: str = "") -> bytes:
 def add_ending(path: Path, notes: Sequence[str], code: int) -> None:
     """What a job could not write itself at the end of its log `path`."""
     notes = notes if path.exists() else ["This job never started", *notes]
-    with open(path, "ab") as log:
-        for line in [*notes, f"Ended (code {code}) at {now()}"]:
-            log.write(f"# {line}\n".encode(errors="surrogateescape"))
+    lines = "".join(f"# {line}\n" for line in [*notes, f"Ended (code {code}) at {now()}"])
+    with open(path, "ab", buffering=0) as log:
+        write(log, lines.encode(errors="surrogateescape"))
 
 
 class Follower:

@@ -190,7 +190,7 @@ def job_values(text: str) -> list[str]:
 def run_all(parser: Parser, run_jobs: Callable[[Request, list[str], list[int]], dict[str, str]]) -> None:
     """A runner's whole course. `run_jobs(request, values, interrupts)` runs the jobs `values` and returns those that
     failed, each with the reason where it is not just its exit code; once a signal stands in `interrupts`, it ends
-    every job and returns."""
+    every job and returns, or raises UserError where it cannot be sure of that."""
     request = parser.parse(sys.argv[1:])
     interrupts: list[int] = []
     for number in INTERRUPTS:
@@ -200,7 +200,13 @@ def run_all(parser: Parser, run_jobs: Callable[[Request, list[str], list[int]], 
     name = Path(sys.argv[0]).name
     if len(values) > 1:
         print(f"{name}: {len(values)} jobs, log is in {request.logs}", flush=True)
-    failed = run_jobs(request, values, interrupts)
+    try:
+        failed = run_jobs(request, values, interrupts)
+    except UserError as error:
+        if not interrupts:
+            raise
+        warn(f"interrupted: {error}, log is in {request.logs}")
+        sys.exit(128 + interrupts[0])
     if interrupts:
         warn(f"interrupted: every job was ended, log is in {request.logs}")
         sys.exit(128 + interrupts[0])

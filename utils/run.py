@@ -71,7 +71,7 @@ class Job:
         command, path = request.command_of(value), request.log_of(value)
         self.started = time.monotonic()
         self.log = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close())
-        self.log.write(job_log.header(command, devices=self.devices))
+        job_log.write(self.log, job_log.header(command, devices=self.devices))
         self.output = open(path, "rb")  # noqa: SIM115
         self.output.seek(0, os.SEEK_END)
         self.process = job_log.start(command, self.log, environment, session=True)
@@ -101,7 +101,7 @@ class Job:
 
     def close(self) -> None:
         duration = time.monotonic() - self.started
-        self.log.write(job_log.footer(self.code, duration, self.threads or 1, self.note))
+        job_log.write(self.log, job_log.footer(self.code, duration, self.threads or 1, self.note))
         self.log.close()
         self.output.close()
 

@@ -15,11 +15,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
@@ -27,6 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 from utils import job_log, jobs
 from utils import slurm_scheduler as scheduler
 from utils.cli import UserError, run, warn
+from utils.files import whole
+from utils.hold import LOCK, hold
+from utils.slurm_left import SCRIPT, clear_queue
 from utils.slurm_scheduler import Patience
 
 # Options of sbatch that take no value, and those that would get in the way of what is done here.
@@ -55,21 +57,22 @@ class Array:
 
     @property
     def script(self) -> Path:
-        return self.folder / "job.sh"
+        return self.folder / SCRIPT
 
     def submit(self, options: list[str], interrupts: list[int]) -> None:
         """Hand it to the queue; where the controller is silent, when it speaks again."""
         request = self.request
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        empty(self.folder)
         tasks = {
             number: {"log": str(request.log_of(value)), "command": request.command_of(value)}
             for number, value in self.tasks.items()
         }
         spec = {"options": vars(request.options), "revision": job_log.revision(), "tasks": tasks}
-        (self.folder / "jobs.json").write_text(json.dumps(spec, indent=1))
+        with whole(self.folder / "jobs.json") as temporary:
+            temporary.write_text(json.dumps(spec, indent=1))
         task = Path(__file__).with_name("slurm_task.py")
-        self.script.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(task), str(self.folder)])}\n")
+        with whole(self.script) as temporary:
+            temporary.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(task), str(self.folder)])}\n")
         at_once = f"%{request.options.max_jobs_run}" if request.options.max_jobs_run else ""
         command = [
             "sbatch",
@@ -85,7 +88,7 @@ class Array:
 
         def question() -> str:
             # A submission whose answer was lost may have arrived all the same.
-            if self.patience.waiting and (there := scheduler.of_script(str(self.script))):
+            if self.patience.waiting and (there := scheduler.in_queue().get(str(self.script))):
                 return there[-1]
             return scheduler.ask(*command, environment=outside_any_job()).strip().partition(";")[0]
 
@@ -161,21 +164,6 @@ class Array:
                 job_log.add_ending(log, [note], code)
 
 
-def clear_queue(script: str, patience: Patience, given_up: Callable[[], bool]) -> list[str]:
-    """Cancel this user's jobs that `script` was submitted for, and wait until they have ended. Returns them."""
-    cancelled = patience.until(lambda: scheduler.of_script(script), given_up)
-    if cancelled:
-        patience.until(lambda: scheduler.cancel(cancelled), given_up)
-    left = cancelled
-    while left and not given_up():  # these, and not what somebody may have submitted since
-        time.sleep(QUESTIONS[0])
-        there = patience.until(lambda: scheduler.of_script(script), given_up)
-        left = None if there is None else [job for job in there if job in (cancelled or [])]
-    if left is None or left:
-        warn(f"its jobs may still run: see 'squeue --me', and end {' '.join(left or ['them'])} by scancel")
-    return cancelled or []
-
-
 def outside_any_job() -> dict[str, str]:
     """The environment without what Slurm says of the job that this program may itself be part of."""
     return {name: value for name, value in os.environ.items() if name in OF_THE_CLUSTER or name[:6] != "SLURM_"}
@@ -189,7 +177,7 @@ def meeting_place(request: jobs.Request) -> Path:
     return parent.resolve() / "q" / ".".join(Path(request.log).relative_to(parent).parts)
 
 
-def sbatch_options(request: jobs.Request, patience: Patience, interrupts: list[int]) -> list[str]:
+def sbatch_options(request: jobs.Request, interrupts: list[int]) -> list[str]:
     """What is asked for, in sbatch's words; last what cmd.sh says in these words itself."""
     wanted, others = request.options, request.queue_options
     for word in others:
@@ -198,7 +186,7 @@ def sbatch_options(request: jobs.Request, patience: Patience, interrupts: list[i
     options = {"--mem": wanted.mem, "--time": wanted.time, "--cpus-per-task": wanted.num_threads}
     if wanted.nodes > 1:
         options |= {"--nodes": wanted.nodes, "--ntasks-per-node": 1}
-    if wanted.gpu and patience.until(scheduler.has_gpus, lambda: bool(interrupts)):
+    if wanted.gpu and Patience().until(scheduler.has_gpus, lambda: bool(interrupts)):
         options["--gres"] = f"gpu:{wanted.gpu}"
     elif wanted.gpu:
         warn("no node of this cluster has a GPU (sinfo -o %G): running on CPUs")
@@ -207,9 +195,21 @@ def sbatch_options(request: jobs.Request, patience: Patience, interrupts: list[i
 
 def run_jobs(request: jobs.Request, values: list[str], interrupts: list[int]) -> dict[str, str]:
     """Run the jobs `values`, and return those that failed (see jobs.run_all)."""
-    patience, folder = Patience(), meeting_place(request)
-    options = sbatch_options(request, patience, interrupts)
-    if left := clear_queue(str(folder / "job.sh"), patience, lambda: bool(interrupts)):
+    folder, options = meeting_place(request), sbatch_options(request, interrupts)
+    with hold(folder):  # for as long as there is somebody to look after these jobs
+        failed = run_arrays(request, values, folder, options, interrupts)
+    for place in (folder, folder.parent):
+        with suppress(OSError):  # where something failed, it is not empty
+            place.rmdir()
+    return failed
+
+
+def run_arrays(
+    request: jobs.Request, values: list[str], folder: Path, options: list[str], interrupts: list[int]
+) -> dict[str, str]:
+    """The same, by the `options` of sbatch, once `folder` is free for it."""
+    patience = Patience()
+    if left := clear_queue(str(folder / SCRIPT), patience, lambda: bool(interrupts)):
         warn(f"cancelled job {' '.join(left)}, which an earlier call had left in the queue")
     request.make_room(values)
     limit = patience.until(scheduler.max_array_size, lambda: bool(interrupts)) or 1
@@ -229,10 +229,15 @@ def run_jobs(request: jobs.Request, values: list[str], interrupts: list[int]) ->
             name = signal.Signals(interrupts[0]).name
             array.cancel(f"Interrupted by {name}: the job was cancelled", 128 + interrupts[0])
     if not failed and not interrupts:
-        shutil.rmtree(folder, ignore_errors=True)
-        if not os.listdir(folder.parent):
-            folder.parent.rmdir()
+        empty(folder)
     return failed
+
+
+def empty(folder: Path) -> None:
+    """Remove what is in `folder`, but for its lock."""
+    for path in folder.iterdir():
+        if path.name != LOCK:
+            path.unlink()
 
 
 def main() -> None:

@@ -127,10 +127,13 @@ def tasks(job: str) -> dict[int, tuple[str, str]]:
     return {int(index): (state, reason) for index, state, reason in rows if index.isdigit()}
 
 
-def of_script(script: str) -> list[str]:
-    """This user's jobs in the queue (arrays: as a whole) that `script` was submitted for."""
-    listing = ask("squeue", "-h", "-a", "--me", "-o", "%F|%o")
-    return sorted({line.partition("|")[0] for line in listing.splitlines() if line.partition("|")[2] == script})
+def in_queue() -> dict[str, list[str]]:
+    """Script → this user's jobs in the queue (arrays: as a whole) that it was submitted for."""
+    scripts: dict[str, list[str]] = {}
+    for line in sorted(set(ask("squeue", "-h", "-a", "--me", "-o", "%F|%o").splitlines())):
+        job, _, script = line.partition("|")
+        scripts.setdefault(script, []).append(job)
+    return scripts
 
 
 def cancel(jobs: list[str]) -> bool:

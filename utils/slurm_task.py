@@ -68,11 +68,11 @@ def run_task(folder: Path, number: str, spec: dict, options: argparse.Namespace)
     devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if options.gpu else []
     with open(task["log"], "ab", buffering=0) as log:
         if restarts:
-            log.write(f"# Requeued by Slurm: start number {restarts + 1} of this job\n".encode())
-        log.write(job_log.header(task["command"], where, devices, spec["revision"]))
+            job_log.write(log, f"# Requeued by Slurm: start number {restarts + 1} of this job\n".encode())
+        job_log.write(log, job_log.header(task["command"], where, devices, spec["revision"]))
         process = job_log.start(command_line(folder, number, task, options), log, variables)
         code, note = job_log.ending(process if isinstance(process, int) else process.wait())
-        log.write(job_log.footer(code, time.monotonic() - began, int(variables["OMP_NUM_THREADS"]), note))
+        job_log.write(log, job_log.footer(code, time.monotonic() - began, int(variables["OMP_NUM_THREADS"]), note))
     with whole(code_file) as temporary:
         temporary.write_text(f"{code}\n")
     return code

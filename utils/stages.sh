@@ -11,7 +11,8 @@
 # --stage N stages begin at N, and $redo is true: what is finished is made again.
 #
 # While the script runs, exp is held (utils/hold.py): a second one is told who is there. Whatever ends the script, by Ctrl-C,
-# SIGTERM or otherwise, ends all that it has started, and only then is exp free.
+# SIGTERM or otherwise, ends all that it has started, and only then is exp free. What a killed one has left in Slurm's queue
+# is ended (utils/slurm_left.py) before the first stage, as it would read what is about to be changed.
 
 # shellcheck disable=SC2154 # last_stage, _caller and _arguments are parse_options.sh's, stage and stop_stage the script's
 [[ $# -eq 0 ]] || die "'$1' is no option; options begin with -- (see --help)"
@@ -27,6 +28,7 @@ fi
 if [[ ${STAGES_HELD:-} != "$PWD $exp" ]]; then
   STAGES_HELD="$PWD $exp" exec utils/hold.py --from "$_caller" "$exp" bash "$0" "${_arguments[@]}"
 fi
+if command -v squeue >/dev/null; then utils/slurm_left.py "$exp"; fi
 # shellcheck disable=SC2034 # for the script's commands
 if [[ -n $stage ]]; then redo=true; else redo=false; fi
 

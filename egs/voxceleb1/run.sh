@@ -54,10 +54,8 @@ if run_stage 2 "Filter-banks and VAD"; then
 fi
 
 if run_stage 3 "Pre-training on speakers"; then
-  log=$exp/resnet18/log/pretrain.log
-  # shellcheck disable=SC2086 # a command and its options
-  $cuda_cmd --gpu "$gpu" --nodes "$nodes" "$log" utils/torchrun.py "$log" \
-    steps/pretrain.py --config "$conf/pretrain.yaml" --redo "$redo" "$train" "$data/heldout" "$exp/resnet18"
+  steps/pretrain.py --config "$conf/pretrain.yaml" --redo "$redo" --cmd "$cuda_cmd --gpu $gpu --nodes $nodes" \
+    "$train" "$data/heldout" "$exp/resnet18"
 fi
 
 if run_stage 4 "Speaker accuracy, EER and minDCF"; then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -27,11 +28,20 @@ FORMATS = "mov,mp4,m4a,3gp,matroska,webm,aac,asf,amr,avi,wav,mp3,flac,ogg,aiff,c
 
 
 PIPED = 0x7FFFF000  # bytes: lengths from here on are what programs put that write into a pipe (sox, FFmpeg)
+UNREACHABLE = {errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.EHOSTDOWN, errno.EIO}  # what holds it has gone
 EMPTY = 100  # bytes: a WAV without sound is no longer
 
 
 class Unusable(Exception):
     """A recording that cannot be used, and why, in a few words; the caller counts and names it."""
+
+
+class Gone(Unusable):
+    """A recording whose file `path` is not there, nor the folder that held it: its corpus is no longer mounted."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("no such file")
+        self.path = path
 
 
 class Decoded(NamedTuple):
@@ -58,11 +68,11 @@ def decode(source: Source, beyond: float) -> Decoded:
             return _by_pyav(source, beyond)
         file = soundfile.SoundFile(os.fsencode(path))  # a name need not be UTF-8
     except FileNotFoundError:
-        raise Unusable("no such file") from None
-    except ValueError:  # it holds a null byte
+        raise (Unusable("no such file") if os.path.isdir(os.path.dirname(path) or ".") else Gone(path)) from None
+    except ValueError:  # its name holds a null byte
         raise Unusable("no such file") from None
     except OSError as error:
-        raise Unusable(f"cannot be read: {error.strerror}") from None
+        raise (Gone(path) if error.errno in UNREACHABLE else Unusable(f"cannot be read: {error.strerror}")) from None
     except (soundfile.LibsndfileError, RuntimeError) as error:
         try:
             return _by_pyav(source, beyond)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from steps.frontend.audio import Reading, read_in_batches
 from steps.frontend.changes import changed
-from steps.frontend.decoding import Decoded, Unusable, decode
+from steps.frontend.decoding import Decoded, Gone, Unusable, decode
 from steps.frontend.descriptors import Descriptor
 from steps.frontend.fbank import Fbank
 from steps.frontend.features import DESCRIPTORS, Features
@@ -101,6 +101,11 @@ def extract(data: Path, archives: Path, name: str, wanted: Features) -> None:
                     made = Made(*outcome, wanted)
                     made.transform(fbank)
                     features[utterance] = made
+                except Gone as gone:  # no fault of the recording's, which must not be lost for it
+                    raise cli.UserError(
+                        f"{gone.path}: no such file, and {data / 'wav.scp'} names it: is the corpus there, and whole? "
+                        "Call this again when it is; what was made is kept"
+                    ) from None
                 except Unusable as reason:
                     lost[utterance] = f"{reason} [{recordings[utterance]}]"
                     cli.warn(f"{utterance} left out: {recordings[utterance]}: {reason}")

@@ -58,7 +58,7 @@ def embed(model_dir: Path, data: Path, out: Path) -> int:
     read |= {name: scp_content(data / name) for name in ("feats.scp", "vad.scp") if (data / name).is_file()}
     origin = Origin("embed", VERSION, content=read)
     ark, scp = out / f"{EMBEDDING}.ark", out / f"{EMBEDDING}.scp"
-    with hold(out):
+    with hold(data, shared=True), hold(out):
         if not outdated(out, origin, ark, scp):
             return 0
         from steps.frontend.packed import pack

@@ -491,6 +491,23 @@ def test_features_whose_archive_changed_are_not_those_that_were_trained_on(emoti
     assert "out of date (features changed)" in type_in(*words).stderr
 
 
+@pytest.mark.parametrize("text", ["parent: base\ntraining: {batch: 2}\n", "no: [yaml"])
+@pytest.mark.parametrize("grouped", [True, False])
+def test_jobs_read_the_configuration_that_was_dealt_out(
+    emotional, system, tmp_path, type_in, edited_meanwhile, text, grouped
+):
+    """Whatever is edited while they wait: a system's file, or one that stands in --config."""
+    words = ["steps/finetune.py", "--nj", "2", "--cmd", edited_meanwhile(system, text), "--training.epochs", "2"]
+    words += ["--conf", conf(system), "--systems", "child"] if grouped else ["--config", system]
+    type_in(*words, emotional, tmp_path / "exp")
+    for run in ("r1_seed0", "r2_seed0"):
+        folder = tmp_path / "exp" / ("child" if grouped else "") / run
+        own = config.load(Config, folder / "config.yaml")
+        assert (own.training.batch, own.training.epochs, own.network.width) == (8, 2, 2) and (
+            folder / "scores"
+        ).exists()
+
+
 def test_exp_and_data_may_be_moved(emotional, system, tmp_path, type_in):
     type_in("steps/finetune.py", "--config", system, "--runs", "r1", emotional, tmp_path / "sys")
     home = tmp_path / "elsewhere"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import kaldi_native_io
 import numpy as np
@@ -77,10 +78,29 @@ def test_unusable_recordings_are_counted_named_and_left_out(corpus, tmp_path, ty
 
 
 def test_too_many_of_them_stop_the_work(corpus, tmp_path, type_in):
-    (tmp_path / "wav/s0_0.wav").unlink()
+    (tmp_path / "wav/s0_0.wav").write_bytes(b"")
     done = type_in("steps/make_fbank.py", corpus, code=1)
     assert "more than max_lost 0.05" in done.stderr and not (corpus / "feats.scp").exists()
     assert len(read_table(corpus / "utt2spk")) == 12
+
+
+def test_a_corpus_that_vanishes_half_way_loses_no_recording(corpus, tmp_path, type_in, capfd):
+    """Its disk goes while features are made, and is there again for the next call."""
+    words = ["steps/make_fbank.py", "--max_lost", "0.9", "--nj", "2", corpus]
+    wavs = read_table(corpus / "wav.scp")
+    (tmp_path / "unmounted").mkdir()
+    for name in sorted(wavs)[6:]:
+        Path(wavs[name]).rename(tmp_path / "unmounted" / Path(wavs[name]).name)
+        wavs[name] = str(tmp_path / "disk" / Path(wavs[name]).name)
+    write_table(corpus / "wav.scp", wavs)
+    type_in(*words, code=1)
+    said = capfd.readouterr().err
+    assert "/disk/s1_2.wav: no such file, and " in said and "is the corpus there, and whole?" in said
+    assert len(read_table(corpus / "utt2spk")) == 12 and not (corpus / "feats.scp").exists()
+    (tmp_path / "unmounted").rename(tmp_path / "disk")
+    type_in(*words)
+    assert len(read_table(corpus / "feats.scp")) == 12 and not (corpus / "lost").exists()
+    assert "made before" in "".join(log.read_text() for log in corpus.glob("log/*.log"))
 
 
 def test_folders_may_be_called_as_the_number_of_a_job_is(corpus, tmp_path, type_in):

@@ -6,7 +6,10 @@ import kaldi_native_io
 import numpy as np
 import pytest
 
+from steps.training.extractor import Config
+from utils import config
 from utils.data_dir import read_table
+from utils.hold import hold
 
 TINY = ["--network.width", "2", "--input.crop", "40", "--training.epochs", "2", "--training.batch", "8"]
 
@@ -23,6 +26,26 @@ def test_it_hands_on_a_model_with_its_configuration(model):
     assert names == {".made_from.pretrain", "config.yaml", "model.safetensors", "result", "speakers"}
     assert (model / "speakers").read_text().split() == ["s0", "s1", "s2", "s3"]
     assert re.match(r"%ACC \d+\.\d\d \[ \d+ / 32 held-out utterances, 4 speakers \] ", (model / "result").read_text())
+
+
+def test_a_job_reads_the_configuration_that_was_handed_to_the_queue(emotional, tmp_path, type_in, edited_meanwhile):
+    (tmp_path / "a.yaml").write_text("network: {width: 2}\ninput: {crop: 40}\ntraining: {epochs: 1, batch: 8}\n")
+    words = ["steps/pretrain.py", "--config", tmp_path / "a.yaml", "--cmd", edited_meanwhile(tmp_path / "a.yaml", "")]
+    done = type_in(*words, "--training.batch", "4", emotional, emotional, tmp_path / "net")
+    made = config.load(Config, tmp_path / "net/config.yaml")
+    assert (made.network.width, made.training.epochs, made.training.batch) == (2, 1, 4), done
+    (tmp_path / "a.yaml").write_text("training: {epochs: none}\n")
+    assert "training.epochs" in type_in(*words, emotional, emotional, tmp_path / "net", code=1).stderr
+
+
+@pytest.mark.parametrize("reader", ["pretrain", "embed"])
+def test_a_data_dir_that_is_read_is_kept_from_changes(model, emotional, tmp_path, type_in, reader):
+    """And one that is being made is not read."""
+    words = {"pretrain": [*TINY, emotional, tmp_path / "none"], "embed": [model, emotional]}[reader]
+    with hold(emotional):
+        assert "is in use by" in type_in(f"steps/{reader}.py", *words, tmp_path / "new", code=1).stderr
+    with hold(emotional, shared=True):
+        type_in(f"steps/{reader}.py", *words, tmp_path / "new")
 
 
 def test_embeddings_and_trials(model, emotional, tmp_path, type_in):

@@ -1,6 +1,7 @@
 """utils/hold.py: who works in a folder, and what becomes of what they started."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,4 +152,130 @@ def test_a_folder_stays_held_by_the_runner_of_a_program_that_was_killed(tmp_path
         pass
     killed.stdin.close()  # and now it ends
     with hold(tmp_path, wait=True):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "fifo", "folder"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_lock_that_is_no_plain_file_is_named_and_left_as_it_is(tmp_path, kind, shared):
+    precious, lock, folder = tmp_path / "precious", tmp_path / "data/.lock", tmp_path / "data"
+    precious.write_text("years of work\n")
+    folder.mkdir()
+    if "link" in kind:
+        lock.symlink_to(precious if kind == "link" else tmp_path / "nowhere")
+    else:
+        os.mkfifo(lock) if kind == "fifo" else lock.mkdir()
+    with pytest.raises(UserError, match=r"data/\.lock is no plain file.*: remove it"), hold(folder, shared=shared):
+        pass
+    assert precious.read_text() == "years of work\n" and not (tmp_path / "nowhere").exists()
+    assert os.path.lexists(lock), "whoever has put it there may want it"
+
+
+def test_a_lock_that_somebody_deletes_still_keeps_others_out(tmp_path):
+    with hold(tmp_path):
+        (tmp_path / ".lock").unlink()
+        for shared in (False, True):
+            said = rf"is in use by another program \(still there: {os.getpid()} "
+            with pytest.raises(UserError, match=said), hold(tmp_path, shared=shared):
+                pass
+    with hold(tmp_path):
+        pass
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_replaced_while_it_is_held_is_the_next_ones(tmp_path):
+    """As a data dir that is made anew: who waited for the old one holds the new one, whose .lock nobody removes."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with hold(folder):
+        folder.rename(tmp_path / "old")
+        folder.mkdir()
+        with hold(folder):
+            pass
+        (folder / ".lock").write_text("somebody's\n")
+    assert (folder / ".lock").exists()
+
+
+def as_nobody(code, *paths):
+    """Run `code` as a user who owns nothing. That one needs the right to get at the interpreter and this repository."""
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv")
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", code]
+    done = subprocess.run([*command, *map(str, paths)], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    if "ModuleNotFoundError" in done.stderr or "can't open" in done.stderr:
+        pytest.skip("another user cannot read this repository")
+    return done
+
+
+HOLDS = "import sys; from pathlib import Path; from utils import cli; from utils.hold import hold\n"
+HOLDS += "def main():\n  with hold(Path(sys.argv[1]), shared=sys.argv[2:] == ['shared']): print('in')\ncli.run(main)"
+
+
+def test_another_users_data_dir_can_be_read_and_its_lock_is_respected(open_to_all):
+    done = as_nobody(HOLDS, open_to_all, "shared")
+    assert done.stdout == "in\n" and done.stderr == ""
+    with hold(open_to_all, shared=True):
+        assert as_nobody(HOLDS, open_to_all, "shared").stdout == "in\n", "readers share it"
+    with hold(open_to_all):
+        assert "is in use by" in as_nobody(HOLDS, open_to_all, "shared").stderr
+    assert as_nobody(HOLDS, open_to_all).stderr == f"-c: {open_to_all}/.lock: Permission denied\n"
+
+
+def test_a_lock_that_another_user_left_behind_is_no_obstacle_where_all_may_write(open_to_all):
+    open_to_all.chmod(0o777)
+    (open_to_all / ".lock").write_text("somebody, long ago\n")
+    assert as_nobody(HOLDS, open_to_all).stdout == "in\n" and not any(open_to_all.iterdir())
+
+
+@pytest.fixture
+def open_to_all(tmp_path):
+    """A folder that anybody can get at, and read."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "data").mkdir(mode=0o755)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """disk(options): a small file system of these options, for as long as the test takes."""
+    mounted = tmp_path / "disk"
+
+    def mount(options):
+        mounted.mkdir(exist_ok=True)
+        if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", mounted]).returncode:
+            pytest.skip("no right to mount")
+        return mounted
+
+    yield mount
+    subprocess.run(["umount", mounted], capture_output=True)
+
+
+def test_a_data_dir_that_may_only_be_read_is_held_for_reading(disk):
+    data = disk("size=1m") / "data"
+    data.mkdir()
+    subprocess.run(["mount", "-o", "remount,ro", data.parent], check=True)
+    with hold(data, shared=True):
+        with hold(data, shared=True):
+            pass
+        assert not any(data.iterdir())
+    with pytest.raises(OSError, match=r"Read-only file system: '.*data/\.lock'"), hold(data):
+        pass
+
+
+def test_on_a_full_disk_a_folder_is_held_and_it_says_where_it_cannot(disk):
+    folder = disk("size=64k,nr_inodes=5") / "exp"
+    folder.mkdir()
+    with pytest.raises(OSError), open(folder / "fill", "wb", buffering=0) as fill:
+        while True:
+            fill.write(bytes(4096))
+    with hold(folder):
+        assert (folder / ".lock").read_text() == ""
+        with pytest.raises(UserError, match="is in use by another program"), hold(folder):
+            pass
+    for name in "ab":
+        (folder / name).touch()  # and now there are no inodes either
+    with hold(folder, shared=True):
+        pass
+    with pytest.raises(OSError, match=r"No space left on device: '.*exp/\.lock'"), hold(folder):
         pass

@@ -341,6 +341,23 @@ def test_a_mistake_is_one_line(words, said):
     assert not list(Path().iterdir())
 
 
+def test_a_full_disk_is_one_line_that_names_the_log():
+    Path("disk").mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", "disk"]).returncode:
+        pytest.skip("no right to mount")
+    try:
+        for script in ("true", "dd if=/dev/zero of=disk/fill bs=4k; seq 9999; true"):
+            words = ["disk/a.log", "bash", "-c", script]
+            if script == "true":
+                Path("disk/fill").write_bytes(bytes(16384))
+            assert run(*words, code=1).stderr == "run.py: disk/a.log: No space left on device\n"
+            for path in Path("disk").iterdir():
+                path.unlink()
+        run("disk/a.log", "true")
+    finally:
+        subprocess.run(["umount", "disk"], check=True)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("90", 5400), ("1:30", 90), ("2:00:01", 7201), ("1-2", 93600), ("1-0:30", 88200), ("1-0:0:5", 86405), ("0", 0)],

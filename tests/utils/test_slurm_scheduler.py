@@ -1,6 +1,7 @@
 """utils/slurm.py on recorded answers of Slurm's commands, for what takes a real one minutes, or a database."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,24 @@ def test_a_lost_answer_of_sbatch_is_not_a_second_submission(play):
     assert "Socket timed out on send/recv operation; running jobs go on; waiting" in done.stderr
     assert "submitted as Slurm job 33" in done.stdout and done.returncode == 0
     assert Path("sbatch.calls").read_text().count("--parsable") == 1
+
+
+def test_jobs_that_a_silent_controller_keeps_are_not_said_to_have_ended(play):
+    """It falls silent once the jobs are there; then comes Ctrl-C."""
+    play("squeue", "slurm_load_jobs error: Unable to contact slurm controller", code=1, only="--me", first="")
+    play("squeue", "1|RUNNING|None\n2|RUNNING|None", only="-j")
+    program = "import sys; from utils import cli, slurm; slurm.CANCELLING = 0; sys.argv[0] = 'slurm.py'; "
+    words = ["JOB=1:2", "x.JOB.log", "bash", "-c", "[ JOB = 2 ] || exit 3"]
+    command = [sys.executable, "-c", f"{program}cli.run(slurm.main)", *words]
+    runner = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert any("submitted as Slurm job 77" in line for line in runner.stdout)
+    Path("x.2.log").write_text("it runs\n")
+    runner.send_signal(signal.SIGINT)
+    assert runner.communicate(timeout=60)[1].splitlines()[1:] == [
+        "slurm.py: interrupted: its jobs may still run, as the Slurm controller is silent; the same call again ends "
+        "them, or scancel (squeue --me), log is in x.*.log"
+    ]
+    assert runner.returncode == 130 and Path("x.2.log").read_text() == "it runs\n"
 
 
 @pytest.fixture
