@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--runtime", type=Path, help=f"folder of {PACKAGE} [npm fetches it]")
     parser.add_argument("--port", type=int, default=8000, help="port to serve on; 0: any that is free [8000]")
     parser.add_argument("--serve", type=cli.boolean, default=True, help="false: write the page alone [true]")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if not 0 <= options.port < 1 << 16:
         raise cli.UserError(f"--port {options.port}: from 0 to 65535")
     build(options.model, options.out, options.runtime, options.recordings)

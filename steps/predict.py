@@ -81,7 +81,7 @@ def prior_of(text: str, classes: list[str]) -> list[float] | None:
 
 
 def main() -> None:
-    options = arguments().parse_args()
+    options = arguments().parse_intermixed_args()
     if options.draw and options.by == "recording":
         raise cli.UserError("--draw shows what changes over time: choose --by windows or --by turns")
     if options.draw and options.draw.exists() and not options.draw.is_dir():

@@ -206,6 +206,11 @@ def test_a_name_that_is_no_utf8_is_passed_on(sounds):
         )
 
 
+def test_options_may_stand_between_recordings(sounds, type_in):
+    done = type_in("steps/predict.py", sounds / "a.wav", "--unsure", "1", sounds / "b.flac")
+    assert [line["path"] for line in rows(done)[1]] == [str(sounds / "a.wav"), str(sounds / "b.flac")]
+
+
 def test_names_with_tabs_and_lines_stay_apart_in_a_table(sounds, type_in):
     for name in ("x\ty.wav", "x\ny.wav", "x y.wav"):
         shutil.copy(sounds / "a.wav", sounds / name)
