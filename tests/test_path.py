@@ -293,6 +293,16 @@ def test_a_failing_installation_is_one_line_with_its_reason(copy_with_pip):
     copy_with_pip.refused("could not be installed", "/nowhere/tiny-1.0", str(copy_with_pip.venv / "install.log"))
 
 
+def test_from_a_folder_of_wheels_nothing_is_fetched(copy_with_pip):
+    copy = copy_with_pip
+    (copy.root / "wheels").mkdir()
+    copy.wheel.rename(copy.root / "wheels" / copy.wheel.name)
+    (copy.root / "requirements.txt").write_text("tiny==1.0\n")
+    assert copy.bash('python -c "import tiny; print(1)"', PIP_INDEX_URL="http://127.0.0.1:9/").stdout == "1\n"
+    (copy.root / "requirements.txt").write_text("tiny==1.0\nlarge\n")
+    assert "could not be installed" in (said := copy.bash("true", options="", code=0).stderr) and "large" in said
+
+
 def test_without_pip_and_uv_it_says_what_would_do(copy):
     (copy.root / "bin/uv").unlink()
     copy.refused("neither ensurepip nor pip", "python3-venv, pip, virtualenv, uv")

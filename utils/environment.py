@@ -1,9 +1,9 @@
 """The environment that path.sh sets up, by the standard library alone; path.sh says `make FOLDER` or `check FOLDER`.
 
-make: install requirements.txt into the virtual environment FOLDER. A copy of requirements.txt in FOLDER, written last,
-says that all of it is installed; without that copy an earlier call was interrupted, and everything begins anew. The
-file `place` says where FOLDER was: the programs of one that was moved still name its old place, and are mended. A lock
-keeps two calls apart.
+make: install requirements.txt into the virtual environment FOLDER, from the folder `wheels` beside it alone where there
+is one. A copy of requirements.txt in FOLDER, written last, says that all of it is installed; without that copy an
+earlier call was interrupted, and everything begins anew. The file `place` says where FOLDER was: the programs of one
+that was moved still name its old place, and are mended. A lock keeps two calls apart.
 check: whether the environment FOLDER, which runs this program, holds what requirements.txt lists."""
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from utils.cli import UserError, run, warn
 from utils.hold import hold
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
+WHEELS = REQUIREMENTS.parent / "wheels"
 LOG = "install.log"
 PIP = ["-m", "pip", "--disable-pip-version-check"]
 
@@ -98,7 +99,8 @@ class Maker:
             raise UserError(f"{sys.executable} cannot make a virtual environment; the reason is in {self.log}")
 
     def install(self, requirements: Path) -> None:
-        """Install with the environment's own pip, or else with this Python's pip, or with uv."""
+        """Install with the environment's own pip, or else with this Python's pip, or with uv; from the folder WHEELS
+        alone, where there is one."""
         into = ["--python", self.python]
         if self.works(self.python, *PIP, "--version"):
             installer = [self.python, *PIP, "install"]
@@ -109,7 +111,8 @@ class Maker:
         else:
             needed = "install one of python3-venv, pip, virtualenv, uv"
             raise UserError(f"{sys.executable} has neither ensurepip nor pip: {needed}")
-        if not self.works(*installer, "-r", str(requirements)):
+        here = ["--no-index", "--find-links", str(WHEELS)] if WHEELS.is_dir() else []
+        if not self.works(*installer, *here, "-r", str(requirements)):
             lines = self.log.read_text(errors="replace").splitlines()
             why = [line for line in lines if line.lower().startswith("error")] or lines
             raise UserError(f"requirements.txt could not be installed: {why[-1].strip()} (all of it: {self.log})")
