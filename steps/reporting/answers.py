@@ -53,7 +53,7 @@ def reply(results: Results, question: Mapping[str, Any]) -> Answer:
 
 def of_all(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[Answer]:
     """Of several corpora: the answer over all of them together, where `compared` (together.json) has one, else that of
-    the first corpus that has one."""
+    the first corpus that has one, and differences on the others."""
     rows = {(row["system"], row["reference"]): row for row in compared["comparisons"]} if compared else {}
     replies = []
     for question in next(iter(results_of.values()))["groups"]["questions"]:
@@ -63,21 +63,30 @@ def of_all(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None
             continue
         each = {name: reply(results, question)._replace(more="") for name, results in results_of.items()}
         known = [(name, one) for name, one in each.items() if not one.said.startswith(NOT)]
-        replies += [one._replace(said=f"On {name}: {one.said}") for name, one in known[:1]] or [*each.values()][:1]
+        others = by_corpus({name: results_of[name] for name, _ in known[1:]}, *pair) if pair else []
+        more = f" On others: {'; '.join(others)}." * bool(others)
+        replies += [one._replace(said=f"On {name}: {one.said}{more}") for name, one in known[:1]] or [*each.values()][
+            :1
+        ]
     return replies
 
 
 def pooled(results_of: Mapping[str, Results], compared: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """A difference over all corpora, and on each."""
     system, reference, difference = row["system"], row["reference"], row["difference"]
-    own = {name: comparison(results, system, reference) for name, results in results_of.items()}
-    each = [f"{name} {change(one['difference'])}" for name, one in own.items() if one]
+    each = by_corpus(results_of, system, reference)
     p = f"p {p_value(row['p' if row['planned'] else 'p_corrected'])}{', planned beforehand' * row['planned']}"
     return (
         f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} differs from {reference} by "
         f"{points(difference, p)} over the {compared['speakers']} speakers of {names(compared['corpora'])} together. "
         f"By corpus: {'; '.join(each)}."
     )
+
+
+def by_corpus(results_of: Mapping[str, Results], system: str, reference: str) -> list[str]:
+    """The difference on each corpus that has it."""
+    own = {name: comparison(results, system, reference) for name, results in results_of.items()}
+    return [f"{name} {change(one['difference'])}" for name, one in own.items() if one]
 
 
 def selection(results: Results, chosen: Mapping[str, Any]) -> str:
