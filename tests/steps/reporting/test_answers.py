@@ -149,3 +149,27 @@ def test_numbers():
     assert (
         names(list("abc")) == "a, b and c" and names(list("abcdef"), 3) == "a, b, c and 3 more" and names([]) == "none"
     )
+
+
+def test_several_corpora_answer_together_where_they_were_compared_and_else_one_by_one(results):
+    asked = {"ask": "Does it help?", "compare": ["good", "poor"]}
+    one, two = ({**results, "groups": {**results["groups"], "questions": [asked]}} for _ in range(2))
+    two["comparisons"] = [comparison(-1.0, -4.0, 2.0, 0.5)]
+    both = {"one": one, "two": two}
+    [alone] = answers.of_all(both, None)
+    assert (
+        alone.said.startswith("On one: Yes: good reaches wF1 60.0")
+        and "On others: two −1.0 (−4.0 to 2.0)." in alone.said
+    )
+    row = comparison(4.0, 1.0, 7.0, 0.02) | {"planned": False, "p_corrected": 0.2}
+    compared = {"comparisons": [row], "speakers": 12, "corpora": ["one", "two"]}
+    [together] = answers.of_all(both, compared)
+    assert together.said.startswith(
+        "A hint that it does: good differs from poor by +4.0 points (95 % interval 1.0 to 7.0"
+    )
+    assert "over the 12 speakers of one and two together. By corpus: one +10.0 (5.0 to 15.0); two −1.0" in together.said
+    best, each = answers.best_of_all(both)
+    assert best.startswith(
+        "good (a net): of 2 systems it has the highest mean of wF1 over the corpora, 60.0; next come poor"
+    )
+    assert each[0].startswith("one: good, 60.0 (95 % interval 55.0 to 65.0)") and len(each) == 2
