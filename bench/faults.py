@@ -2,7 +2,7 @@
 """Bad input, faults and attacks: how many kinds are tried by the tests, each at a place that meets it, and how many of
 these hold: the right result, or one clear line, and nothing lost.
 
-  python bench/faults.py [--list true]
+  python bench/faults.py [--list true | --told FILE]
 
 A case is one such test, or one of a test's parameters; tests of what merely works are not counted. A property-based
 test of a reader (tests/utils/test_fuzz.py) is one case, however many files it makes.
@@ -107,34 +107,40 @@ def collect() -> dict[str, str]:
     return {case: kind for case, kind in kinds.items() if kind}
 
 
-def try_all(cases: dict[str, str]) -> tuple[Counter[str], Counter[str]]:
-    """How many of each kind were tried (what is skipped is not), and how many held."""
+def try_all(cases: dict[str, str], told: Path) -> None:
+    """Run the tests that `cases` are of, and leave what pytest tells of them in `told`."""
     with tempfile.TemporaryDirectory(prefix="faults") as folder:
-        tests = list(dict.fromkeys(case.partition("[")[0] for case in cases))
-        told, listed = Path(folder) / "told.xml", Path(folder) / "tests"
-        listed.write_text("\n".join(tests) + "\n")
+        listed = Path(folder) / "tests"
+        listed.write_text("\n".join(dict.fromkeys(case.partition("[")[0] for case in cases)) + "\n")
         words = [sys.executable, "-m", "pytest", "-o", "addopts=--import-mode=importlib", "-q", f"--junitxml={told}"]
         subprocess.run([*words, f"--basetemp={folder}/tests.tmp", f"@{listed}"], cwd=ROOT)
-        tried, held = Counter[str](), Counter[str]()
-        for case in ElementTree.parse(told).iter("testcase"):
-            file = case.attrib["classname"].replace(".", "/") + ".py"
-            kind = kind_of(f"{file}::{case.attrib['name']}")
-            outcomes = {child.tag for child in case}
-            if kind and "skipped" not in outcomes:
-                tried[kind] += 1
-                held[kind] += not outcomes & {"failure", "error"}
+
+
+def count(told: Path) -> tuple[Counter[str], Counter[str]]:
+    """How many cases of each kind were tried (what is skipped is not), and how many held."""
+    tried, held = Counter[str](), Counter[str]()
+    for case in ElementTree.parse(told).iter("testcase"):
+        kind = kind_of(f"{case.attrib['classname'].replace('.', '/')}.py::{case.attrib['name']}")
+        outcomes = {child.tag for child in case}
+        if kind and "skipped" not in outcomes:
+            tried[kind] += 1
+            held[kind] += not outcomes & {"failure", "error"}
     return tried, held
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", type=cli.boolean, default=False, metavar="true", help="name the cases, and try none")
+    parser.add_argument("--told", type=Path, help="of a run of pytest that has been, with -m '' and --junitxml FILE")
     options = parser.parse_args()
-    cases = collect()
     if options.list:
-        print(*(f"{kind}\t{case}" for case, kind in cases.items()), sep="\n")
+        print(*(f"{kind}\t{case}" for case, kind in collect().items()), sep="\n")
         return
-    tried, held = try_all(cases)
+    with tempfile.TemporaryDirectory(prefix="faults") as folder:
+        told = options.told or Path(folder) / "told.xml"
+        if not options.told:
+            try_all(collect(), told)
+        tried, held = count(told)
     rows = [harness.Row(kind, [held[kind]], f"of {tried[kind]} cases held", tried[kind]) for kind in KINDS]
     rows.append(harness.Row("all that were tried", [sum(tried.values())], "cases", AIM))
     rows.append(harness.Row("of them, held", [sum(held.values())], "cases", sum(tried.values())))
