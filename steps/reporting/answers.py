@@ -42,13 +42,15 @@ def answers(results: Results) -> list[Answer]:
 
 def reply(results: Results, question: Mapping[str, Any]) -> Answer:
     """The answer to a question of conf/groups.yaml."""
-    if pair := question.get("compare"):
-        said = compare(results, *pair)
-    elif pair := question.get("speaker_probe"):
-        said = probe(results, *((system, "embedding") for system in pair))
-    else:
-        said = probe(results, *((question["spaces"], space) for space in ("embedding_minus", "embedding")))
-    return Answer(question["ask"], *said)
+    pair = question.get("compare")
+    return Answer(question["ask"], *(compare(results, *pair) if pair else probe(results, *probed(question))))
+
+
+def probed(question: Mapping[str, Any]) -> tuple[tuple[str, str], tuple[str, str]]:
+    """The two embeddings, a system and its space, that a question sets against each other."""
+    if pair := question.get("speaker_probe"):
+        return (pair[0], "embedding"), (pair[1], "embedding")
+    return (question["spaces"], "embedding_minus"), (question["spaces"], "embedding")
 
 
 def of_all(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[Answer]:
@@ -63,7 +65,13 @@ def of_all(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None
             continue
         each = {name: reply(results, question)._replace(more="") for name, results in results_of.items()}
         known = [(name, one) for name, one in each.items() if not one.said.startswith(NOT)]
-        others = by_corpus({name: results_of[name] for name, _ in known[1:]}, *pair) if pair else []
+        rest = {name: results_of[name] for name, _ in known[1:]}
+        if pair:
+            others = by_corpus(rest, *pair)
+        else:
+            sides = probed(question)
+            told = {name: speaker_rows(results, *sides) for name, results in rest.items()}
+            others = [f"{name}, {lead(own, *sides).lower()}: {change(own['train'])}" for name, own in told.items()]
         more = f" On others: {'; '.join(others)}." * bool(others)
         replies += [one._replace(said=f"On {name}: {one.said}{more}") for name, one in known[:1]] or [*each.values()][
             :1
@@ -129,12 +137,7 @@ def points(difference: Mapping[str, Any], note: str) -> str:
 def probe(results: Results, mine: tuple[str, str], theirs: tuple[str, str]) -> tuple[str, str]:
     """How much one embedding, a system and its space, tells of speakers against another: whether it holds less than
     another system's or, of two spaces of one system, whether F⁻ holds more than F⁺."""
-    rows = {
-        row["of"]: percent(row["difference"])
-        for row in results["probe_differences"]
-        if row["attribute"] == "speaker"
-        and (row["system"], row["space"], row["against"], row["against_space"]) == (*mine, *theirs)
-    }
+    rows = speaker_rows(results, mine, theirs)
     if "train" not in rows:
         absent = [name for name in dict.fromkeys((mine[0], theirs[0])) if name not in results["systems"]]
         why = f"{' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not trained" if absent else ""
@@ -146,21 +149,35 @@ def probe(results: Results, mine: tuple[str, str], theirs: tuple[str, str]) -> t
         note = "both near the ceiling" if min(levels) > CEILING else f"chance {chance:.1f} %"
         return f"{levels[0]:.1f} and {levels[1]:.1f} % mean recall: {points(rows[whose], note)}."
 
-    spaces = mine[0] == theirs[0]
-
-    def verdict(of: str) -> str:
-        as_asked = (rows[of]["value"] > 0) == spaces
-        return ("yes" if as_asked else "no, the opposite") if off_zero(rows[of]) else "no difference is shown"
-
-    lead = verdict("train")
-    if "unseen" in rows and verdict("unseen") != lead:
-        lead += f" for training speakers, {verdict('unseen')} for unseen ones"
-    lead = lead[0].upper() + lead[1:]
-    whom = f"from F⁻ and from F⁺ of {mine[0]}" if spaces else f"from {mine[0]} and from {theirs[0]}"
+    one = mine[0] == theirs[0]
+    whom = f"from F⁻ and from F⁺ of {mine[0]}" if one else f"from {mine[0]} and from {theirs[0]}"
     return (
-        f"{lead}: a linear probe recognises training speakers {whom} with {told('train')}",
+        f"{lead(rows, mine, theirs)}: a linear probe recognises training speakers {whom} with {told('train')}",
         f"It tells two unseen speakers apart with {told('unseen')}" if "unseen" in rows else "",
     )
+
+
+def speaker_rows(results: Results, mine: tuple[str, str], theirs: tuple[str, str]) -> dict[str, dict[str, Any]]:
+    """Whose speakers (train, unseen) → by how many points the probes differ."""
+    return {
+        row["of"]: percent(row["difference"])
+        for row in results["probe_differences"]
+        if row["attribute"] == "speaker"
+        and (row["system"], row["space"], row["against"], row["against_space"]) == (*mine, *theirs)
+    }
+
+
+def lead(rows: Mapping[str, Mapping[str, Any]], mine: tuple[str, str], theirs: tuple[str, str]) -> str:
+    """Whether another system's embedding holds less of the speaker or, of two spaces of one, F⁻ more than F⁺."""
+
+    def verdict(of: str) -> str:
+        as_asked = (rows[of]["value"] > 0) == (mine[0] == theirs[0])
+        return ("yes" if as_asked else "no, the opposite") if off_zero(rows[of]) else "no difference is shown"
+
+    said = verdict("train")
+    if "unseen" in rows and verdict("unseen") != said:
+        said += f" for training speakers, {verdict('unseen')} for unseen ones"
+    return said[0].upper() + said[1:]
 
 
 def inflation(leak: Mapping[str, Any]) -> str:
