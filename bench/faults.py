@@ -117,7 +117,7 @@ def try_all(cases: dict[str, str], told: Path) -> None:
 
 
 def count(told: Path) -> tuple[Counter[str], Counter[str], int]:
-    """How many cases of each kind were tried (what is skipped is not), how many held, and of how many tests they are."""
+    """How many cases of each kind were tried (what is skipped is not), how many held; of how many tests they are."""
     tried, held, tests = Counter[str](), Counter[str](), set()
     for case in ElementTree.parse(told).iter("testcase"):
         kind = kind_of(f"{case.attrib['classname'].replace('.', '/')}.py::{case.attrib['name']}")
