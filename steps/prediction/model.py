@@ -89,7 +89,8 @@ class Model:
         try:
             self.session = ort.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions have no common base
-            raise UserError(f"{folder / GRAPH}: cannot be read: {str(error).splitlines()[0]}") from None
+            said = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(f"{folder / GRAPH}: cannot be read: {said}") from None
         shapes = {one.name: one.shape for one in self.session.get_outputs()}
         if shapes.get("posteriors", [0])[-1] != len(classes):
             raise UserError(f"{folder}: {GRAPH} does not answer with the classes of {CONFIG}; they are of two models")

@@ -120,6 +120,7 @@ def test_text(tmp_path, kind, content):
 @pytest.mark.parametrize("name", ["config.yaml", "calibration.yaml", "model.onnx", "model.safetensors"])
 @settings(quick, max_examples=-(-quick.max_examples // 5))
 @given(content=TEXTS, cut=st.integers(0, 4000), place=st.integers(0, 4000), value=st.integers(0, 255))
+@example(content=b"", cut=0, place=10, value=128)  # onnxruntime refuses it without a word
 def test_a_model_folder_of_which_a_file_was_damaged(tmp_path, name, content, cut, place, value):
     folder = tmp_path / "model"
     if not folder.exists():
