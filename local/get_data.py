@@ -27,7 +27,7 @@ from urllib.error import HTTPError, URLError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-import local  # noqa: F401  # isort: skip (Ctrl-C, or a package that is missing, is one line while all that follows is loaded)
+import local  # noqa: F401  # isort: skip (before what takes long: it says why)
 
 from tqdm import tqdm
 

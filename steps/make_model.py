@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-import steps  # noqa: F401  # isort: skip (Ctrl-C, or a package that is missing, is one line while all that follows is loaded)
+import steps  # noqa: F401  # isort: skip (before what takes long: it says why)
 
 import numpy as np
 

@@ -15,9 +15,7 @@ from steps.frontend.decoding import Decoded, Unusable, decode
 from utils.recordings import Sound, Source
 
 FULL_SCALE = 32768
-LARGEST = (
-    1e5 * FULL_SCALE
-)  # of a sample: floats on the scale of 16-bit integers are a third of that, speech is not more
+LARGEST = 1e5 * FULL_SCALE  # of a sample; floats that were left on the scale of 16-bit integers have a third of it
 BATCH, BATCH_SECONDS = 32, 300  # recordings read at once, and what they may come to, which bounds memory
 
 

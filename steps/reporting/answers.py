@@ -64,8 +64,11 @@ def of_all(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None
             replies.append(Answer(question["ask"], pooled(results_of, compared, rows[pair])))
             continue
         each = {name: reply(results, question)._replace(more="") for name, results in results_of.items()}
-        known = [(name, one) for name, one in each.items() if not one.said.startswith(NOT)]
-        rest = {name: results_of[name] for name, _ in known[1:]}
+        known = [name for name, one in each.items() if not one.said.startswith(NOT)]
+        if not known:
+            replies.append(next(iter(each.values())))
+            continue
+        rest = {name: results_of[name] for name in known[1:]}
         if pair:
             others = by_corpus(rest, *pair)
         else:
@@ -73,9 +76,7 @@ def of_all(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None
             told = {name: speaker_rows(results, *sides) for name, results in rest.items()}
             others = [f"{name}, {lead(own, *sides).lower()}: {change(own['train'])}" for name, own in told.items()]
         more = f" On others: {'; '.join(others)}." * bool(others)
-        replies += [one._replace(said=f"On {name}: {one.said}{more}") for name, one in known[:1]] or [*each.values()][
-            :1
-        ]
+        replies.append(each[known[0]]._replace(said=f"On {known[0]}: {each[known[0]].said}{more}"))
     return replies
 
 
