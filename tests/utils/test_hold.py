@@ -197,11 +197,15 @@ def test_a_folder_that_is_replaced_while_it_is_held_is_the_next_ones(tmp_path):
 
 
 def as_nobody(code, *paths):
-    """Run `code` as a user who owns nothing. That one needs the right to get at the interpreter and this repository."""
+    """Run `code` as a user who owns nothing. That one needs the right to get at the interpreter and this repository,
+    and may write no line coverage there."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("needs root and setpriv")
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", code]
-    done = subprocess.run([*command, *map(str, paths)], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run(
+        [*command, *map(str, paths)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
     if "ModuleNotFoundError" in done.stderr or "can't open" in done.stderr:
         pytest.skip("another user cannot read this repository")
     return done
