@@ -82,11 +82,8 @@ def evaluate(
     results["risk_coverage"] = curve[np.linspace(0, len(curve) - 1, 101).astype(int)].tolist()
     sure = posteriors.max(axis=1) >= Calibration().unsure
     right = posteriors.argmax(axis=1) == known.y
-    results["sure"] = {
-        "answered": 100 * sure.mean(),
-        "right": 100 * right[sure].mean(),
-        "right_else": 100 * right[~sure].mean(),
-    }
+    results["sure"] = {"answered": 100 * sure.mean()}
+    results["sure"] |= {name: 100 * right[s].mean() for name, s in [("right", sure), ("right_else", ~sure)] if s.any()}
 
     print(f"{tried} recordings, changed on purpose; sounds that are no speech", flush=True)
     chosen = np.random.default_rng(0).permutation(len(known.y))[:tried]
