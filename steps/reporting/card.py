@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Results = Mapping[str, Any]
 COLUMNS = {"recordings": "recordings", "wf1": "wF1", "ua": "UA", "ece": "ECE", "unlike": "`unlike`"}
 RECALL = {"recordings": "recordings", "ua": "recall", "ece": "ECE", "unlike": "`unlike`"}  # of a class, UA is that
-SURE = {"right_else": "these", "right": "others"}
+SURE = {"right_else": "these", "right": "the others"}
 LENGTH = "length, at most"
 CURVES = {"gain": "gain, dB", "pink noise, SNR": "pink noise, SNR in dB", LENGTH: "length, at most, s"}
 LAW = """Do not use it to judge people. What it answers is what actors meant to sound like, not what anybody feels. \
@@ -107,9 +107,9 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
         bullets(
             [
                 f"`unsure`: the greatest posterior is below {calibration.unsure:g} (`--unsure`). That is so of "
-                f"{100 - sure['answered']:.0f} % of the answers. Right are "
+                f"{100 - sure['answered']:.0f} % of the answers; "
                 + " and ".join(f"{sure[key]:.0f} % of {which}" for key, which in SURE.items() if key in sure)
-                + ".",
+                + " are right.",
                 f"`unlike`: the recording is unlike what the model has heard: its score is above "
                 f"{calibration.unlike:.2f}, as that of one in a hundred of unseen speakers' recordings.",
                 f"`short`: less than {calibration.shortest:g} s, the shortest length tried that keeps half of what an "
