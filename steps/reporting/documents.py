@@ -171,9 +171,10 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     """What RESULTS.md says of several corpora; what belongs to one alone stands on its own page."""
     parts = {recipe.name: recipe.about.partition("\n\n") for recipe in recipes}
     pages = [f"[{one.name}]({one.place}/README.md): {' '.join(parts[one.name][0].split())}" for one in recipes]
-    typed = "".join(commands(recipe, tables.short(recipe.results)) + f"{keeping(recipe)}\n" for recipe in recipes)
     differences = [tables.together(compared).markdown()] if compared and compared["comparisons"] else []
-    first = next(iter(recipes))
+    first, *others = recipes
+    typed = f"{commands(first, tables.short(first.results))}{keeping(first)}"
+    pages_too = f"Those for {' and '.join(one.name for one in others)} stand on their pages."
     return {
         "Answers": [*all_corpora(recipes, compared), CERTAINTY],
         "Differences over all corpora": differences,
@@ -183,7 +184,7 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
             bullets(pages),
         ],
         "Limits": [f"Of {name}:\n\n{limits}" for name, (_, _, limits) in parts.items() if limits],
-        "Make it again": [f"```\n{typed}```", "DIR is the corpus's folder."],
+        "Make it again": [f"```\n{typed}\n```", f"DIR is the corpus's folder. {pages_too}"],
     }
 
 

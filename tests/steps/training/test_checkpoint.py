@@ -45,22 +45,21 @@ def write_json(path):
     path.write_text('{"config": 1}')
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        write_garbage,
-        write_nothing,
-        write_pickle,
-        write_json,
-        torch.zeros(3),
-        {},
-        [1, 2],
-        OWN,
-        {**OWN, "model": {}, "optimiser": {}, "progress": {}, "random": {}, "generator": None},
-        torch.nn.Linear(2, 2).state_dict(),
-    ],
-    ids=str,
-)
+FOREIGN = {
+    "garbage": write_garbage,
+    "nothing": write_nothing,
+    "a pickle": write_pickle,
+    "JSON": write_json,
+    "a tensor": torch.zeros(3),
+    "an empty dictionary": {},
+    "a list": [1, 2],
+    "a configuration alone": OWN,
+    "nothing but names": {**OWN, "model": {}, "optimiser": {}, "progress": {}, "random": {}, "generator": None},
+    "weights alone": torch.nn.Linear(2, 2).state_dict(),
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
 def test_a_foreign_checkpoint_is_refused_in_one_line(emotional, tmp_path, content):
     path = tmp_path / "run/checkpoint.pt"
     path.parent.mkdir()
