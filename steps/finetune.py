@@ -46,11 +46,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 
 from steps.systems.checks import without_lacking
 from steps.systems.combination import take_up
-from steps.systems.plan import Plan, deal, write_list
+from steps.systems.dealing import train_in_jobs
+from steps.systems.plan import Plan
 from steps.systems.progress import Watch
 from steps.systems.system import Config
-from utils import cli, config, folds, jobs, runs, systems
-from utils.files import remove
+from utils import cli, config, folds, runs, systems
 from utils.hold import hold
 from utils.record import begin
 from utils.runs import Run
@@ -133,30 +133,11 @@ def train(options: config.Namespace) -> None:
         print(f"{options.out}: {len(todo)} of {len(plan.runs)} runs to train, {plan.crops(todo):,} crops", flush=True)
         with Watch(plan, todo) if len(todo) > 1 else nullcontext():
             if alone := [run for run in todo if not plan.parts(run)]:
-                (train_in_jobs if options.nj else train_here)(plan, alone)
+                train_in_jobs(options, settings, alone) if options.nj else train_here(plan, alone)
             for run in todo:
                 if run not in alone:  # seconds of work, once all that it takes up is there
                     with hold(plan.folder(run)):
                         take_up(plan, run)
-
-
-def train_in_jobs(plan: Plan, todo: list[Run]) -> None:
-    """One array of jobs, with a list of its own for each, and the configuration as it is now: whoever edits conf/ while
-    jobs wait in a queue changes none of them."""
-    options, out, count = plan.options, plan.options.out, min(plan.options.nj, len(todo))
-    for number, share in enumerate(deal(todo, count), 1):
-        write_list(out / f"log/finetune.{number}.list", share)
-    remove(conf := out / "log/conf")
-    for name, settings in plan.settings.items():
-        config.save(settings, conf / "systems" / f"{name}.yaml" if name else conf / "system.yaml")
-    names = " ".join(plan.settings)
-    again = [sys.argv[0], *(["--systems", names] if names else ["--config", f"{conf}/system.yaml"])]
-    for name in ("pretrained", "embeddings", "runs", "seeds"):
-        again += [f"--{name}", getattr(options, name)]
-    job = jobs.free_variable([out, options.data, *again])
-    again += ["--conf", str(conf), "--list", f"{out}/log/finetune.{job}.list", str(options.data), str(out)]
-    if not jobs.call(options.cmd, f"{job}=1:{count}", f"{out}/log/finetune.{job}.log", *again):
-        raise cli.UserError(f"{out}: training failed; the log is named above")
 
 
 def train_here(plan: Plan, todo: list[Run]) -> None:

@@ -1,10 +1,9 @@
-"""What is to be trained: systems × runs × seeds, and how that is dealt over jobs, a list for each. Loads no torch."""
+"""What is to be trained: systems × runs × seeds, what each is made from, what is unfinished. Loads no torch."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,10 +11,10 @@ import numpy as np
 
 from steps.frontend.given import Given
 from steps.systems.checks import CORPORA, check_classes, check_corpora, check_pretrained, vectors_of
+from steps.systems.dealing import read_list
 from steps.systems.system import VECTORS, Config
 from utils import cli, folds, runs
 from utils.archive import scp_content
-from utils.files import whole
 from utils.record import Origin, content, of_settings, outdated, total
 from utils.runs import Run
 from utils.table import read_table
@@ -132,26 +131,3 @@ class Plan:
         """Why a run is to be trained; "" where it is finished."""
         wanted = [runs.SCORES, *[runs.ORACLE] * self.settings[run.system].has_oracle]
         return outdated(self.folder(run), self.origin(run), *(self.folder(run) / name for name in wanted))
-
-
-def deal(runs: Sequence[Run], jobs: int) -> list[list[Run]]:
-    """A share of `runs` for each job, of equal size but for one run. They are dealt in turn, so that every job gets
-    some of each system, whose costs differ."""
-    return [list(runs[job::jobs]) for job in range(jobs)]
-
-
-def write_list(path: Path, runs: Sequence[Run]) -> None:
-    """Write `<system> <run> <seed>` lines; the system is "-" where there is one only."""
-    with whole(path) as temporary:
-        temporary.write_text("".join(f"{run.system or '-'} {run.run} {run.seed}\n" for run in runs))
-
-
-def read_list(path: Path | str) -> list[Run]:
-    """The runs that `write_list` wrote. Raises UserError for a line of another form."""
-    runs = []
-    for number, line in enumerate(Path(path).read_text().splitlines(), 1):
-        fields = line.split()
-        if len(fields) != 3 or not fields[2].isdigit():
-            raise cli.UserError(f"{path}:{number}: expected '<system> <run> <seed>', found '{line}'")
-        runs.append(Run("" if fields[0] == "-" else fields[0], fields[1], int(fields[2])))
-    return runs

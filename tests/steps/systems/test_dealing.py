@@ -2,7 +2,7 @@
 
 import pytest
 
-from steps.systems.plan import deal, read_list, write_list
+from steps.systems.dealing import deal, read_list, write_list
 from utils.cli import UserError
 from utils.runs import Run
 
