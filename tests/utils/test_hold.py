@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -232,12 +233,12 @@ def test_a_lock_that_another_user_left_behind_is_no_obstacle_where_all_may_write
 
 
 @pytest.fixture
-def open_to_all(tmp_path):
+def open_to_all():
     """A folder that anybody can get at, and read."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    (tmp_path / "data").mkdir(mode=0o755)
-    return tmp_path / "data"
+    with tempfile.TemporaryDirectory() as above:
+        Path(above).chmod(0o755)
+        (Path(above) / "data").mkdir(mode=0o755)
+        yield Path(above) / "data"
 
 
 @pytest.fixture
