@@ -9,8 +9,8 @@ In egs/<recipe>/results, of egs/<recipe>/exp, or in results/<corpus>, of exp/<co
 <system>.tar.xz (score files, probes, learning curve, configuration, environment), those under leaking folds in
 leak_<kind>/; audit.json, where there is one; results.json, README.md and figures/. Runs and systems kept before stay.
 Then the root's RESULTS.md, and what stands between `<!-- results -->` and `<!-- /results -->` in its README.md, from
-the results.json of every corpus. What to know of a corpus's data, written by hand, may stand in its about.md; the
-README takes its first paragraph.
+the results.json of every corpus. What to know of a corpus's data, written by hand, may stand in its about.md, and what
+to know of all in results/about.md; the README takes the first paragraph.
 """
 
 from __future__ import annotations
@@ -80,8 +80,12 @@ def corpus_of(folder: Path) -> str:
 
 def read_recipe(folder: Path) -> Recipe:
     """What egs/<recipe>/results, or a corpus's folder in it, says of the corpus."""
-    text = (folder / ABOUT).read_text(encoding="utf-8") if (folder / ABOUT).is_file() else ""
-    return Recipe(corpus_of(folder), recipe_of(folder)[0].name, results.read(folder), text.strip())
+    name, recipe = corpus_of(folder), recipe_of(folder)[0]
+    own, shared = (
+        path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        for path in (folder / ABOUT, recipe / "results" / ABOUT)
+    )
+    return Recipe(name, recipe.name, results.read(folder), own, shared if name != recipe.name else "")
 
 
 def write_folder(folder: Path, exp: Path) -> None:

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from steps.reporting.tables import MISTAKES, comparison
-from steps.reporting.words import Results, bounds, certainty, change, names, number, off_zero, p_value, percent, signed
+from steps.reporting.words import (
+    Results,
+    bounds,
+    certainty,
+    change,
+    corrected,
+    names,
+    number,
+    off_zero,
+    percent,
+    signed,
+)
 
 MOST = 5  # systems that one answer names with their figures
 CEILING = 90.0  # of a probe, in percent: above it, spaces cannot differ by much
@@ -53,51 +64,6 @@ def probed(question: Mapping[str, Any]) -> tuple[tuple[str, str], tuple[str, str
     return (question["spaces"], "embedding_minus"), (question["spaces"], "embedding")
 
 
-def of_all(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[Answer]:
-    """Of several corpora: the answer over all of them together, where `compared` (together.json) has one, else that of
-    the first corpus that has one, and differences on the others."""
-    rows = {(row["system"], row["reference"]): row for row in compared["comparisons"]} if compared else {}
-    replies = []
-    for question in next(iter(results_of.values()))["groups"]["questions"]:
-        pair = tuple(question.get("compare", ()))
-        if compared and pair in rows:
-            replies.append(Answer(question["ask"], pooled(results_of, compared, rows[pair])))
-            continue
-        each = {name: reply(results, question)._replace(more="") for name, results in results_of.items()}
-        known = [name for name, one in each.items() if not one.said.startswith(NOT)]
-        if not known:
-            replies.append(next(iter(each.values())))
-            continue
-        rest = {name: results_of[name] for name in known[1:]}
-        if pair:
-            others = by_corpus(rest, *pair)
-        else:
-            sides = probed(question)
-            told = {name: speaker_rows(results, *sides) for name, results in rest.items()}
-            others = [f"{name}, {lead(own, *sides).lower()}: {change(own['train'])}" for name, own in told.items()]
-        more = f" On others: {'; '.join(others)}." * bool(others)
-        replies.append(each[known[0]]._replace(said=f"On {known[0]}: {each[known[0]].said}{more}"))
-    return replies
-
-
-def pooled(results_of: Mapping[str, Results], compared: Mapping[str, Any], row: Mapping[str, Any]) -> str:
-    """A difference over all corpora, and on each."""
-    system, reference, difference = row["system"], row["reference"], row["difference"]
-    each = by_corpus(results_of, system, reference)
-    p = f"p {p_value(row['p' if row['planned'] else 'p_corrected'])}{', planned beforehand' * row['planned']}"
-    return (
-        f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} differs from {reference} by "
-        f"{points(difference, p)} over the {compared['speakers']} speakers of {names(compared['corpora'])} together. "
-        f"By corpus: {'; '.join(each)}."
-    )
-
-
-def by_corpus(results_of: Mapping[str, Results], system: str, reference: str) -> list[str]:
-    """The difference on each corpus that has it."""
-    own = {name: comparison(results, system, reference) for name, results in results_of.items()}
-    return [f"{name} {change(one['difference'])}" for name, one in own.items() if one]
-
-
 def selection(results: Results, chosen: Mapping[str, Any]) -> str:
     """Whether the epoch that the validation speakers select is better than the last."""
     speakers = results["test"]["validation_speakers"]
@@ -117,12 +83,10 @@ def compare(results: Results, system: str, reference: str) -> tuple[str, str]:
         return f"{NOT}{why or f'{reference} is not the parent of {system}, or they have no seed in common'}.", ""
     difference, seeds = row["difference"], row["by_seed"]
     mine, theirs = (results["systems"][name]["wf1"]["value"] for name in (system, reference))
-    p = f"p {p_value(row['p'])}, "
-    p += "planned beforehand" if row["family"] == "planned" else f"{p_value(row['p_corrected'])} after correction"
     each = ", ".join(f"{signed(value, 1)} with seed {seed}" for seed, value in seeds.items())
     return (
         f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} reaches wF1 {mine:.1f}, {reference} {theirs:.1f}: "
-        + points(difference, p)
+        + points(difference, corrected(row, row["family"] == "planned"))
         + "."
         + f" Seed by seed: {each}." * (len(seeds) > 1),
         "",
@@ -145,17 +109,31 @@ def probe(results: Results, mine: tuple[str, str], theirs: tuple[str, str]) -> t
         return f"{NOT}{why or f'the embeddings of {mine[0]} or {theirs[0]} have not been probed'}.", ""
 
     def told(whose: str) -> str:
-        sides = [results["probes"][system][space]["speaker"][whose]["probe"] for system, space in (mine, theirs)]
-        levels, chance = [100 * side["value"] for side in sides], 100 * sides[0]["chance"]
-        note = "both near the ceiling" if min(levels) > CEILING else f"chance {chance:.1f} %"
-        return f"{levels[0]:.1f} and {levels[1]:.1f} % mean recall: {points(rows[whose], note)}."
+        *sides, chance = levels(results, mine, theirs, whose)
+        note = "both near the ceiling" if min(sides) > CEILING else f"chance {chance:.1f} %"
+        return f"{sides[0]:.1f} and {sides[1]:.1f} % mean recall: {points(rows[whose], note)}."
 
-    one = mine[0] == theirs[0]
-    whom = f"from F⁻ and from F⁺ of {mine[0]}" if one else f"from {mine[0]} and from {theirs[0]}"
+    said = verdict(rows["train"], mine, theirs)
+    if "unseen" in rows and (other := verdict(rows["unseen"], mine, theirs)) != said:
+        said += f" for training speakers, {other} for unseen ones"
     return (
-        f"{lead(rows, mine, theirs)}: a linear probe recognises training speakers {whom} with {told('train')}",
+        f"{said[0].upper()}{said[1:]}: a linear probe recognises training speakers {whom(mine, theirs, 'and')} with "
+        + told("train"),
         f"It tells two unseen speakers apart with {told('unseen')}" if "unseen" in rows else "",
     )
+
+
+def whom(mine: tuple[str, str], theirs: tuple[str, str], joined: str = "than") -> str:
+    """What a probe sees: `from F⁻ and from F⁺ of x`, `from x than from y`."""
+    if mine[0] == theirs[0]:
+        return f"from F⁻ {joined} from F⁺ of {mine[0]}"
+    return f"from {mine[0]} {joined} from {theirs[0]}"
+
+
+def levels(results: Results, mine: tuple[str, str], theirs: tuple[str, str], of: str) -> tuple[float, float, float]:
+    """How well probes recognise speakers from either, and chance; in percent."""
+    sides = [results["probes"][system][space]["speaker"][of]["probe"] for system, space in (mine, theirs)]
+    return 100 * sides[0]["value"], 100 * sides[1]["value"], 100 * sides[0]["chance"]
 
 
 def speaker_rows(results: Results, mine: tuple[str, str], theirs: tuple[str, str]) -> dict[str, dict[str, Any]]:
@@ -168,17 +146,10 @@ def speaker_rows(results: Results, mine: tuple[str, str], theirs: tuple[str, str
     }
 
 
-def lead(rows: Mapping[str, Mapping[str, Any]], mine: tuple[str, str], theirs: tuple[str, str]) -> str:
+def verdict(row: Mapping[str, Any], mine: tuple[str, str], theirs: tuple[str, str]) -> str:
     """Whether another system's embedding holds less of the speaker or, of two spaces of one, F⁻ more than F⁺."""
-
-    def verdict(of: str) -> str:
-        as_asked = (rows[of]["value"] > 0) == (mine[0] == theirs[0])
-        return ("yes" if as_asked else "no, the opposite") if off_zero(rows[of]) else "no difference is shown"
-
-    said = verdict("train")
-    if "unseen" in rows and verdict("unseen") != said:
-        said += f" for training speakers, {verdict('unseen')} for unseen ones"
-    return said[0].upper() + said[1:]
+    as_asked = (row["value"] > 0) == (mine[0] == theirs[0])
+    return ("yes" if as_asked else "no, the opposite") if off_zero(row) else "no difference is shown"
 
 
 def inflation(leak: Mapping[str, Any]) -> str:
@@ -210,30 +181,6 @@ def about(results: Results, name: str) -> str:
     """` (what a system is)`, in the first sentence of its description."""
     said = (results["systems"][name]["description"] or "").partition(". ")[0].rstrip(".")
     return f" ({said[0].lower()}{said[1:]})" if said else ""
-
-
-def best_of_all(results_of: Mapping[str, Results]) -> tuple[str, list[str]]:
-    """The highest mean of wF1 over the corpora, and what is best on each."""
-    every = list(results_of.values())
-    everywhere = [name for name in every[0]["systems"] if all(name in results["systems"] for results in every)]
-    means = {name: sum(own["systems"][name]["wf1"]["value"] for own in every) / len(every) for name in everywhere}
-    first, *rest = sorted(means, key=lambda name: -means[name]) or [""]
-    lead = (
-        f"{first}{about(every[0], first)}: of {len(means)} systems it has the highest mean of wF1 over the corpora, "
-        f"{means[first]:.1f}"
-        + f"; next come {names([f'{name}, {means[name]:.1f}' for name in rest[:2]])}" * bool(rest)
-        + ". The best of several is biased upwards. "
-        if first
-        else ""
-    )
-    said = f"{lead}On each corpus:"
-    each = []
-    for corpus, results in results_of.items():
-        name, equals = results["best"]["system"], [*results["best"]["not_told_from"]]
-        wf1 = results["systems"][name]["wf1"]
-        span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
-        each.append(f"{corpus}: {name}, {wf1['value']:.1f}{span}" + f"; not told from {names(equals)}" * bool(equals))
-    return said, [f"{one}." for one in each]
 
 
 def changes(results: Results) -> tuple[str, str]:

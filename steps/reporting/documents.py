@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steps.reporting import answers, corpus, tables
+from steps.reporting import answers, corpus, over_corpora, tables
 from steps.reporting.page import bullets, document, picture
 from steps.reporting.words import Results, names
 
@@ -22,7 +22,9 @@ every speaker is tested once."""
 CERTAINTY = """\
 A difference counts where its 95 % interval excludes 0 and its p stays below 0.05 after Holm's correction for the other
 comparisons of its family. Where the interval alone excludes 0, it is called a hint. The interval is a bootstrap of
-the pooled wF1 over speakers; p is Wilcoxon's, of each speaker's own wF1: two tests, which may disagree."""
+the pooled wF1 over speakers; p is Wilcoxon's, of each speaker's own wF1: two tests, which may disagree. Intervals of
+probes are over runs."""
+PEERS = "Systems called peer_… see vectors that `bench/peers.py` makes: `bench/peers.py --help`."
 FILES = """\
 `results.json` holds every figure (its layout: `steps/evaluation/results.py`), `<system>.tar.xz` what they are computed
 from, a folder a run (its files: `utils/runs.py`)."""
@@ -48,6 +50,7 @@ class Recipe:
     folder: str  # of its recipe, under egs/
     results: Results
     about: str  # on its data, written by hand (about.md); "" without
+    shared: str = ""  # the same, on all corpora of its recipe
 
     @property
     def place(self) -> str:
@@ -151,7 +154,7 @@ def conditions(results: Results, systems: Iterable[str]) -> dict[str, str]:
 def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping[str, Any] | None) -> str:
     """RESULTS.md: the answers. others: folders of further results, which have a page of their own; compared: of
     together.json."""
-    sections: Sections = {"What was asked": [ASKED]}
+    sections: Sections = {"The question": [ASKED]}
     every = list(recipes)
     sections |= of_corpora(every, compared) if len(every) > 1 else of_recipe(every[0]) if every else {}
     if others:
@@ -159,32 +162,41 @@ def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping
     return document("Results", "steps/publish.py", sections)
 
 
-def all_corpora(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None) -> list[str]:
-    """What is best on each corpus, the other answers, and the corpora's systems in one table."""
-    results_of = {recipe.name: recipe.results for recipe in recipes}
-    best, each = answers.best_of_all(results_of)
-    said = [str(answer) for answer in answers.of_all(results_of, compared)]
-    return [f"**What should I use?** {best}", bullets(each), *said, tables.corpora(results_of).markdown()]
+def all_corpora(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None, brief: bool = False) -> list[str]:
+    """What holds for all, what is best on each corpus, the other answers, and the corpora's systems in one table."""
+    every = list(recipes)
+    results_of = {recipe.name: recipe.results for recipe in every}
+    best, each = over_corpora.best(results_of, compared)
+    said = [one._replace(more="") if brief else one for one in over_corpora.answers(results_of, compared)]
+    first = every[0].shared.partition("\n\n")[0]
+    best = f"**What should I use?** {best}"
+    return [*[first] * bool(first), best, bullets(each), *map(str, said), tables.corpora(results_of).markdown()]
 
 
 def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> Sections:
     """What RESULTS.md says of several corpora; what belongs to one alone stands on its own page."""
-    parts = {recipe.name: recipe.about.partition("\n\n") for recipe in recipes}
-    pages = [f"[{one.name}]({one.place}/README.md): {' '.join(parts[one.name][0].split())}" for one in recipes]
+    first_words = {one.name: " ".join(one.about.partition("\n\n")[0].split()) for one in recipes}
+    pages = [f"[{one.name}]({one.place}/README.md): {first_words[one.name]}" for one in recipes]
     differences = [tables.together(compared).markdown()] if compared and compared["comparisons"] else []
     first, *others = recipes
-    typed = f"{commands(first, tables.short(first.results))}{keeping(first)}"
-    pages_too = f"Those for {' and '.join(one.name for one in others)} stand on their pages."
+    for_all = first.shared.partition("\n\n")[2]
+    main = list(dict.fromkeys(name for recipe in recipes for name in tables.short(recipe.results)))
+    of = {name: next(one.results for one in recipes if name in one.results["systems"]) for name in main}
     return {
         "Answers": [*all_corpora(recipes, compared), CERTAINTY],
+        "The systems": [bullets(f"{name}{answers.about(of[name], name)}" for name in main)],
         "Differences over all corpora": differences,
         "The corpora": [
             picture(f"{first.place}/figures/main", f"wF1 on {first.name} with its 95 % interval over speakers."),
             "All systems, probes, costs and figures of each:",
             bullets(pages),
         ],
-        "Limits": [f"Of {name}:\n\n{limits}" for name, (_, _, limits) in parts.items() if limits],
-        "Make it again": [f"```\n{typed}\n```", f"DIR is the corpus's folder. {pages_too}"],
+        "Limits": [*[for_all] * bool(for_all), "Those of each corpus stand on its page."],
+        "Reproduce": [
+            f"```\n{commands(first, tables.short(first.results))}{keeping(first)}\n```",
+            f"DIR is the corpus's folder. The commands for {names([one.name for one in others])} stand on their pages. "
+            + PEERS * ("peer_" in commands(first, tables.short(first.results))),
+        ],
     }
 
 
@@ -203,7 +215,7 @@ def of_recipe(recipe: Recipe) -> Sections:
             f"All {len(systems)} systems, probes, Fig. 1: [{folder}]({folder}/README.md).",
         ],
         f"{name}: limits": [limits or "None are written down (results/about.md)."],
-        f"{name}: make it again": [
+        f"{name}: reproduce": [
             f"```\n{commands(recipe, shown)}{keeping(recipe)}\n```",
             f"DIR is the corpus's folder. Training took {conditions(results, shown)['time']}. The commands for all "
             f"{len(systems)} systems are in [{folder}]({folder}/README.md), those for the mistakes in "
@@ -213,24 +225,26 @@ def of_recipe(recipe: Recipe) -> Sections:
 
 
 def commands(recipe: Recipe, shown: Iterable[str]) -> str:
-    """What to type to make these systems again: a line for each set of seeds."""
-    by_seeds: dict[str, list[str]] = {}
+    """What to type to make these systems again: a line for each set of seeds, and for each that sees vectors of its
+    own."""
+    lines: dict[str, list[str]] = {}
     for system in shown:
-        by_seeds.setdefault(" ".join(map(str, recipe.results["systems"][system]["seeds"])), []).append(system)
-    return "".join(
-        f"{recipe.command} --seeds '{seeds}' --systems '{' '.join(names)}'\n" for seeds, names in by_seeds.items()
-    )
+        own = recipe.results["systems"][system]
+        seeds, given = " ".join(map(str, own["seeds"])), own["settings"].get("backend.sees") == "given"
+        options = f"--seeds '{seeds}'" + f" --embeddings {system}.npz" * given
+        lines.setdefault(options, []).append(system)
+    return "".join(f"{recipe.command} {options} --systems '{' '.join(names)}'\n" for options, names in lines.items())
 
 
 def keeping(recipe: Recipe) -> str:
-    return f"cd egs/{recipe.folder} && . ./path.sh && steps/publish.py {recipe.exp}"
+    return f"(cd egs/{recipe.folder} && . ./path.sh && steps/publish.py {recipe.exp})"
 
 
 def again(recipe: Recipe) -> Sections:
     """How all systems are made again, and in which circumstances they were made."""
     made = conditions(recipe.results, recipe.results["systems"])
     return {
-        "Make it again": [
+        "Reproduce": [
             f"```\n{commands(recipe, recipe.results['systems'])}```",
             "How these were made: " + "; ".join(f"{key}: {words}" for key, words in made.items()) + ".",
         ]
@@ -241,7 +255,7 @@ def readme(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None) -> str
     """What stands between the marks of README.md: the short table and the answers."""
     every = list(recipes)
     if len(every) > 1:
-        return "\n" + "\n\n".join(all_corpora(every, compared)) + "\n\n"
+        return "\n" + "\n\n".join(all_corpora(every, compared, brief=True)) + "\n\n"
     blocks = []
     for recipe in every:
         results = recipe.results

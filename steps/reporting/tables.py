@@ -41,6 +41,7 @@ WORDS = {
     "sound",
     "gain",
     "channel",
+    "shown",
 }
 NOTES = {
     "what differs": "the keys that the system's file in `conf/systems` sets.",
@@ -117,8 +118,8 @@ def corpora(results_of: Mapping[str, Results]) -> Table:
         for name, results in results_of.items()
     ]
     notes = [
-        "wF1 (F1 weighted by class) in percent, with its 95 % interval (bootstrap over speakers). Each speaker is "
-        "tested once, by systems that never heard them.",
+        "wF1 (F1 weighted by class) in percent, mean over seeds, with its 95 % interval (bootstrap over speakers). "
+        "Each speaker is tested once, by systems that never heard them.",
         f"Tested: {'; '.join(tested)}.",
     ]
     return Table(["system", *results_of], rows, notes)
@@ -136,15 +137,17 @@ def together(content: Mapping[str, Any]) -> Table:
                 " ".join(row["by_seed"]),
                 p_value(row["p"]),
                 DASH if row["planned"] else p_value(row["p_corrected"]),
+                words.certainty(row),
             ]
         )
     notes = [
         f"Points of wF1 over {content['utterances']} utterances of {content['speakers']} speakers of "
         f"{words.names(content['corpora'])} together, with the 95 % interval of a bootstrap over speakers.",
         *[f"{content['left_out']} speakers on whom systems were developed are left out."] * bool(content["left_out"]),
+        "seeds: those that both systems have. Intervals cover speakers, not seeds.",
         "p: Wilcoxon's signed ranks over speakers; Holm: corrected for all rows but the planned one, which has a dash.",
     ]
-    return Table(["system", "against", "difference", "seeds", "p", "p, Holm"], rows, notes)
+    return Table(["system", "against", "difference", "seeds", "p", "p, Holm", "shown"], rows, notes)
 
 
 def short(results: Results) -> list[str]:

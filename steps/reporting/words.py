@@ -24,9 +24,10 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 
 def bounds(interval: Interval) -> str:
-    """`61.0 to 66.2`, or a dash where there is no interval."""
-    ends = [number(interval[end], digits=1) for end in ("low", "high")]
-    return DASH if DASH in ends else " to ".join(ends)
+    """`61.0 to 66.2`, or a dash where there is no interval; a second digit where the first would show a 0 that is
+    none: on which side of it a bound lies is what counts."""
+    ends = [interval[end] for end in ("low", "high")]
+    return DASH if None in ends else " to ".join(number(end, digits=1 + (0 < abs(end) < 0.05)) for end in ends)
 
 
 def change(interval: Interval, digits: int = 1) -> str:
@@ -61,6 +62,12 @@ def names(words: Sequence[str], most: int = 6) -> str:
 
 def off_zero(interval: Interval) -> bool:
     return interval["low"] is not None and (interval["low"] > 0 or interval["high"] < 0)
+
+
+def corrected(row: Mapping[str, Any], planned: bool) -> str:
+    """`p 0.001, 0.010 after Holm's correction`, which the planned comparison needs not."""
+    more = "planned beforehand" if planned else f"{p_value(row['p_corrected'])} after Holm's correction"
+    return f"p {p_value(row['p'])}, {more}"
 
 
 def certainty(row: Mapping[str, Any]) -> str:

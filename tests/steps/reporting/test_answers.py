@@ -2,8 +2,8 @@
 
 import pytest
 
-from steps.reporting import answers, tables
-from steps.reporting.words import certainty, compact, names, number, signed
+from steps.reporting import answers, over_corpora, tables
+from steps.reporting.words import bounds, certainty, compact, names, number, signed
 
 
 def interval(value, low=None, high=None):
@@ -156,20 +156,38 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     one, two = ({**results, "groups": {**results["groups"], "questions": [asked]}} for _ in range(2))
     two["comparisons"] = [comparison(-1.0, -4.0, 2.0, 0.5)]
     both = {"one": one, "two": two}
-    [alone] = answers.of_all(both, None)
-    assert (
-        alone.said.startswith("On one: Yes: good reaches wF1 60.0")
-        and "On others: two −1.0 (−4.0 to 2.0)." in alone.said
-    )
+    [alone] = over_corpora.answers(both, None)
+    assert alone.said.startswith("On one: Yes: good reaches wF1 60.0")
+    assert alone.more == "On others: two −1.0 (−4.0 to 2.0)."
     row = comparison(4.0, 1.0, 7.0, 0.02) | {"planned": False, "p_corrected": 0.2}
-    compared = {"comparisons": [row], "speakers": 12, "corpora": ["one", "two"]}
-    [together] = answers.of_all(both, compared)
-    assert together.said.startswith(
-        "A hint that it does: good differs from poor by +4.0 points (95 % interval 1.0 to 7.0"
+    compared = {"comparisons": [row], "speakers": 12, "corpora": ["one", "two"], "left_out": 3}
+    [together] = over_corpora.answers(both, compared)
+    assert together.said == (
+        "A hint that it does: good differs from poor by +4.0 points (95 % interval 1.0 to 7.0; p 0.020, 0.200 after "
+        "Holm's correction), over 12 speakers of one and two, without the 3 that systems were developed on."
     )
-    assert "over the 12 speakers of one and two together. By corpus: one +10.0 (5.0 to 15.0); two −1.0" in together.said
-    best, each = answers.best_of_all(both)
+    assert together.more == "By corpus, all speakers: one +10.0 (5.0 to 15.0); two −1.0 (−4.0 to 2.0)."
+    best, each = over_corpora.best(both, compared)
     assert best.startswith(
-        "good (a net): of 2 systems it has the highest mean of wF1 over the corpora, 60.0; next come poor"
+        "good (a net): mean wF1 over the corpora 60.0, the highest of the 2 systems trained on all; "
     )
+    assert "; next poor, 50.0 (lead over all speakers together +4.0 (1.0 to 7.0)). The best" in best
     assert each[0].startswith("one: good, 60.0 (95 % interval 55.0 to 65.0)") and len(each) == 2
+
+
+def test_probes_of_several_corpora_are_told_corpus_by_corpus(results):
+    asked = {"ask": "Less?", "speaker_probe": ["good", "poor"]}
+    one, two = ({**results, "groups": {**results["groups"], "questions": [asked]}} for _ in range(2))
+    both = {"one": one, "two": two}
+    [same] = over_corpora.answers(both, None)
+    assert same.said.startswith(
+        "Yes. Points by which a linear probe recognises training speakers better from good than "
+    )
+    assert "one −20.0 (−30.0 to −10.0), to 95.0 % (chance 50.0 %); two −20.0" in same.said
+    less, unseen = two["probe_differences"]
+    two["probe_differences"] = [less | {"difference": interval(0.2, 0.1, 0.3)}, unseen]
+    assert over_corpora.answers(both, None)[0].said.startswith("That differs between corpora. Points")
+
+
+def test_a_bound_that_rounds_to_zero_shows_on_which_side_it_lies():
+    assert bounds(interval(-2.2, -4.5, -0.01)) == "−4.5 to −0.01" and bounds(interval(0, -1, 0.0)) == "−1.0 to 0.0"

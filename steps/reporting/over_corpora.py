@@ -1,0 +1,108 @@
+"""What several corpora answer together: the questions of conf/groups.yaml, and what to use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from steps.reporting.answers import (
+    LEADS,
+    NOT,
+    Answer,
+    about,
+    levels,
+    points,
+    probed,
+    reply,
+    speaker_rows,
+    verdict,
+    whom,
+)
+from steps.reporting.tables import comparison
+from steps.reporting.words import Results, bounds, certainty, change, corrected, names
+
+
+def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[Answer]:
+    """Of several corpora: the answer over all of them together, where `compared` (together.json) has one; else that of
+    the corpora that have one."""
+    rows = {(row["system"], row["reference"]): row for row in compared["comparisons"]} if compared else {}
+    replies = []
+    for question in next(iter(results_of.values()))["groups"]["questions"]:
+        each = {name: reply(results, question)._replace(more="") for name, results in results_of.items()}
+        known = {name: results_of[name] for name, one in each.items() if not one.said.startswith(NOT)}
+        pair = tuple(question.get("compare", ()))
+        if compared and pair in rows:
+            said, more = pooled(results_of, compared, rows[pair])
+        elif not known:
+            said, more = next(iter(each.values())).said, ""
+        elif pair:
+            first, *others = known
+            rest = by_corpus({name: known[name] for name in others}, *pair)
+            said, more = f"On {first}: {each[first].said}", f"On others: {'; '.join(rest)}." * bool(rest)
+        else:
+            said, more = probed_everywhere(known, *probed(question)), ""
+        replies.append(Answer(question["ask"], said, more))
+    return replies
+
+
+def pooled(results_of: Mapping[str, Results], compared: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[str, str]:
+    """A difference over all corpora, and on each."""
+    system, reference, difference = row["system"], row["reference"], row["difference"]
+    without = f", without the {compared['left_out']} that systems were developed on" * bool(compared["left_out"])
+    return (
+        f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} differs from {reference} by "
+        f"{points(difference, corrected(row, row['planned']))}, over {compared['speakers']} speakers of "
+        f"{names(compared['corpora'])}{without}.",
+        f"By corpus, all speakers: {'; '.join(by_corpus(results_of, system, reference))}.",
+    )
+
+
+def by_corpus(results_of: Mapping[str, Results], system: str, reference: str) -> list[str]:
+    """The difference on each corpus that has it."""
+    own = {name: comparison(results, system, reference) for name, results in results_of.items()}
+    return [f"{name} {change(one['difference'])}" for name, one in own.items() if one]
+
+
+def probed_everywhere(results_of: Mapping[str, Results], mine: tuple[str, str], theirs: tuple[str, str]) -> str:
+    """What probes say of training speakers on each corpus; of unseen ones, its own page tells."""
+    each, verdicts = [], set()
+    for name, results in results_of.items():
+        row = speaker_rows(results, mine, theirs)["train"]
+        level, _, chance = levels(results, mine, theirs, "train")
+        each.append(f"{name} {change(row)}, to {level:.1f} % (chance {chance:.1f} %)")
+        verdicts.add(verdict(row, mine, theirs))
+    lead = verdicts.pop() if len(verdicts) == 1 else "that differs between corpora"
+    return (
+        f"{lead[0].upper()}{lead[1:]}. Points by which a linear probe recognises training speakers better "
+        f"{whom(mine, theirs)} (mean recall): {'; '.join(each)}."
+    )
+
+
+def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> tuple[str, list[str]]:
+    """The highest mean of wF1 over the corpora, by how much it leads others over all of them together (`compared`,
+    together.json), and what is best on each."""
+    every = list(results_of.values())
+    everywhere = [name for name in every[0]["systems"] if all(name in results["systems"] for results in every)]
+    means = {name: sum(own["systems"][name]["wf1"]["value"] for own in every) / len(every) for name in everywhere}
+    first, *rest = sorted(means, key=lambda name: -means[name]) or [""]
+    rows = {row["reference"]: row for row in (compared or {"comparisons": []})["comparisons"] if row["system"] == first}
+    leads = [
+        f"{name}, {means[name]:.1f}"
+        + (f" (lead over all speakers together {change(rows[name]['difference'])})" if name in rows else "")
+        for name in rest[:2]
+    ]
+    following = f"; next {names(leads)}" * bool(rest)
+    lead = (
+        f"{first}{about(every[0], first)}: mean wF1 over the corpora {means[first]:.1f}, the highest of the "
+        f"{len(means)} systems trained on all{following}. The best of several is biased upwards. "
+        if first
+        else ""
+    )
+    each = []
+    for corpus, results in results_of.items():
+        name, equals = results["best"]["system"], [*results["best"]["not_told_from"]]
+        wf1 = results["systems"][name]["wf1"]
+        span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
+        shown = f"; no difference shown from {names(equals)}" * bool(equals)
+        each.append(f"{corpus}: {name}, {wf1['value']:.1f}{span}{shown}.")
+    return f"{lead}On each corpus:", each
