@@ -90,14 +90,17 @@ class Both:
         return replace(first, inputs=inputs, embeddings={})
 
 
-def answers(both: Both, folder: Path, seed: int, parts: dict[str, list[str]], exp: Path) -> Scores | None:
+def answers(both: Both, folder: Path, seed: int, parts: dict[str, list[str]], pretrained: str) -> Scores | None:
     """Posteriors of the copies of one run's test speakers; None for a system that cannot be asked."""
     settings = config.load(Config, folder / runs.CONFIG)
     own = read_scores(folder / runs.SCORES)
     if settings.backend.sees == "given" or (settings.backend.of and settings.backend.kind != "mean"):
         return None
     if settings.backend.of:
-        every = [answers(both, exp / name / folder.name, seed, parts, exp) for name in settings.backend.of]
+        every = [
+            answers(both, folder.parents[1] / name / folder.name, seed, parts, pretrained)
+            for name in settings.backend.of
+        ]
         known = [scores.posteriors for scores in every if scores]
         return replace(own, posteriors=np.mean(known, axis=0)) if len(known) == len(every) else None
     corpus = both.corpus(settings, parts["test"])
@@ -108,18 +111,20 @@ def answers(both: Both, folder: Path, seed: int, parts: dict[str, list[str]], ex
         heard = [corpus.inputs[place[name]] for name in own.utterances]
         return replace(own, posteriors=posteriors(on_device(network, pick_device()), heard))
     out = both.scratch / "again"
-    train_run(corpus, parts, out, seed, settings, str(exp / "../../pretrained"))
+    train_run(corpus, parts, out, seed, settings, pretrained)
     return read_scores(out / runs.SCORES)
 
 
-def compared(both: Both, data: Path, exp: Path) -> Iterator[tuple[str, float, float]]:
+def compared(both: Both, data: Path, exp: Path, pretrained: str) -> Iterator[tuple[str, float, float]]:
     """System, wF1 of its recordings as they are, wF1 of the copies: means over the seeds."""
     known = folds.of_data_dir(data)
     for system in runs.systems(exp):
         by_seed: dict[int, list[tuple[Scores, Scores]]] = {}
         for name, seed in runs.finished(exp / system):
             folder = exp / system / f"{name}_seed{seed}"
-            if not (folder / runs.CONFIG).is_file() or not (scores := answers(both, folder, seed, known[name], exp)):
+            if not (folder / runs.CONFIG).is_file():
+                break
+            if not (scores := answers(both, folder, seed, known[name], pretrained)):
                 break
             by_seed.setdefault(seed, []).append((read_scores(folder / runs.SCORES), scores))
         else:
@@ -140,13 +145,14 @@ def wf1(scores: Scores) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gain", type=float, nargs=2, default=[-10.0, 10.0], help="dB [-10 10]")
+    parser.add_argument("--pretrained", default="egs/open/pretrained", help="[egs/open/pretrained]")
     parser.add_argument("data", type=Path)
     parser.add_argument("exp", type=Path)
     options = parser.parse_args()
     load, rows = os.getloadavg()[0], []
     with tempfile.TemporaryDirectory() as scratch:
         both = Both(options.data, changed(options.data, options.gain, Path(scratch)), Path(scratch))
-        for system, before, after in compared(both, options.data, options.exp):
+        for system, before, after in compared(both, options.data, options.exp, options.pretrained):
             print(f"{system}: {before:.2f}, {after:.2f}", flush=True)
             reads = reads_level(options.exp / system)
             what = f"{system}{', which reads the level' if reads else ''}: wF1 lost, of {before:.2f}"
