@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from utils.cli import UserError
+from utils.columns import tidy
 
 # A class in three letters → what it is called.
 NAMES = {
@@ -53,7 +54,10 @@ NO_LABEL = {
     "n/a",
     "no agreement (x)",
     "other (o)",
+    "-",
+    "--",
 }
+LONGEST = 50  # characters of a class, which stands in every table and picture
 
 
 def read_map(text: str) -> dict[str, str]:
@@ -65,7 +69,9 @@ def read_map(text: str) -> dict[str, str]:
             raise UserError(f"--map '{text}': expected <label>=<class> …, or the YAML file of such a mapping")
         from utils.config import read_yaml
 
-        pairs = [(str(label), str(name)) for label, name in read_yaml(text).items()]
+        pairs = list(read_yaml(text, as_text=True).items())
+        if strange := [label for label, name in pairs if not isinstance(name, str) or name in ("", "~", "null")]:
+            raise UserError(f"{text}: '{strange[0]}' has no class; to leave a label out, leave it out here")
     else:
         pairs = []
         for word in text.split():
@@ -73,9 +79,15 @@ def read_map(text: str) -> dict[str, str]:
             if not (label and equals and name):
                 raise UserError(f"--map: '{word}' is not <label>=<class>; for labels with blanks, name a YAML file")
             pairs.append((label, name))
-    if bad := [name for _, name in pairs if name.split() != [name]]:
-        raise UserError(f"--map '{text}': a class is one word, not '{bad[0]}'")
-    return {label.strip().lower(): name for label, name in pairs}
+    mapping: dict[str, str] = {}
+    for label, written in pairs:
+        name = tidy(written)
+        if written.split() != [written] or name == "-" or len(name) > LONGEST:
+            raise UserError(f"--map '{text}': a class is one word of at most {LONGEST} characters, not '{name[:60]}'")
+        word = tidy(label).lower()
+        if mapping.setdefault(word, name) != name:
+            raise UserError(f"--map: label '{word}' means '{mapping[word]}' and '{name}'")
+    return mapping
 
 
 def class_of(label: str, mapping: Mapping[str, str]) -> str:

@@ -93,7 +93,7 @@ def of_table(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteranc
             f"{first.where}: {missing} of {len(rows)} recordings are not in {folder} (first: '{first.path}'); "
             "--dir names the folder that paths begin in"
         )
-    if not labels and all(row.label.replace(".", "").isdecimal() for row in rows):
+    if not labels and all(row.label.removeprefix("-").replace(".", "").isdecimal() for row in rows):
         raise cli.UserError(f"{args.table}: labels are numbers; say what they mean: --map '0=ang 1=hap 2=neu 3=sad'")
     for words in doubts((row.label for row in rows), labels):
         cli.warn(words)

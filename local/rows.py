@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.labels import LONGEST as LONGEST_CLASS
 from local.labels import class_of
 from utils import cli, make_folds
 from utils.audio_files import safe, stem
 from utils.data_dir import Utterance
 
-NOBODY = {"", "unknown", "nan", "none", "n/a", "?", "??", "???", "????"}
+NOBODY = {"", "unknown", "nan", "none", "n/a", "?", "??", "???", "????", "-", "--"}
+LONGEST_ID = 100  # characters of a speaker's id, which names files
 GENDERS = {"f": "f", "female": "f", "w": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
 PARTS = {  # of a column `fold` that names parts
     "train": ["train", "training"],
@@ -24,6 +26,7 @@ PARTS = {  # of a column `fold` that names parts
     "": ["test2", "test3"],  # its others, which are left out
 }
 PART_OF = {name: part for part, names in PARTS.items() for name in names}
+LONGEST = 1e7  # seconds of a recording, a hundred days
 LeftOut = defaultdict[str, list[str]]  # reason → where
 
 
@@ -51,11 +54,8 @@ def seconds(text: str, where: str) -> float | None:
     if match := re.fullmatch(r"(?:(\d+) days?)? ?(?:(\d+):(\d\d):(\d\d(?:\.\d+)?))?", text):
         days, hours, minutes, rest = (float(part or 0) for part in match.groups())
         return 86400 * days + 3600 * hours + 60 * minutes + rest
-    try:
-        if (value := float(text)) >= 0:
-            return value
-    except ValueError:
-        pass
+    if re.fullmatch(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) and (value := float(text)) <= LONGEST:
+        return value
     raise cli.UserError(f"{where}: '{text}' is no time; expected seconds, such as 1.5, or 00:00:01.5")
 
 
@@ -68,7 +68,7 @@ def one_word(text: str) -> str:
 def select(rows: Iterable[Row], files: dict[str, Path], labels: dict[str, str], left_out: LeftOut) -> list[Row]:
     """The rows that can be used, with `label` as the class; the others by reason in `left_out`. Raises UserError for
     one recording with two labels or two speakers."""
-    taken: dict[tuple[str, str, str], Row] = {}
+    taken: dict[tuple[str, float, float | None], Row] = {}
     for row in rows:
         row.label, written = class_of(row.label, labels), row.label
         if row.path not in files:
@@ -77,22 +77,29 @@ def select(rows: Iterable[Row], files: dict[str, Path], labels: dict[str, str], 
             left_out[f"label '{written}'"].append(row.where)
         elif row.speaker.strip().lower() in NOBODY:
             left_out["speaker not known"].append(row.where)
-        elif (other := taken.setdefault((str(files[row.path]), row.begin, row.end), row)) is not row:
+        elif len(row.label) > LONGEST_CLASS:
+            raise cli.UserError(f"{row.where}: '{row.label[:60]}…' is no class: it has {len(row.label)} characters")
+        elif (other := taken.setdefault(stretch(row, files), row)) is not row:
             if (other.label, other.speaker) != (row.label, row.speaker):
                 raise cli.UserError(f"{row.where} and {other.where} are one recording with two labels or speakers")
             left_out["stands twice"].append(row.where)
-    for row, other in overlapping(taken):
-        cli.warn(f"{row.where} and {other.where} overlap by more than half, with other labels or speakers")
+    if pairs := [f"{row.where} and {other.where}" for row, other in overlapping(taken)]:
+        more = f", and {len(pairs) - 1} more pairs," * (len(pairs) > 1)
+        cli.warn(f"{pairs[0]}{more} overlap by more than half, with other labels or speakers")
     return list(taken.values())
 
 
-def overlapping(taken: Mapping[tuple[str, str, str], Row]) -> Iterator[tuple[Row, Row]]:
+def stretch(row: Row, files: Mapping[str, Path]) -> tuple[str, float, float | None]:
+    """File, begin and end, in seconds; None: to the file's own end."""
+    return str(files[row.path]), seconds(row.begin, row.where) or 0.0, seconds(row.end, row.where)
+
+
+def overlapping(taken: Mapping[tuple[str, float, float | None], Row]) -> Iterator[tuple[Row, Row]]:
     """Neighbouring stretches of a recording that share more than half of the shorter and differ in label or speaker."""
     stretches: dict[str, list[tuple[float, float, Row]]] = {}
     for (path, begin, end), row in taken.items():
-        if begin or end:
-            last = seconds(end, row.where)
-            stretches.setdefault(path, []).append((seconds(begin, row.where) or 0, 1e9 if last is None else last, row))
+        if begin or end is not None:
+            stretches.setdefault(path, []).append((begin, LONGEST if end is None else end, row))
     for found in stretches.values():
         found.sort(key=lambda stretch: stretch[:2])
         for (a, b, row), (c, d, other) in zip(found, found[1:]):
@@ -101,14 +108,39 @@ def overlapping(taken: Mapping[tuple[str, str, str], Row]) -> Iterator[tuple[Row
 
 
 def speaker_ids(rows: Iterable[Row]) -> dict[str, str]:
-    """Speaker as written → id. Raises UserError where two would get the same."""
+    """Speaker as written → id. Raises UserError where two would get the same, and for what can be no id."""
     ids: dict[str, str] = {}
+    written: dict[str, str] = {}
     for row in rows:
-        ids.setdefault(row.speaker, safe(row.speaker))
-    for name, first in ids.items():
-        if other := next((other for other, second in ids.items() if second == first and other != name), ""):
-            raise cli.UserError(f"speakers '{name}' and '{other}' would both be called '{first}': rename one of them")
+        one = ids.setdefault(row.speaker, safe(row.speaker))
+        if not one.strip(".") or len(one) > LONGEST_ID:
+            raise cli.UserError(
+                f"{row.where}: speaker '{row.speaker[:60]}' cannot be an id, which has at most {LONGEST_ID} characters "
+                "and not dots alone"
+            )
+        if (other := written.setdefault(one, row.speaker)) != row.speaker:
+            raise cli.UserError(f"speakers '{other}' and '{row.speaker}' would both be called '{one}': rename one")
     return ids
+
+
+def genders_of(rows: Iterable[Row]) -> dict[str, str]:
+    """Speaker as written → f or m, where any of the speaker's rows says it; contradictions, and what is not understood,
+    are said and not taken."""
+    found: dict[str, dict[str, Row]] = {}
+    strange: list[Row] = []
+    for row in rows:
+        if gender := GENDERS.get(row.gender.lower()):
+            found.setdefault(row.speaker, {}).setdefault(gender, row)
+        elif row.gender.lower() not in NOBODY:
+            strange.append(row)
+    if strange:
+        first = strange[0]
+        cli.warn(f"{first.where}: gender '{first.gender}' is none of f, female, m, male ({len(strange)} such rows)")
+    for speaker, said in found.items():
+        if len(said) > 1:
+            f, m = said["f"].where, said["m"].where
+            cli.warn(f"speaker '{speaker}' is female in {f} and male in {m}: neither is taken")
+    return {speaker: next(iter(said)) for speaker, said in found.items() if len(said) == 1}
 
 
 def times(row: Row, path: Path) -> tuple[float, float]:
@@ -121,14 +153,15 @@ def times(row: Row, path: Path) -> tuple[float, float]:
             end = soundfile.info(os.fsencode(path)).duration
         except (soundfile.LibsndfileError, RuntimeError) as error:
             raise cli.UserError(f"{row.where}: has no end, and {path} cannot be read: {error}") from None
-    if (begin or 0) >= end:
-        raise cli.UserError(f"{row.where}: begins at {begin} s, and ends at {end} s")
+    if end - (begin or 0) < 0.001:
+        raise cli.UserError(f"{row.where}: begins at {begin or 0.0} s, and ends at {end} s")
     return begin or 0.0, end
 
 
 def utterances(rows: Sequence[Row], files: dict[str, Path], cut: bool = False) -> list[Utterance]:
     """The utterances that `rows` mean; cut: as stretches, even where each is a whole recording."""
     ids, cut = speaker_ids(rows), cut or any(row.begin or row.end for row in rows)
+    genders = genders_of(rows)
     names = Counter((row.speaker, Path(stem(row.path)).name) for row in rows)
     heard_in: defaultdict[str, set[str]] = defaultdict(set)  # recording → speakers
     for row in rows:
@@ -143,14 +176,14 @@ def utterances(rows: Sequence[Row], files: dict[str, Path], cut: bool = False) -
         session = safe(row.session, "-") if row.session else speaker
         if not row.session and len(heard_in[row.path]) > 1:  # a dialog
             session = safe(stem(row.path), "-")
-        gender = GENDERS.get(row.gender.lower(), "")
+        gender = genders.get(row.speaker, "")
         said = one_word(row.sentence)
         full = f"{speaker}-{name}"
         result.append(Utterance(full, path, speaker, session, gender, row.label, said, row.heard, begin, end))
     return result
 
 
-def groups_of(rows: Iterable[Row], where: str) -> list[make_folds.Line]:
+def groups_of(rows: Sequence[Row], where: str) -> list[make_folds.Line]:
     """The fold list that a table's column `fold` means: parts (train, valid, test), or groups, each tested in turn.
     [] without one. Raises UserError where a speaker stands in two."""
     home: dict[str, str] = {}
@@ -162,6 +195,11 @@ def groups_of(rows: Iterable[Row], where: str) -> list[make_folds.Line]:
             )
     if not any(home.values()):
         return []
+    if nowhere := [row for row in rows if not row.fold]:
+        raise cli.UserError(
+            f"{nowhere[0].where}: speaker '{nowhere[0].speaker}' has no fold, and others have; "
+            f"--folds {make_folds.GROUPS} makes folds of its own"
+        )
     parts = {speaker: PART_OF.get(fold.lower(), "") for speaker, fold in home.items()}
     if all(parts.values()):
         if lacking := set(make_folds.PARTS) - set(parts.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,9 +11,10 @@ from local.labels import LETTERS
 from local.rows import Row
 from utils.audio_files import files_below, is_audio, stem
 from utils.cli import UserError
-from utils.columns import COLUMNS, column_names, records
+from utils.columns import COLUMNS, column_names, records, tidy
 
 NEEDED = ("path", "speaker", "emotion")
+LONGEST = 4000  # bytes of a path, which no system takes longer
 
 
 def read(path: Path, speaker: str = "") -> list[Row]:
@@ -39,6 +41,7 @@ def read(path: Path, speaker: str = "") -> list[Row]:
         said["label"] = said.pop("emotion")
         if speaker:
             said["speaker"] = matched(speaker, said["path"])
+        said = {what: text if what == "path" else tidy(text) for what, text in said.items()}
         rows.append(Row(where=f"{path}:{number}", **said))
     if speaker and not any(row.speaker for row in rows):
         raise UserError(f"--speaker '{speaker}': is found in no path, such as '{rows[0].path}'")
@@ -67,7 +70,9 @@ def locate(rows: Iterable[Row], folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     by_name: dict[str, list[Path]] = {}
     for written in dict.fromkeys(row.path for row in rows):
-        if written and (folder / written).is_file():
+        if not written or len(os.fsencode(written)) > LONGEST:
+            continue
+        if (folder / written).is_file():
             found[written] = folder / written
             continue
         if not by_name:

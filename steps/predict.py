@@ -94,9 +94,8 @@ def main() -> None:
     from steps.prediction.lines import Printer
     from steps.prediction.model import OWN, Model
 
-    for stream in (sys.stdin, sys.stdout):  # names of files need not be UTF-8, and are passed on as they are
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="surrogateescape")
+    if isinstance(sys.stdin, io.TextIOWrapper):  # names of files need not be UTF-8
+        sys.stdin.reconfigure(errors="surrogateescape")
     model = Model(options.model or OWN)
     classes, each = model.settings.classes, options.channels == "each"
     prior = prior_of(options.prior, classes)

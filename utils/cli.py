@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -70,6 +71,10 @@ def run(main: Callable[[], object]) -> NoReturn:
     for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
         if getattr(sys, name) is None:  # closed by whoever called
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+        elif mode == "w" and isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            # Names that are not UTF-8 go out as they came in; what the encoding does not have is escaped.
+            own = stream.encoding.replace("-", "").lower() == "utf8"
+            stream.reconfigure(errors="surrogateescape" if own else "backslashreplace")
     try:
         main()
     except BrokenPipeError:  # `… | head` closed the other end: nobody is reading
@@ -78,6 +83,9 @@ def run(main: Callable[[], object]) -> NoReturn:
     except (UserError, OSError) as error:
         said = [error.filename, error.strerror] if isinstance(error, OSError) and error.strerror else [error]
         warn(": ".join(str(word) for word in said if word))
+        sys.exit(1)
+    except MemoryError as error:
+        warn(f"there is not enough memory for this ({error})" if str(error) else "there is not enough memory for this")
         sys.exit(1)
     except KeyboardInterrupt:
         warn("interrupted")

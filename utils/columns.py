@@ -10,10 +10,12 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 from utils.cli import UserError
+from utils.table import is_text
 
 # What a column holds → its names, the likelier first, in lower case and without blanks, "_", "-" and ".".
 COLUMNS = {
@@ -29,9 +31,22 @@ COLUMNS = {
 }
 
 
+def tidy(text: str) -> str:
+    """A cell in one spelling, as one person or class may stand in a table in several that look alike: letters with
+    their accents in one (NFC, where macOS's file names have two), no characters that nobody sees, single blanks."""
+    shown = "".join(one for one in unicodedata.normalize("NFC", text) if unicodedata.category(one) != "Cf")
+    return " ".join("".join(" " if unicodedata.category(one) == "Cc" else one for one in shown).split())
+
+
 def column_names(header: Iterable[str]) -> dict[str, str]:
-    """What a column holds → its name in this header."""
-    plain = {re.sub(r"[\s_.-]", "", name).lower(): name for name in header if name}
+    """What a column holds → its name in this header. Raises UserError where two names say the same."""
+    plain: dict[str, str] = {}
+    known = {name for names in COLUMNS.values() for name in names.split()}
+    for name in filter(None, dict.fromkeys(header)):
+        short = re.sub(r"[\s_.-]", "", name).lower()
+        if short in known and short in plain:
+            raise UserError(f"columns '{plain[short]}' and '{name}' say the same: rename one of them")
+        plain[short] = name
     found = {what: [plain[name] for name in names.split() if name in plain] for what, names in COLUMNS.items()}
     return {what: names[0] for what, names in found.items() if names}
 
@@ -49,11 +64,14 @@ def records(path: Path) -> list[tuple[int, dict[str, str]]]:
             if line.strip():
                 try:
                     row = json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise UserError(f"{path}:{number}: is not JSON, one object a line: {error}") from None
                 if not isinstance(row, dict):
                     raise UserError(f"{path}:{number}: expected an object, {{column: value}}, in every line")
-                rows.append((number, {str(key): "" if value is None else str(value) for key, value in row.items()}))
+                cells = {str(key): "" if value is None else str(value) for key, value in row.items()}
+                if halves := [cell for both in cells.items() for cell in both if not is_text(cell)]:
+                    raise UserError(f"{path}:{number}: {halves[0]!a} holds half a character (\\ud800 to \\udfff)")
+                rows.append((number, cells))
         return rows
     head = lines[0] if lines else ""
     delimiter = max("\t,;", key=head.count)

@@ -186,10 +186,17 @@ class Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path: Path | str) -> dict[str, Any]:
-    """A YAML mapping; an empty file is an empty one. Raises UserError for anything else."""
+class TextLoader(Loader):
+    """The same, in which `yes`, `010` and `1_000` are what is written."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+
+def read_yaml(path: Path | str, as_text: bool = False) -> dict[str, Any]:
+    """A YAML mapping; an empty file is an empty one; as_text: of words as they are written. Raises UserError for
+    anything else."""
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader)
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), TextLoader if as_text else Loader)
     except FileNotFoundError:
         raise UserError(f"{path}: no such configuration file") from None
     except yaml.MarkedYAMLError as error:

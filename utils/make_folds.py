@@ -139,7 +139,7 @@ def export(path: Path, data: Path, folds: Folds, utt2spk: Mapping[str, str], utt
     segments = read_table(data / "segments") if (data / "segments").is_file() else {}
     files = read_table(data / "wav.scp")
     names = data_dir.speakers(utt2spk)
-    with whole(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+    with whole(path) as temporary, open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["path", *(["begin", "end"] if segments else []), "speaker", "emotion", "run", "part"])
         for run, parts in folds.items():

@@ -30,7 +30,10 @@ abspath() {
   for _name in "$@"; do
     case ${!_name} in
       '' | /*) ;;
-      \~/*) printf -v "$_name" %s "$HOME/${!_name:2}" ;; # the shell leaves it alone in --option=~/folder
+      \~/*) # the shell leaves it alone in --option=~/folder
+        [[ ${HOME-} ]] || die "${!_name}: HOME is not set; write the whole path"
+        printf -v "$_name" %s "$HOME/${!_name:2}"
+        ;;
       *) printf -v "$_name" %s "$(pwd -P)/${!_name}" ;;
     esac
   done

@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from utils.cli import UserError
 from utils.files import whole
+from utils.table import is_text
 
 HEADER = ["#", "utt", "spk", "label"]
 WITHHELD = "-"  # instead of a label
@@ -31,6 +33,20 @@ class Scores:
     def decisions(self) -> np.ndarray:
         """(N,) the class with the highest posterior."""
         return self.posteriors.argmax(axis=1)
+
+
+def check_names(data: Path, utt2spk: Mapping[str, str], utt2emo: Mapping[str, str]) -> None:
+    """Raise UserError for a name or class of a data dir that no score file can hold."""
+    tables = {"utt2spk": chain(*utt2spk.items()), "utt2emo": utt2emo.values()}
+    for name, words in tables.items():
+        for word in words:
+            if not is_text(word):
+                raise UserError(f"{data}/{name}: {word!a} is not UTF-8, and results could not name it: rename it")
+    for utterance, emotion in utt2emo.items():
+        if emotion.split() != [emotion]:
+            raise UserError(f"{data}/utt2emo: {utterance}: a class is one word, not '{emotion}'")
+        if emotion == WITHHELD:
+            raise UserError(f"{data}/utt2emo: {utterance}: '{WITHHELD}' is no class: score files have it for no label")
 
 
 def write_scores(

@@ -44,6 +44,12 @@ def write_lines(path: Path | str, lines: Iterable[str]) -> None:
         temporary.write_bytes(content_of(lines))
 
 
+def is_text(word: str) -> bool:
+    """Whether it can be written as UTF-8: not what JSON has as halves of a pair of UTF-16, nor what `read_table` makes
+    of other bytes."""
+    return word.isascii() or not any("\ud800" <= one <= "\udfff" for one in word)
+
+
 def key_of(line: str, name: str = "") -> str:
     """What a line of the table `name` is about: its first field, or in `folds` the third; "" if there is none."""
     field = 2 if name == "folds" else 0

@@ -114,5 +114,5 @@ def read(folder: Path) -> Json:
         if found["format"] != FORMAT:
             raise ValueError(f"format {found['format']}")
         return dict(found)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: is not of format {FORMAT} ({error}); steps/audit.py makes it anew") from None

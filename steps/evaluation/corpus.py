@@ -12,6 +12,7 @@ import numpy as np
 from utils import data_dir, folds
 from utils.cli import UserError
 from utils.recordings import HASH, SOUND, Sound, read_sounds, sources
+from utils.scores import check_names
 
 OPTIONAL = ("utt2session", "utt2sentence", "utt2heard", "spk2gender", "folds", "utt2dur", HASH, SOUND)
 MEASURED = ("bandwidth", "nonspeech", "noise")  # what features say
@@ -62,6 +63,7 @@ def read(data: Path, acoustics: Mapping[str, tuple[float, ...]]) -> Corpus:
     utt2spk, utt2emo = data_dir.read_table(data / "utt2spk"), data_dir.read_table(data / "utt2emo")
     if lacking := utt2spk.keys() - utt2emo.keys():
         raise UserError(f"{data}/utt2emo: {len(lacking)} utterances missing, first '{min(lacking)}'")
+    check_names(data, utt2spk, utt2emo)
     names = sorted(utt2spk)
     if not names:
         raise UserError(f"{data}/utt2spk: holds no utterance")

@@ -156,7 +156,7 @@ def read(folder: Path) -> Json:
         results = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; steps/score.py makes it") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: is not JSON ({error}); steps/score.py makes it anew") from None
     if not isinstance(results, dict) or results.get("format") != FORMAT or KEYS - results.keys():
         raise UserError(f"{path}: is not of format {FORMAT}; steps/score.py makes it anew")

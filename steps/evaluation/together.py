@@ -55,6 +55,11 @@ def together(
     shared = [seed for seed in first.seeds if all(seed in other.seeds for other in others)]
     if not shared:
         raise UserError(f"{name}: no seed is in all of {', '.join(each)}")
+    there = {who for own in each.values() for scores in own.scores.values() for who in scores.speakers}
+    if strangers := set(without) - there:
+        raise UserError(f"'{min(strangers)}' is to be left out, and is no speaker of {', '.join(each)}")
+    if not there - set(without):
+        raise UserError(f"all speakers of {', '.join(each)} are to be left out")
     scores = {
         (f"{place} {run}", seed): apart(own.scores[run, seed], place, without)
         for place, own in each.items()

@@ -73,6 +73,8 @@ class Model:
                 raise UserError(f"{folder}: holds no {name}, so it is no model folder; steps/make_model.py makes one")
         self.settings = config.load(Settings, folder / CONFIG)
         self.calibration = config.load(Calibration, folder / CALIBRATION)
+        if lacking := [name for name in vars(Calibration()) if name not in config.read_yaml(folder / CALIBRATION)]:
+            raise UserError(f"{folder / CALIBRATION}: lacks '{lacking[0]}'; it is damaged, or of another version")
         classes, rate = self.settings.classes, self.settings.sample_frequency
         if len(set(classes)) < 2 or len(set(classes)) < len(classes):
             raise UserError(f"{folder / CONFIG}: classes: expected several names, each once, found {classes}")

@@ -17,6 +17,7 @@ from utils import cli, folds, runs
 from utils.archive import scp_content
 from utils.record import Origin, content, of_settings, outdated, total
 from utils.runs import Run
+from utils.scores import check_names
 from utils.table import read_table
 
 VERSION = 1  # raised when a training makes another result of the same things
@@ -62,8 +63,7 @@ class Plan:
         data = self.options.data
         runs.check_home(data, self.options.out if self.options.systems else self.options.out.resolve().parent)
         utt2spk, utt2emo = (read_table(data / name) for name in ("utt2spk", "utt2emo"))
-        if blank := [name for name in utt2emo if len(utt2emo[name].split()) != 1]:
-            raise cli.UserError(f"{data}/utt2emo: {blank[0]}: a class is one word, not '{utt2emo[blank[0]]}'")
+        check_names(data, utt2spk, utt2emo)
         if any(settings.needs_corpora for settings in self.settings.values()):
             check_corpora(data, utt2spk)
         for name, settings in self.settings.items():

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from local.rows import Row, speaker_ids
 from utils import folds
 from utils.data_dir import check_prefixes, read_table
 from utils.validate_data_dir import validate
@@ -349,3 +351,154 @@ def test_crema_d_itself(prepare, tmp_path):
     assert emotions(tmp_path) == {"ang": 559, "hap": 558, "neu": 556, "sad": 558}
     assert read_table(data / "utt2heard")["1002-1002_TIE_SAD_XX"] == "fea:sad"
     assert {len(parts["test"]) for parts in folds.of_data_dir(data).values()} == {14}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Jose\u0301", "José"),
+        ("s\u200b1", "s1"),
+        ("Anna  S", "Anna S"),
+        ("\x1b[31mBen", "[31mBen"),
+        ("J\u00adane", "Jane"),
+    ],
+)
+def test_a_person_or_a_class_in_two_spellings_that_look_alike_is_one(prepare, spoken, tmp_path, first, second):
+    rows = [
+        [path, {"s1": first if k % 2 else second}.get(who, who), label] for k, (path, who, label) in enumerate(spoken)
+    ]
+    prepare("--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows))
+    assert len(set(read_table(tmp_path / "data/x/utt2spk").values())) == len(SPEAKERS)
+    rows = [
+        [path, who, {"Sad": first if k % 3 else second}.get(label, label)]
+        for k, (path, who, label) in enumerate(spoken)
+    ]
+    prepare("--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows))
+    assert len(emotions(tmp_path)) == 4
+    prepare("--table", tmp_path / "x.csv", "--map", f"{second.split()[0]}=one angry=ang" if " " not in second else "")
+    assert " " in second or emotions(tmp_path) == {"one": 6, "ang": 6}
+
+
+def test_genders_that_contradict_each_other_or_are_not_understood_are_said(type_in, spoken, tmp_path):
+    def prepared(gender):
+        rows = [[*row, gender(k % 4, row[1])] for k, row in enumerate(spoken)]
+        path = table(tmp_path / "x.csv", ["path", "speaker", "emotion", "gender"], rows)
+        said = type_in("local/open.py", "--table", path, tmp_path / "x").stderr
+        genders = tmp_path / "x/spk2gender"
+        return said, read_table(genders) if genders.is_file() else {}
+
+    said, genders = prepared(lambda k, who: "m" if who < "s3" else "Female")
+    assert not said and genders == {who: "m" if who < "s3" else "f" for who in SPEAKERS}
+    assert prepared(lambda k, who: "m" if k == 0 else "") == ("", dict.fromkeys(SPEAKERS, "m"))
+    said, genders = prepared(lambda k, who: "f" if who == "s2" and k == 1 else "m")
+    assert "speaker 's2' is female in" in said and "x.csv:11 and male in" in said and not genders
+    said, genders = prepared(lambda k, who: "1")
+    assert "x.csv:2: gender '1' is none of f, female, m, male (24 such rows)" in said and not genders
+
+
+@pytest.mark.parametrize(
+    ("yaml", "said"),
+    [
+        ("angry:\nhappiness: hap\n", "'angry' has no class"),
+        ("angry: ~\n", "'angry' has no class"),
+        ("angry: [a]\n", "'angry' has no class"),
+        ("angry: {}\n", "'angry' has no class"),
+        ("angry: a b\n", "a class is one word"),
+        ("angry: '-'\n", "a class is one word"),
+        (f"angry: {'z' * 51}\n", "a class is one word of at most 50"),
+        ("Angry: a\nangry: b\n", "label 'angry' means 'a' and 'b'"),
+        ("angry: a\nangry: b\n", "'angry' stands twice"),
+        ("- angry\n", "expected 'key: value' lines"),
+        ("a: &a [x, x]\nb: &b [*a, *a, *a]\nc: &c [*b, *b, *b]\nd: [*c, *c]\n", "'a' has no class"),
+    ],
+)
+def test_a_map_of_nonsense_is_refused(prepare, spoken, tmp_path, yaml, said):
+    (tmp_path / "map.yaml").write_text(yaml)
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], spoken)
+    message = prepare("--table", path, "--map", tmp_path / "map.yaml", code=1)
+    assert said in message and message.count("\n") == 1 and len(message) < 400
+
+
+def test_a_map_takes_words_as_they_are_written(prepare, spoken, tmp_path):
+    (tmp_path / "map.yaml").write_text("angry: yes\nneutral: 010\nsad: 1_000\n")
+    prepare(
+        "--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion"], spoken), "--map", tmp_path / "map.yaml"
+    )
+    assert emotions(tmp_path) == {"yes": 6, "010": 6, "1_000": 6}
+    message = prepare("--table", tmp_path / "x.csv", "--map", "angry=a ANGRY=b", code=1)
+    assert "label 'angry' means 'a' and 'b'" in message
+
+
+@pytest.mark.parametrize(
+    ("header", "more", "said"),
+    [
+        ("begin end", ["0", "inf"], "'inf' is no time"),
+        ("begin end", ["0", "0_9"], "'0_9' is no time"),
+        ("begin end", ["0", "1e300"], "'1e300' is no time"),
+        ("begin end", ["0x1", "2"], "'0x1' is no time"),
+        ("begin end", ["0", "1e-9"], "begins at 0.0 s, and ends at 1e-09 s"),
+        ("Speaker", ["x"], "columns 'speaker' and 'Speaker' say the same"),
+        ("fold", lambda row: [row[1] if row[1] < "s4" else ""], "speaker 's4' has no fold"),
+    ],
+)
+def test_cells_that_mean_nothing_are_refused_in_one_line(prepare, spoken, tmp_path, header, more, said):
+    rows = [[*row, *(more(row) if callable(more) else more)] for row in spoken]
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion", *header.split()], rows)
+    message = prepare("--table", path, code=1)
+    assert said in message and message.count("\n") == 1 and not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        (1, ".", "speaker '.' cannot be an id"),
+        (1, "z" * 101, "cannot be an id, which has at most 100 characters"),
+        (2, "z" * 51, "is no class: it has 51 characters"),
+    ],
+)
+def test_names_that_no_file_or_table_can_bear_are_refused_at_once(prepare, spoken, tmp_path, column, value, said):
+    spoken[5][column] = value
+    message = prepare("--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion"], spoken), code=1)
+    assert said in message and "x.csv:7" in message and len(message) < 300
+
+
+def test_a_dash_is_no_label_and_no_speaker_and_a_path_of_any_length_is_one_that_is_not_found(type_in, spoken, tmp_path):
+    rows = [*spoken[:-1], [spoken[-1][0], "s5", "-"]]
+    rows += [[path.replace("wav/", "wav//"), who, label] for path, who, label in spoken]
+    rows[-1][1], rows[-2][0] = "-", "x" * 5000
+    said = type_in(
+        "local/open.py", "--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows), tmp_path / "x"
+    )
+    for reason in ("1 left out: label '-'", "1 left out: speaker not known", "1 left out: recording not found"):
+        assert reason in said.stderr
+
+
+def test_one_stretch_written_in_two_ways_stands_twice_and_many_overlaps_are_one_line(type_in, spoken, tmp_path):
+    rows = [[*row, "0", "0.5"] for row in spoken] + [[*spoken[0], "0.0", "0.50"], [*spoken[0], "", "00:00:00.5"]]
+    header = ["path", "speaker", "emotion", "begin", "end"]
+    said = type_in("local/open.py", "--table", table(tmp_path / "x.csv", header, rows), tmp_path / "x").stderr
+    assert "2 left out: stands twice" in said and said.count("\n") == 1
+    rows = [[spoken[0][0], f"p{k}", "angry", k / 100, k / 100 + 1] for k in range(50)]
+    rows += [[path, f"o{k}", "sad", 0, 1] for k, (path, *_) in enumerate(spoken[1:])]
+    said = type_in("local/open.py", "--table", table(tmp_path / "x.csv", header, rows), tmp_path / "x").stderr
+    assert "x.csv:2 and" in said and "and 48 more pairs, overlap by more than half" in said and said.count("\n") == 1
+
+
+def test_speakers_of_a_hundred_thousand_rows_take_no_longer_a_row():
+    rows = [Row("x", "p", f"speaker{k}", "ang") for k in range(100_000)]
+    begun = time.process_time()
+    assert len(speaker_ids(rows)) == len(rows) and time.process_time() - begun < 5
+
+
+def test_what_json_can_hold_and_a_table_not_is_named(prepare, spoken, tmp_path):
+    path = tmp_path / "x.jsonl"
+    for text, said in (
+        (
+            '{"path": "a", "speaker": "s", "emotion": "\\ud800angry"}',
+            "x.jsonl:1: '\\ud800angry' holds half a character",
+        ),
+        ("[" * 100_000, "x.jsonl:1: is not JSON"),
+    ):
+        path.write_text(text)
+        message = prepare("--table", path, code=1)
+        assert said in message and message.count("\n") == 1

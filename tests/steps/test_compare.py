@@ -142,3 +142,7 @@ def test_systems_are_compared_over_corpora_without_some_speakers(tmp_path, type_
     assert f"wF1 (weighted F1): {pooled[0] - pooled[1]:+.2f} points" in said
     assert "--without belongs to --over" in type_in(*words[:1], *words[3:], code=1).stderr
     assert "no such folder, archive" in type_in(*words[:-1], "none", code=1).stderr
+    (tmp_path / "left").write_text("s0\nnobody\n")
+    assert "'nobody' is to be left out, and is no speaker of" in type_in(*words, code=1).stderr
+    (tmp_path / "left").write_text("\n".join(SPEAKERS))
+    assert "are to be left out" in type_in(*words, code=1).stderr

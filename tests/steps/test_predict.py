@@ -311,6 +311,14 @@ def test_the_readme_says_what_the_card_does():
     figures = json.loads((MODEL / "results.json").read_text())
     corpora = [row["ua"] for row in figures["unseen_corpora"]["alone"].values()]
     readme = " ".join((Path(__file__).resolve().parents[2] / "README.md").read_text().split())
-    assert f"it finds {figures['unseen_speakers']['all']['all']['ua']:.0f} % of each class" in readme
-    assert f"has not heard {min(corpora):.0f} to {max(corpora):.0f} % (chance: 25 %)" in readme
-    assert f"from {figures['unseen_speakers']['all']['all']['recordings']} acted recordings" in readme
+    assert f"is {figures['unseen_speakers']['all']['all']['ua']:.0f} % on unseen speakers" in readme
+    assert f"and {min(corpora):.0f} to {max(corpora):.0f} % on unseen corpora (chance: 25 %)" in readme
+    assert f"of {figures['unseen_speakers']['all']['all']['recordings']} acted recordings" in readme
+
+
+@pytest.mark.parametrize("text", ["", "null\n", "temperature: 1.7\nunsure: 0.5\nunlike: 2.2\n"])
+def test_thresholds_that_are_missing_are_not_made_up(sounds, type_in, tmp_path, text):
+    shutil.copytree(MODEL, tmp_path / "model")
+    (tmp_path / "model/calibration.yaml").write_text(text)
+    said = type_in("steps/predict.py", "--model", tmp_path / "model", sounds, code=1).stderr
+    assert "calibration.yaml: lacks '" in said and said.count("\n") == 1

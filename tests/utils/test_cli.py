@@ -41,3 +41,18 @@ def test_numbers_are_whole_and_stand_once():
 def test_a_time_to_wait_for_has_two_units_at_most():
     said = {50: "50 s", 700: "12 min", 3 * 3600 + 1200: "3 h 20 min", 52 * 3600: "2 d 4 h", 3599: "1 h 0 min"}
     assert [duration(seconds) for seconds in said] == list(said.values())
+
+
+@pytest.mark.parametrize(
+    ("body", "environment", "shown"),
+    [
+        ("print('Jos\\u00e9')", {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}, b"Jos\\xe9\n"),
+        ("print('s1\\udce9')", {"PYTHONUTF8": "1"}, b"s1\xe9\n"),
+        ("raise MemoryError('298 GiB')", {}, b"-c: there is not enough memory for this (298 GiB)\n"),
+    ],
+)
+def test_what_a_terminal_cannot_show_and_what_no_memory_holds_ends_in_no_traceback(body, environment, shown):
+    code = f"from utils import cli\ndef main():\n    {body}\ncli.run(main)"
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, env=os.environ | environment)
+    assert done.stdout + done.stderr == shown and done.returncode == ("raise" in body)

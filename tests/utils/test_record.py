@@ -55,7 +55,10 @@ def test_what_is_unfinished_or_has_no_record_is_no_result(result, tmp_path):
     assert outdated(result, made(), result / "scores") == "it has no record of what it was made from"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1}', '{"version": 1, "options": 3}', "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"version": 1}', '{"version": 1, "options": 3}', "\xff", pytest.param("[" * 100_000, id="deep")],
+)
 def test_a_record_that_cannot_be_read_is_an_error_and_not_no_change(result, text):
     (result / ".made_from.train").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match="cannot be read as a record; remove"):

@@ -1,10 +1,12 @@
 """Score files: written, read, refused, pooled."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from utils.cli import UserError
-from utils.scores import parse, pool, read_scores, speakers_in, write_scores
+from utils.scores import check_names, parse, pool, read_scores, speakers_in, write_scores
 
 CLASSES = ["ang", "neu"]
 
@@ -67,3 +69,18 @@ def test_posteriors_that_are_not_finite_are_not_written(tmp_path, value):
     with pytest.raises(UserError, match="the posteriors of 's1-1' are not finite"):
         write_scores(tmp_path / "scores", CLASSES[:2], rows, dict.fromkeys(rows, "s1"), dict.fromkeys(rows, "ang"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("speaker", "emotion", "message"),
+    [
+        ("s1\udce9", "ang", "utt2spk: .* is not UTF-8"),
+        ("s1", "ang\udce9", "utt2emo: .* is not UTF-8"),
+        ("s1", "-", "utt2emo: s1-a: '-' is no class"),
+        ("s1", "a b", "utt2emo: s1-a: a class is one word"),
+    ],
+)
+def test_names_that_no_score_file_can_hold_are_refused_before_there_is_one(speaker, emotion, message):
+    check_names(Path("data"), {"s1-a": "José"}, {"s1-a": "zärtlich"})
+    with pytest.raises(UserError, match=message):
+        check_names(Path("data"), {"s1-a": speaker}, {"s1-a": emotion})

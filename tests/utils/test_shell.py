@@ -97,6 +97,8 @@ def test_a_relative_path_belongs_to_the_callers_folder(monkeypatch):
     assert "corpus=[/some/where]" in options(run("--corpus", "/some/where"))
     monkeypatch.setenv("HOME", "/home/me")
     assert "corpus=[/home/me/corpus]" in options(run("--corpus=~/corpus"))
+    monkeypatch.delenv("HOME")
+    assert run("--corpus=~/corpus", code=1).stderr.endswith(": ~/corpus: HOME is not set; write the whole path\n")
     monkeypatch.setenv("CORPUS", "there")
     assert f"corpus=[{Path.cwd()}/there]" in options(run())
 
