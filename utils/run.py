@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Run a command on this machine: once, or n jobs at a time, each with its own log.
 
---max-jobs-run defaults to the CPUs divided by --num-threads. With --gpu N each running job is handed N devices of its
-own (CUDA_VISIBLE_DEVICES) and waits until they are free; with --jobs-per-gpu M, M jobs share a device, as one small
-network leaves most of it idle. A machine without a GPU runs such jobs on the CPU: those of an array side by side, of
-one thread each, and a single one with all cores. --mem is not enforced here. What a job leaves running when it ends is
-ended with it, and all jobs end with this program, even when it is killed."""
+--max-jobs-run defaults to the CPUs divided by --num-threads. Without that, jobs of an array run side by side, of one
+thread each, and a single job has all cores. With --gpu N each running job is handed N devices of its own
+(CUDA_VISIBLE_DEVICES) and waits until they are free; with --jobs-per-gpu M, M jobs share a device, as one small network
+leaves most of it idle. A machine without a GPU runs such jobs on the CPU. --mem is not enforced here. What a job leaves
+running when it ends is ended with it, and all jobs end with this program, even when it is killed."""
 
 from __future__ import annotations
 
@@ -122,16 +122,18 @@ def visible_devices() -> list[str]:
 def plan(request: jobs.Request) -> tuple[int, int, list[str]]:
     """How many jobs may run at once, the threads of each (0: as many as it likes), and the GPUs they share."""
     options, threads = request.options, request.options.num_threads or 0
+    # However many jobs an array has, each has as many threads: their number can show in the last bit of a result, and
+    # jobs that each take all cores wait for each other, ten times as long.
+    on_cpu = threads or int(bool(request.variable))
     if options.nodes > 1:
         raise UserError(f"--nodes {options.nodes}: there is one machine here; name a cluster in cmd.sh")
     slots = options.max_jobs_run or max(1, len(os.sched_getaffinity(0)) // (threads or 1))
     if not options.gpu:
-        return slots, threads, []
+        return slots, on_cpu, []
     devices = visible_devices()
     if not devices:
         warn("no GPU to be seen (CUDA_VISIBLE_DEVICES, nvidia-smi -L): running on the CPU")
-        # However many jobs there are, each has as many threads: their number can show in the last bit of a result.
-        return (slots, threads or 1, []) if request.variable else (1, threads, [])
+        return slots if request.variable else 1, on_cpu, []
     if options.gpu > len(devices):
         raise UserError(f"--gpu {options.gpu}: this machine has {len(devices)} to use")
     if options.gpu > 1 and options.jobs_per_gpu > 1:

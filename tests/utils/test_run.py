@@ -193,12 +193,13 @@ def test_without_a_gpu_the_job_runs_on_the_cpu(monkeypatch):
     assert output_of("x.2.log") == ["[]"]
 
 
-def test_jobs_of_an_array_that_find_no_gpu_have_one_thread_each_however_many_they_are(monkeypatch):
+@pytest.mark.parametrize("asked", [["--gpu", "1"], []])
+def test_jobs_of_an_array_on_cpus_have_one_thread_each_however_many_they_are(monkeypatch, asked):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     for n in (1, 3):
-        run("--gpu", "1", f"JOB=1:{n}", "x.JOB.log", "bash", "-c", "echo $OMP_NUM_THREADS")
+        run(*asked, f"JOB=1:{n}", "x.JOB.log", "bash", "-c", "echo $OMP_NUM_THREADS")
         assert output_of(f"x.{n}.log") == ["1"]
-    run("--gpu", "1", "a.log", "bash", "-c", "echo [$OMP_NUM_THREADS]")
+    run(*asked, "a.log", "bash", "-c", "echo [$OMP_NUM_THREADS]")
     assert output_of("a.log") == ["[]"]
 
 
