@@ -26,7 +26,6 @@ not are named and counted on standard error. So are those without a turn of spee
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -94,8 +93,6 @@ def main() -> None:
     from steps.prediction.lines import Printer
     from steps.prediction.model import OWN, Model
 
-    if isinstance(sys.stdin, io.TextIOWrapper):  # names of files need not be UTF-8
-        sys.stdin.reconfigure(errors="surrogateescape")
     model = Model(options.model or OWN)
     classes, each = model.settings.classes, options.channels == "each"
     prior = prior_of(options.prior, classes)

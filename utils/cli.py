@@ -71,8 +71,8 @@ def run(main: Callable[[], object]) -> NoReturn:
     for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
         if getattr(sys, name) is None:  # closed by whoever called
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
-        elif mode == "w" and isinstance(stream := getattr(sys, name), io.TextIOWrapper):
-            # Names that are not UTF-8 go out as they came in; what the encoding does not have is escaped.
+        elif isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            # Names that are not UTF-8 come in and go out as they are; what the encoding does not have is escaped.
             own = stream.encoding.replace("-", "").lower() == "utf8"
             stream.reconfigure(errors="surrogateescape" if own else "backslashreplace")
     try:

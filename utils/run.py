@@ -123,7 +123,7 @@ def plan(request: jobs.Request) -> tuple[int, int, list[str]]:
     """How many jobs may run at once, the threads of each (0: as many as it likes), and the GPUs they share."""
     options, threads = request.options, request.options.num_threads or 0
     # However many jobs an array has, each has as many threads: their number can show in the last bit of a result, and
-    # jobs that each take all cores wait for each other, ten times as long.
+    # jobs that each take all cores wait for each other, nine times as long on two.
     on_cpu = threads or int(bool(request.variable))
     if options.nodes > 1:
         raise UserError(f"--nodes {options.nodes}: there is one machine here; name a cluster in cmd.sh")
