@@ -28,17 +28,18 @@ def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | Non
     rows = {(row["system"], row["reference"]): row for row in compared["comparisons"]} if compared else {}
     replies = []
     for question in next(iter(results_of.values()))["groups"]["questions"]:
-        each = {name: reply(results, question)._replace(more="") for name, results in results_of.items()}
-        known = {name: results_of[name] for name, one in each.items() if not one.said.startswith(NOT)}
         pair = tuple(question.get("compare", ()))
         if compared and pair in rows:
-            said, more = pooled(results_of, compared, rows[pair])
-        elif not known:
-            said, more = next(iter(each.values())).said, ""
+            replies.append(Answer(question["ask"], *pooled(results_of, compared, rows[pair])))
+            continue
+        each = {name: reply(results, question).said for name, results in results_of.items()}
+        known = {name: results_of[name] for name, said in each.items() if not said.startswith(NOT)}
+        if not known:
+            said, more = next(iter(each.values())), ""
         elif pair:
             first, *others = known
             rest = by_corpus({name: known[name] for name in others}, *pair)
-            said, more = f"On {first}: {each[first].said}", f"On others: {'; '.join(rest)}." * bool(rest)
+            said, more = f"On {first}: {each[first]}", f"On others: {'; '.join(rest)}." * bool(rest)
         else:
             said, more = probed_everywhere(known, *probed(question)), ""
         replies.append(Answer(question["ask"], said, more))
