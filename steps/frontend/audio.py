@@ -42,10 +42,13 @@ class Reading(Iterator[np.ndarray]):
         self.samples = self.given = self.at_ends = 0  # as they are in the file; at `rate`; of the former clipped
         self.power, self.low, self.high = 0.0, np.inf, -np.inf
         self.ended = False
-        self.pieces = self._pieces()
+        self.pieces: Iterator[np.ndarray] = self._pieces()
 
     def __next__(self) -> np.ndarray:
-        return next(self.pieces)
+        piece = next(self.pieces)
+        if self.ended:
+            self.pieces = iter(())  # the generator holds what it gave, and this: none would be freed for a long time
+        return piece
 
     def _pieces(self) -> Iterator[np.ndarray]:
         resampler = (

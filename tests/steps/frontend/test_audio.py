@@ -1,6 +1,8 @@
 """Recordings as users have them: what can be used is used, what cannot says why."""
 
+import gc
 import sys
+import weakref
 from fractions import Fraction
 
 import numpy as np
@@ -8,8 +10,8 @@ import pytest
 import soundfile
 
 from steps.frontend import decoding
-from steps.frontend.audio import read_audio
-from steps.frontend.decoding import Unusable
+from steps.frontend.audio import read_audio, read_in_batches
+from steps.frontend.decoding import Unusable, decode
 from steps.frontend.extraction import extract
 from steps.frontend.features import Features
 from steps.frontend.options import FbankOptions
@@ -166,6 +168,21 @@ def test_a_rate_that_no_speech_has_is_refused_before_anything_is_read(tmp_path, 
     (tmp_path / "a.wav").write_bytes(content)
     with pytest.raises(Unusable, match="no rate of speech|cannot be decoded"):
         read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("rate", [RATE, 44100])
+def test_a_recording_that_was_used_is_freed_at_once(tmp_path, rate):
+    """Not by the collector of circles, which comes to what has lived for a while only now and then."""
+    soundfile.write(tmp_path / "a.wav", tone(rate=rate), rate)
+    names = [f"u{number}" for number in range(40)]
+    gc.collect()
+    gc.disable()
+    try:
+        batches = read_in_batches(names, lambda _: decode(Source(str(tmp_path / "a.wav")), 0.04), RATE, 640)
+        there = [weakref.ref(reading) for batch in batches for reading, _ in batch.values()]
+        assert len(there) == 40 and sum(one() is not None for one in there) == 0
+    finally:
+        gc.enable()
 
 
 def test_many_channels_take_no_more_memory_than_few(tmp_path):
