@@ -27,11 +27,13 @@ import numpy as np
 
 from bench.harness import Row, interleave, save, spawn
 from steps.frontend import packed
-from steps.frontend.options import Input
+from steps.training.extractor import Config
+from utils import config
 from utils.cli import run
 
 ROOT = Path(__file__).resolve().parent.parent
-BINS, FRAMES, BATCH, BATCHES = 41, 300, 128, 60
+CONF = ROOT / "egs/voxceleb1/conf/pretrain.yaml"
+BINS, BATCH, BATCHES = 41, 128, 60
 SPEAKER, VIDEO, ARKS = 150, 10, 32  # utterances of a speaker, of one of the speaker's videos; archives
 LARGEST = 5_000_000
 CLOCK = "Wall clock, and CPU time, which other programs disturb less"
@@ -40,7 +42,7 @@ ALPHABET = np.frombuffer(b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmno
 
 def make_data_dir(folder: Path, size: int, real: bool = False) -> Path:
     """A data dir of `size` utterances with ids as VoxCeleb's (25 characters); `real`: its frames are written."""
-    data, rng, options = folder / "train", np.random.default_rng(0), Input()
+    data, rng, options = folder / "train", np.random.default_rng(0), config.load(Config, CONF).input
     data.mkdir()
     codes = np.sort(rng.choice(ALPHABET, (size // VIDEO + 1, 11)).copy().view("S11").ravel())
     videos = [code.decode() for code in codes]
@@ -100,7 +102,7 @@ def begin(data: Path, began: float) -> None:
         os._exit(0)
 
     Ranks.backward = first_step  # type: ignore[method-assign]
-    config = ["--config", str(ROOT / "egs/voxceleb1/conf/pretrain.yaml")]
+    config = ["--config", str(CONF)]
     sys.argv = ["steps/pretrain.py", *config, str(data), str(data / "none"), str(data.parent / "exp")]
     os.chdir(ROOT)
     with contextlib.redirect_stdout(sys.stderr):
@@ -113,11 +115,12 @@ def read(data: Path, cold: bool, wait: bool) -> None:
 
     from steps.frontend.crops import Crops
 
-    inputs = packed.pack(data, Input())
-    with open(data / "packed" / packed.way(Input()) / packed.FRAMES, "rb") as file:
+    options = config.load(Config, CONF).input
+    inputs = packed.pack(data, options)
+    with open(data / "packed" / packed.way(options) / packed.FRAMES, "rb") as file:
         if cold:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    crops = Crops(inputs, FRAMES, torch.device("cpu"))
+    crops = Crops(inputs, options.crop, torch.device("cpu"))
     pieces = torch.randint(len(crops), (BATCHES, BATCH), generator=torch.Generator().manual_seed(1))
     rates = []
     for _ in range(4):
