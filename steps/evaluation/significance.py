@@ -15,6 +15,7 @@ from steps.evaluation.metrics import Metrics, of_confusions
 # scipy and statsmodels are imported where they are used: that takes longer than a table needs.
 
 RESAMPLES, SEED = 10_000, 0
+MANY = 2000  # speakers: of more, those are drawn together that are a multiple of it apart, which costs no certainty
 FEW = 8  # speakers: below, intervals and tests over them are too sure
 
 
@@ -38,9 +39,11 @@ def draws(speakers: int) -> np.ndarray:
 
 
 def resample(counts: np.ndarray) -> Metrics:
-    """The pooled metrics of every resample of the speakers, (RESAMPLES, seeds) each; counts: (speakers, seeds, classes,
+    """The pooled metrics of every resample of the speakers or, where these are many, of MANY groups of them,
+    (RESAMPLES, seeds) each; counts: (speakers, seeds, classes,
     classes)."""
-    return of_confusions(np.tensordot(draws(len(counts)), counts, axes=1))
+    groups = np.stack([counts[first::MANY].sum(axis=0) for first in range(min(MANY, len(counts)))])
+    return of_confusions(np.tensordot(draws(len(groups)), groups, axes=1))
 
 
 def percentiles(value: float, values: np.ndarray, speakers: int) -> Interval:

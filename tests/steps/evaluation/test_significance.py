@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 from steps.evaluation.comparison import compare, correct, difference
 from steps.evaluation.entry import roles
 from steps.evaluation.results import make
-from steps.evaluation.significance import Interval, signed_ranks
+from steps.evaluation.significance import Interval, resample, signed_ranks
 from steps.evaluation.summary import summarise
 from utils import runs
 from utils.cli import UserError
@@ -72,6 +72,17 @@ def test_the_interval_is_that_of_scipys_bootstrap_over_speakers(systems):
     ).confidence_interval
     assert interval.low == pytest.approx(theirs.low, abs=1.5) and interval.high == pytest.approx(theirs.high, abs=1.5)
     assert interval.low < interval.value < interval.high
+
+
+def test_many_speakers_are_drawn_in_groups_with_the_same_certainty():
+    rng, size = np.random.default_rng(0), 5000
+    skill = np.clip(rng.normal(0.6, 0.2, size), 0, 1)
+    right = rng.binomial(20, skill)
+    counts = np.zeros((size, 1, 2, 2), dtype=int)
+    counts[:, 0, 0, 0], counts[:, 0, 0, 1] = right, 20 - right
+    of_all = [np.mean(right[rng.integers(0, size, size)]) / 0.2 for _ in range(4000)]
+    assert np.std(resample(counts).wa) == pytest.approx(np.std(of_all), rel=0.07)
+    assert np.mean(resample(counts).wa) == pytest.approx(np.mean(of_all), abs=0.02)
 
 
 def test_a_difference_is_paired_by_speaker(systems):
