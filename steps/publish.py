@@ -98,8 +98,9 @@ def write_folder(folder: Path, exp: Path) -> None:
             shutil.copyfile(drawn, kept)
         if kept.is_file():
             networks.append(page.picture(f"figures/{name}", caption))
-    sections = documents.everything(recipe.results, folder, networks, ["png"])
-    sections = {"": [recipe.about]} | sections | documents.again(recipe) | {"The files": [documents.FILES]}
+    with results.told_from(folder / results.NAME):
+        sections = documents.everything(recipe.results, folder, networks, ["png"])
+        sections = {"": [recipe.about]} | sections | documents.again(recipe) | {"The files": [documents.FILES]}
     page.write(folder / README, page.document(f"All results on {recipe.name}", "steps/publish.py", sections))
 
 
@@ -116,11 +117,12 @@ def write_root(root: Path, home: Path) -> None:
     recipes = [read_recipe(folder) for folder in folders if (folder / results.NAME).is_file()]
     recipes.sort(key=lambda recipe: -len(recipe.results["systems"]))
     others = [str(folder.relative_to(root)) for folder in folders if not (folder / results.NAME).is_file()]
-    compared = json.loads(path.read_text()) if (path := home / together.NAME).is_file() else None
-    page.write(root / "RESULTS.md", documents.root(recipes, others, compared))
+    with results.told_from(f"one of {root}/egs/*/results/**/{results.NAME}, {home / together.NAME}"):
+        compared = json.loads(path.read_text()) if (path := home / together.NAME).is_file() else None
+        text, block = documents.root(recipes, others, compared), documents.readme(recipes, compared)
+    page.write(root / "RESULTS.md", text)
     if (readme := root / README).is_file():
-        text = documents.readme(recipes, compared)
-        page.write(readme, MARKS.sub(lambda _: text, readme.read_text(encoding="utf-8")))
+        page.write(readme, MARKS.sub(lambda _: block, readme.read_text(encoding="utf-8")))
 
 
 def main() -> None:

@@ -129,7 +129,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)  # a few utterances, a few hundred points: threads would wait for each other
     threadpool_limits(1)
-    exp, made, data = options.exp, results.read(options.exp), options.data or find_data(options.exp)
+    made, data = results.read(options.exp), options.data or find_data(options.exp)
+    with results.told_from(options.exp / results.NAME):
+        write(options, made, data)
+
+
+def write(options: argparse.Namespace, made: Results, data: Path | None) -> None:
+    """Page, tables and pictures of results.json (`made`)."""
+    exp = options.exp
     run = options.run or made["test"]["runs"][0]
     if run not in made["test"]["runs"]:
         raise cli.UserError(f"--run {run}: there is no such run; there are: {' '.join(made['test']['runs'])}")

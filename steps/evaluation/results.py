@@ -52,7 +52,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,16 @@ def read(folder: Path) -> Json:
     if not isinstance(results, dict) or results.get("format") != FORMAT or KEYS - results.keys():
         raise UserError(f"{path}: is not of format {FORMAT}; steps/score.py makes it anew")
     return results
+
+
+@contextmanager
+def told_from(where: Path | str) -> Iterator[None]:
+    """For what is written from results.json: a file that another hand has changed ends in one line."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise UserError(f"{where}: is not laid out as steps/score.py writes it ({what}); make it anew") from error
 
 
 def make(

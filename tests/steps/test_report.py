@@ -1,10 +1,12 @@
 """steps/report.py on systems really trained, for a moment; the page in a real browser."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +133,30 @@ def test_mistakes_in_words(scored, tmp_path, type_in):
     (other / "utt2spk").write_text("s9-0 s9\n")
     assert "is not in" in type_in("steps/report.py", "--data", other, exp, code=1).stderr
     assert not (exp / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"test": 5},
+        {"test": {"runs": []}},
+        {"systems": []},
+        {"systems": {"resnet18_pretrain": {}}},
+        {"comparisons": [3]},
+        {"comparisons": [{"system": "nobody"}]},
+        {"groups": {}},
+        {"groups": 7},
+        {"probes": "none"},
+        {"leaks": [None]},
+        {"majority": None},
+    ],
+    ids=str,
+)
+def test_results_that_another_hand_has_changed_are_one_line(change, tmp_path, type_in):
+    results = json.loads((Path(__file__).parents[2] / "egs/open/results/nemo/results.json").read_text(encoding="utf-8"))
+    (tmp_path / "results.json").write_text(json.dumps(results | change), encoding="utf-8")
+    said = type_in("steps/report.py", tmp_path, code=1).stderr
+    assert len(said.splitlines()) == 1 and f"{tmp_path}/results.json: is not " in said and "steps/score.py" in said
 
 
 def opened(page):
