@@ -63,7 +63,9 @@ def arguments() -> config.ArgumentParser:
     parser.add_argument("out", type=Path, help="folder of the system; with --systems, of their folders")
     parser.add_argument("--systems", default="", help="systems and groups of them, separated by spaces")
     parser.add_argument("--conf", type=Path, default=Path("conf"), help="folder of systems/ and groups.yaml")
-    parser.add_argument("--pretrained", default="", help="folder of a pre-trained model, for those that start from one")
+    parser.add_argument(
+        "--pretrained", default="", help="folder of a pre-trained model; seed <k> starts from DIR/seed<k>, if there"
+    )
     parser.add_argument("--embeddings", default="", help="scp or .npz of vectors, for systems that see given ones")
     parser.add_argument("--runs", default="", help="runs of <data-dir>/folds, separated by spaces [all]")
     parser.add_argument("--seeds", default="0", help="seeds, separated by spaces")
@@ -165,7 +167,7 @@ def train_here(plan: Plan, todo: list[Run]) -> None:
         )
         with hold(folder):
             begin(folder, plan.origin(run))
-            train_run(corpus, plan.folds[run.run], folder, run.seed, settings, plan.options.pretrained)
+            train_run(corpus, plan.folds[run.run], folder, run.seed, settings, plan.pretrained(run.seed))
 
 
 if __name__ == "__main__":

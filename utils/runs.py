@@ -50,6 +50,13 @@ class Run(NamedTuple):
         return exp / self.system / f"{self.run}_seed{self.seed}"
 
 
+def pretrained_for(seed: int, folder: Path) -> Path:
+    """The folder of the pre-trained model that a seed starts from: <folder>/seed<k> where that holds one, so that seeds
+    may differ in their pre-training, too; else `folder`."""
+    own = folder / f"seed{seed}"
+    return own if (own / MODEL).is_file() else folder
+
+
 def parse(name: str) -> tuple[str, int] | None:
     """Run and seed of a run folder's name; None for other names."""
     match = re.fullmatch(r"(.+)_seed(\d+)", name)

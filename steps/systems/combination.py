@@ -32,7 +32,7 @@ def take_up(plan: Plan, run: Run) -> None:
     from steps.training.device import pick_device
 
     corpus = read_corpus(plan.options.data, settings.input, pick_device(), side_by_side(parts))
-    train_run(corpus, plan.folds[run.run], folder, run.seed, settings, "")
+    train_run(corpus, plan.folds[run.run], folder, run.seed, settings, Path())
     own = read_environment(folder)
     write_environment(folder, own, [own, *map(read_environment, parts)])
 

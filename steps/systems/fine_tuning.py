@@ -43,7 +43,7 @@ def posteriors(model: Classifier, inputs: list[np.ndarray]) -> np.ndarray:
 
 
 def train_network(
-    run: Partition, out: Path, seed: int, settings: Config, pretrained: str
+    run: Partition, out: Path, seed: int, settings: Config, pretrained: Path
 ) -> tuple[Classifier, Selection]:
     """The network after its last epoch, and the selected epoch. Goes on from <out>/checkpoint.pt if there is one."""
     training, corpus, device = settings.training, run.corpus, run.device
@@ -54,7 +54,7 @@ def train_network(
     torch.manual_seed(seed)
     model = on_device(Classifier(settings.network, len(corpus.classes)), device)
     objective = build_objective(model, run, training).to(device)
-    load_pretrained(model, Path(pretrained), settings)
+    load_pretrained(model, pretrained, settings)
     if training.probe_C:
         probe_first(model, run, training.probe_C)
     trained = torch.nn.ModuleDict({"model": model, "objective": objective})

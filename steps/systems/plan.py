@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -32,9 +33,7 @@ class Plan:
         self.options, self.settings = options, settings
         self.folds = folds.of_data_dir(options.data)
         chosen = options.runs.split() or list(self.folds)
-        if unknown := [run for run in chosen if run not in self.folds]:
-            known = " ".join(self.folds)
-            raise cli.UserError(f"{options.data}/folds: there is no run {unknown[0]}; there are: {known}")
+        folds.check_runs(options.data, self.folds, options.runs)
         seeds = cli.numbers("--seeds", options.seeds)
         if not seeds:
             raise cli.UserError("--seeds is empty: name at least one")
@@ -44,9 +43,8 @@ class Plan:
         )
         if options.list:
             self.runs = [run for run in read_list(options.list) if run in self.runs]
-        self.check({run: self.folds[run] for run in chosen})
-        data, model = options.data, Path(options.pretrained) / runs.MODEL
-        every = settings.values()
+        self.check({run: self.folds[run] for run in chosen}, seeds)
+        data, every = options.data, settings.values()
         reading = [settings for settings in every if settings.reads_features]
         self.labels = content(data / "utt2spk", data / "utt2emo")
         self.features = scp_content(data / "feats.scp") if reading else ""
@@ -56,9 +54,14 @@ class Plan:
         self.vectors = {kind: given.content for kind, given in self.given.items()}
         self.read: dict[str, dict[str, np.ndarray]] = {}
         self.corpora = content(data / CORPORA) if any(settings.needs_corpora for settings in every) else ""
-        self.model = content(model) if any(settings.training.pretrained for settings in every) else ""
+        starts = seeds if any(settings.training.pretrained for settings in every) else []
+        self.models = {seed: content(self.pretrained(seed) / runs.MODEL) for seed in starts}
 
-    def check(self, chosen: folds.Folds) -> None:
+    def pretrained(self, seed: int) -> Path:
+        """The folder of the model that a pre-trained system starts from."""
+        return runs.pretrained_for(seed, Path(self.options.pretrained))
+
+    def check(self, chosen: folds.Folds, seeds: Sequence[int]) -> None:
         """Refuse here what would be refused behind the first run."""
         data = self.options.data
         runs.check_home(data, self.options.out if self.options.systems else self.options.out.resolve().parent)
@@ -67,7 +70,8 @@ class Plan:
         if any(settings.needs_corpora for settings in self.settings.values()):
             check_corpora(data, utt2spk)
         for name, settings in self.settings.items():
-            check_pretrained(Path(self.options.pretrained), settings, utt2spk.values())
+            for folder in {self.pretrained(seed) for seed in seeds}:
+                check_pretrained(folder, settings, utt2spk.values())
             check_classes(settings, chosen, utt2spk, utt2emo, name)
 
     def vectors_for(self, settings: Config) -> dict[str, np.ndarray] | None:
@@ -100,7 +104,7 @@ class Plan:
         if settings.needs_corpora:
             read["corpora"] = self.corpora
         if settings.training.pretrained:
-            read["pre-trained model"] = self.model
+            read["pre-trained model"] = self.models[run.seed]
         chosen = of_settings(settings, ["training.oracle"])
         return Origin("finetune", VERSION, chosen | self.speakers(run), read, of_settings(Config()))
 

@@ -35,7 +35,7 @@ from utils.scores import write_scores
 
 
 def train_run(
-    corpus: Corpus, parts: dict[str, list[str]], out: Path, seed: int, settings: Config, pretrained: str
+    corpus: Corpus, parts: dict[str, list[str]], out: Path, seed: int, settings: Config, pretrained: Path
 ) -> None:
     """Train on the training speakers of `parts`, select on the validation speakers, score the test speakers; leave in
     `out` what steps/finetune.py says. `scores` is the last of the files: where it is, the run is finished."""
@@ -77,7 +77,7 @@ def train_run(
         run.device,
         settings.training.precision,
         seconds,
-        Path(pretrained) if settings.training.pretrained else None,
+        pretrained if settings.training.pretrained else None,
         cost=cost(settings, len(corpus.classes), corpus.inputs[0].shape[-1]),
     )
     for name, values in scores.items():
@@ -89,7 +89,7 @@ def train_run(
     print(f"{out}: {selected}valid wF1 {valid.wf1:.2f}", flush=True)
 
 
-def of_fixed_network(run: Partition, out: Path, seed: int, settings: Config, pretrained: str) -> np.ndarray:
+def of_fixed_network(run: Partition, out: Path, seed: int, settings: Config, pretrained: Path) -> np.ndarray:
     """The embeddings of all utterances by a network that is not trained, computed once for all runs; the network goes
     to `out`."""
     model, _ = train_network(run, out, seed, settings, pretrained)

@@ -35,7 +35,7 @@ SETTINGS = Config(
 )
 
 
-def train(data, out, settings=SETTINGS, seed=0, pretrained="", run="r1"):
+def train(data, out, settings=SETTINGS, seed=0, pretrained=Path(), run="r1"):
     train_run(read_corpus(data, settings.input, CPU), folds.read(data / "folds")[run], out, seed, settings, pretrained)
 
 
@@ -197,7 +197,7 @@ def pretrained_model(folder: Path, width=2):
 def test_a_pretrained_extractor_is_where_training_starts(emotional, tmp_path):
     folder, model = pretrained_model(tmp_path / "speakers")
     still = Training(pretrained=True, epochs=1, batch=4, extractor_lr=0.0)
-    train(emotional, tmp_path / "out", Config(SETTINGS.network, SETTINGS.input, still), pretrained=str(folder))
+    train(emotional, tmp_path / "out", Config(SETTINGS.network, SETTINGS.input, still), pretrained=folder)
     found, given = load_file(tmp_path / "out/model.safetensors"), model.state_dict()
     learnt = [name for name, _ in model.extractor.named_parameters()]
     assert learnt and all(torch.equal(found[f"extractor.{name}"], given[f"extractor.{name}"]) for name in learnt)
@@ -207,7 +207,7 @@ def test_a_pretrained_model_that_does_not_fit_is_refused(emotional, tmp_path):
     folder, _ = pretrained_model(tmp_path / "speakers", width=3)
     settings = Config(SETTINGS.network, SETTINGS.input, Training(pretrained=True))
     with pytest.raises(UserError, match=r"does not fit this network: extractor.conv1.0.weight is \(3, 1, 7, 7\)"):
-        train(emotional, tmp_path / "out", settings, pretrained=str(folder))
+        train(emotional, tmp_path / "out", settings, pretrained=folder)
     assert not (tmp_path / "out").exists()
 
 
@@ -218,6 +218,19 @@ def test_a_pretrained_network_of_another_kind_is_refused_before_any_run(emotiona
     done = type_in("steps/finetune.py", *words, "--nj", "2", emotional, tmp_path / "sys", code=1)
     assert done.stderr == f"finetune.py: {folder}: holds a network of width 3, and width 2 is wanted\n"
     assert not (tmp_path / "sys").exists()
+
+
+def test_a_seed_starts_from_a_pre_training_of_its_own_where_there_is_one(emotional, system, tmp_path, type_in):
+    folder, _ = pretrained_model(tmp_path / "speakers")
+    pretrained_model(folder / "seed1")
+    words = ["--config", system, "--network.width", "2", "--training.pretrained", "true", "--pretrained", folder]
+    words += ["--training.extractor_lr", "0", "--runs", "r1", emotional, tmp_path / "sys"]
+    type_in("steps/finetune.py", "--seeds", "0 1 2", *words)
+    for seed, source in enumerate((folder, folder / "seed1", folder)):
+        found, given = (load_file(path / "model.safetensors") for path in (tmp_path / f"sys/r1_seed{seed}", source))
+        assert torch.equal(found["extractor.conv1.0.weight"], given["extractor.conv1.0.weight"])
+    pretrained_model(folder / "seed2")  # one seed is no longer true
+    assert "1 of 3 runs to train" in type_in("steps/finetune.py", "--seeds", "0 1 2", *words).stdout
 
 
 @pytest.fixture

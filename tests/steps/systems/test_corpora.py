@@ -109,7 +109,7 @@ def test_a_network_is_trained_on_as_many_crops_of_each(several, tmp_path, monkey
         fine_tuning, "Objective", lambda *own, **more: weights.append(more["class_weights"]) or objective(*own, **more)
     )
     settings = changed(corpus_balanced=True, class_balanced=class_balanced)
-    train_run(corpus, parts, tmp_path / "out", 0, settings, "")
+    train_run(corpus, parts, tmp_path / "out", 0, settings, Path())
     assert Counter(corpus.corpora[name] for name in drawn) == {"small": 16, "big": 16}  # two epochs of 16
     assert weights == [None]  # classes are drawn, and not weighed as well
 
@@ -117,7 +117,7 @@ def test_a_network_is_trained_on_as_many_crops_of_each(several, tmp_path, monkey
 def test_an_interrupted_balanced_training_goes_on_to_the_bit_identical_end(several, tmp_path, monkeypatch):
     def train(out):
         corpus, parts = read_corpus(several, SMALL.input, CPU), folds.read(several / "folds")["r1"]
-        train_run(corpus, parts, out, 0, changed(corpus_balanced=True), "")
+        train_run(corpus, parts, out, 0, changed(corpus_balanced=True), Path())
 
     train(tmp_path / "whole")
     train(tmp_path / "again")
@@ -166,11 +166,11 @@ def test_F_minus_learns_the_corpora_of_training_utterances_alone(several, tmp_pa
     assert run.y_c.tolist() == [0] * 8 + [1] * 8 + [-1] * 16
     monkeypatch.setattr(fine_tuning, "build_objective", lambda *own: built.append(build(*own)) or built[-1])
     parts = folds.read(several / "folds")["r1"]
-    train_run(read_corpus(several, SMALL.input, CPU), parts, tmp_path / "first", 0, settings, "")
+    train_run(read_corpus(several, SMALL.input, CPU), parts, tmp_path / "first", 0, settings, Path())
     assert built[0].dual_spaces[0].fc_corpus.out_features == 2
     model = (tmp_path / "first/model.safetensors").read_bytes()
     write_table(several / "utt2corpus", {name: f"of {name[:2]}" if name < "s2" else "elsewhere" for name in table})
-    train_run(read_corpus(several, SMALL.input, CPU), parts, tmp_path / "second", 0, settings, "")
+    train_run(read_corpus(several, SMALL.input, CPU), parts, tmp_path / "second", 0, settings, Path())
     assert (tmp_path / "second/model.safetensors").read_bytes() == model
     plain = dataclasses.replace(SMALL, network=settings.network)
     train_run(read_corpus(several, SMALL.input, CPU), parts, tmp_path / "plain", 0, plain, "")

@@ -68,7 +68,7 @@ def test_a_system_leaves_scores_and_embeddings(name, emotional, speakers, tmp_pa
     given = None if settings.reads_features else vectors
     corpus = read_corpus(emotional, settings.input, torch.device("cpu"), given)
     parts = folds.read(emotional / "folds")["r1"]
-    train_run(corpus, parts, out, 0, settings, str(speakers))
+    train_run(corpus, parts, out, 0, settings, speakers)
     files = {"scores": "s3", "scores.valid": "s2"}
     if settings.backend.kind not in ("linear", "svm", "mlp"):  # which have no epochs, of which one is the last
         files["scores.last"] = "s3"
@@ -92,9 +92,9 @@ def test_of_autoencoders_the_last_epoch_is_kept_beside_the_selected_one(emotiona
     settings = small("autoencoders")
     corpus = read_corpus(emotional, settings.input, torch.device("cpu"))
     parts, merits = folds.read(emotional / "folds")["r1"], iter([1.0, 0.0])
-    train_run(corpus, parts, tmp_path / "two", 0, settings, str(speakers))
+    train_run(corpus, parts, tmp_path / "two", 0, settings, speakers)
     monkeypatch.setattr(backend, "merit", lambda *_: (next(merits), 0.0))  # the first of the two is selected
-    train_run(corpus, parts, tmp_path / "out", 0, settings, str(speakers))
+    train_run(corpus, parts, tmp_path / "out", 0, settings, speakers)
     assert (tmp_path / "out/scores.last").read_text() == (tmp_path / "two/scores.last").read_text()
     assert (tmp_path / "out/scores.last").read_text() != (tmp_path / "out/scores").read_text()
 

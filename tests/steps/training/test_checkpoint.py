@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
@@ -67,7 +68,7 @@ def test_a_foreign_checkpoint_is_refused_in_one_line(emotional, tmp_path, conten
     corpus = read_corpus(emotional, SETTINGS.input, torch.device("cpu"))
     assert folds.read(emotional / "folds")["r1"] == PARTS
     with pytest.raises(UserError, match=r"checkpoint.pt: is no checkpoint of .*; remove it to start over") as error:
-        train_run(corpus, PARTS, path.parent, 0, SETTINGS, "")
+        train_run(corpus, PARTS, path.parent, 0, SETTINGS, Path())
     assert len(str(error.value).splitlines()) == 1
 
 
@@ -75,7 +76,7 @@ def test_a_whole_module_is_not_unpickled(emotional, tmp_path):
     save_checkpoint(tmp_path / "checkpoint.pt", {"config": torch.nn.Linear(2, 2)})
     corpus = read_corpus(emotional, SETTINGS.input, torch.device("cpu"))
     with pytest.raises(UserError, match=r"is no checkpoint of this training \(UnpicklingError\)"):
-        train_run(corpus, PARTS, tmp_path, 0, SETTINGS, "")
+        train_run(corpus, PARTS, tmp_path, 0, SETTINGS, Path())
 
 
 PUT_OFF = """

@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ def pre_train(data, out):
 
 def fine_tune(data, out):
     settings = Config(Network(**NETWORK, AD=True, D=2), INPUT, Training(epochs=4, batch=4, milestones=[3]))
-    train_run(read_corpus(data, INPUT, torch.device("cpu")), folds.read(data / "folds")["r1"], out, 0, settings, "")
+    train_run(read_corpus(data, INPUT, torch.device("cpu")), folds.read(data / "folds")["r1"], out, 0, settings, Path())
 
 
 def pre_train_ahead(data, out):
