@@ -42,6 +42,7 @@ def read(path: Path, speaker: str = "") -> list[Row]:
         if speaker:
             said["speaker"] = matched(speaker, said["path"])
         said = {what: text if what == "path" else tidy(text) for what, text in said.items()}
+        said["speaker"] = re.sub(r"^(\d+)\.0$", r"\1", said["speaker"])  # as pandas writes 1 beside an empty cell
         rows.append(Row(where=f"{path}:{number}", **said))
     if speaker and not any(row.speaker for row in rows):
         raise UserError(f"--speaker '{speaker}': is found in no path, such as '{rows[0].path}'")

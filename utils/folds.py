@@ -46,6 +46,12 @@ def of_data_dir(data: Path, complete: bool = True) -> Folds:
     return folds
 
 
+def check_runs(data: Path, folds: Folds, words: str) -> None:
+    """Raise UserError for a run, of those between spaces in `words`, that the fold list of `data` lacks."""
+    if unknown := [run for run in words.split() if run not in folds]:
+        raise UserError(f"{data}/folds: there is no run {unknown[0]}; there are: {' '.join(folds)}")
+
+
 def check(
     folds: Mapping[str, Mapping[str, Sequence[str]]],
     utt2spk: Mapping[str, str],

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Who trains, validates and is tested in which run: make the fold list of a data dir, show it, export it.
 
-  utils/make_folds.py [--folds NUMBER|loso|session] [--csv FILE] <data-dir>
+  utils/make_folds.py [--folds NUMBER|loso|session] [--csv FILE] [--runs "NAME ..."] <data-dir>
   utils/make_folds.py --folds 5 --csv folds.csv data/mycorpus
 
 NUMBER: so many groups of speakers, alike in speakers, genders and classes; run k tests group k, selects on group k + 1
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 from utils import cli, data_dir
 from utils.balance import balanced_groups
 from utils.files import whole
-from utils.folds import PARTS, Folds, of_data_dir
+from utils.folds import PARTS, Folds, check_runs, of_data_dir
 from utils.table import read_table, write_lines
 
 GROUPS = 5  # of speakers, where there are at least twice as many
@@ -154,6 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folds", default="", metavar="NUMBER|loso|session", help="make them anew")
     parser.add_argument("--csv", type=Path, help="file to export them to")
+    parser.add_argument("--runs", default="", help="runs that must be there, separated by spaces")
     parser.add_argument("data", type=Path)
     options = parser.parse_args()
     data = options.data
@@ -166,6 +167,7 @@ def main() -> None:
         write_lines(data / "folds", map(" ".join, lines))
         print(f"{data}/folds: {words}")
     folds = of_data_dir(data)
+    check_runs(data, folds, options.runs)
     if options.csv:
         export(options.csv, data, folds, utt2spk, utt2emo)
         print(f"{options.csv}: who trains, validates and is tested, utterance by utterance")

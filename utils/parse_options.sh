@@ -9,7 +9,7 @@
 # Then `--nj 4`, `--nj=4` and `--check-counts false` set it. An option that begins as true or false takes nothing else, one
 # that begins as a number takes whole numbers alone (--nj and --train-nj one of them, 1 or above), one that begins as a path
 # (/...) takes no empty one. --help shows the script's first comment and its options. What follows the options stays in
-# "$@". Gives the script functions as well: die, abspath and enter; and, for utils/stages.sh, $last_stage, the default of
+# "$@". Gives the script functions as well: die, abspath, enter and there; and, for utils/stages.sh, $last_stage, the default of
 # its option --stop-stage, $_caller and $_arguments, where and with what it was called.
 
 _caller=$PWD
@@ -50,6 +50,12 @@ enter() {
   abspath "$@"
   cd "$_folder" || die "$_folder: cannot be entered"
   for _name in "$@"; do printf -v "$_name" %s "${!_name#"$_folder"/}"; done
+}
+
+# there NAME…: die unless what these variables name, if anything, is there.
+there() {
+  local _name
+  for _name in "$@"; do [[ -z ${!_name} || -e ${!_name} ]] || die "--${_name//_/-} ${!_name}: no such file or folder"; done
 }
 
 # _options: the lines that declare options.

@@ -42,6 +42,8 @@ def check_names(data: Path, utt2spk: Mapping[str, str], utt2emo: Mapping[str, st
         for word in words:
             if not is_text(word):
                 raise UserError(f"{data}/{name}: {word!a} is not UTF-8, and results could not name it: rename it")
+            if any(one < " " or "\x7f" <= one < "\xa0" for one in word):
+                raise UserError(f"{data}/{name}: {word!a} holds a control character: rename it")
     for utterance, emotion in utt2emo.items():
         if emotion.split() != [emotion]:
             raise UserError(f"{data}/utt2emo: {utterance}: a class is one word, not '{emotion}'")

@@ -40,14 +40,16 @@ enter "$here" iemocap pretrained conf data exp
 . ./path.sh
 . ./cmd.sh
 . utils/stages.sh
-utils/systems.py "$conf" "$controls $systems" >/dev/null # a wrong name is refused before anything is made
+there conf
+# What is not there is refused before anything is made.
+((stop_stage < 3)) || utils/systems.py --pretrained "$pretrained" "$conf" "$controls $systems" >/dev/null
 
 if run_stage 1 "Data preparation: labels, speakers, sessions, folds; what is wrong with them"; then
   if given iemocap "$data/iemocap"; then
     local/iemocap.py --happy "$happy" --parts "$parts" --folds "$folds" --check-counts "$check_counts" \
       "$iemocap" "$data/iemocap"
   fi
-  utils/make_folds.py "$data/iemocap"
+  utils/make_folds.py --runs "$runs" "$data/iemocap"
   steps/audit.py --force "$force" "$data/iemocap" "$exp"
 fi
 

@@ -50,7 +50,9 @@ done
 set=$(IFS=+ && echo "${names[*]}") # other corpora are other protocols, in another band
 data=$data/$set exp=$exp/$set
 . utils/stages.sh
-utils/systems.py "$conf" "$systems" >/dev/null # a wrong name is refused before anything is made
+there conf
+# What is not there is refused before anything is made.
+((stop_stage < 3)) || utils/systems.py --pretrained "$pretrained" "$conf" "$systems" >/dev/null
 
 if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with them"; then
   for k in "${!names[@]}"; do

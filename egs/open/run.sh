@@ -49,15 +49,17 @@ enter "$here" dir table embeddings speakers pretrained conf data exp
 . ./cmd.sh
 [[ $corpus != list ]] || exec local/open.py --corpus list
 [[ -n $corpus$table$name ]] || die "--corpus NAME --dir DIR or --table FILE is needed (see --help)"
-[[ -z $embeddings || -e $embeddings ]] || die "--embeddings $embeddings: no such file"
+there embeddings conf
 [[ -z $corpus || -z $table ]] || die "--corpus and --table: one of them"
 [[ -z $map || $map != *.y*ml || $map == /* ]] || map=$_caller/$map
 if [[ -z $name ]]; then name=${table##*/} name=${corpus:-${name%.*}}; fi
-[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || die "--name '$name': letters, digits, '.', '_' and '-'"
+[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$ ]] || die "--name '$name': letters, digits, '.', '_' and '-', at most 100"
 title=$name data=$data/$name exp=$exp/$name
 . utils/stages.sh
 [[ -z $embeddings ]] || controls+=" given"
-utils/systems.py "$conf" "$controls $systems" >/dev/null # a wrong name is refused before anything is made
+# What is not there is refused before anything is made.
+if [[ -n $speakers ]]; then pretrained=; fi
+((stop_stage < 3)) || utils/systems.py --pretrained "$pretrained" "$conf" "$controls $systems" >/dev/null
 
 if [[ -n $speakers ]]; then # resumes where it was; when it is finished, it only says so
   ../voxceleb1/run.sh --voxceleb1 "$speakers" --check-counts false \
@@ -68,7 +70,7 @@ fi
 if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with them"; then
   [[ -z $corpus$table ]] || local/open.py ${corpus:+--corpus "$corpus"} ${table:+--table "$table"} ${dir:+--dir "$dir"} \
     --map "$map" --classes "$classes" --speaker "$speaker" --folds "$folds" --check-counts "$check_counts" "$data"
-  utils/make_folds.py "$data"
+  utils/make_folds.py --runs "$runs" "$data"
   steps/audit.py --force "$force" "$data" "$exp"
 fi
 

@@ -32,6 +32,7 @@ enter "$here" voxceleb1 voxceleb2 exclude_speakers musan rirs conf data exp
 . ./path.sh
 . ./cmd.sh
 . utils/stages.sh
+there exclude_speakers musan rirs conf
 train=$data/train
 if [[ -n $augment ]]; then train=$data/train_combined; fi
 

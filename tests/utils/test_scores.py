@@ -76,6 +76,7 @@ def test_posteriors_that_are_not_finite_are_not_written(tmp_path, value):
     [
         ("s1\udce9", "ang", "utt2spk: .* is not UTF-8"),
         ("s1", "ang\udce9", "utt2emo: .* is not UTF-8"),
+        ("s\x1b[2J", "ang", "utt2spk: .* holds a control character"),
         ("s1", "-", "utt2emo: s1-a: '-' is no class"),
         ("s1", "a b", "utt2emo: s1-a: a class is one word"),
     ],
