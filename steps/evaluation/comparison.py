@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from steps.evaluation.significance import Interval, holm, mcnemar, percentiles, signed_ranks
 from steps.evaluation.summary import Summary
@@ -37,6 +39,27 @@ def difference(system: Summary, reference: Summary, metric: str = "wf1", paired:
     return percentiles(values[0] - values[1], drawn[0] - drawn[1], len(system.speakers))
 
 
+def spread(by_seed: Mapping[int, float], starts: Mapping[int, str], interval: Interval) -> dict[str, float | None]:
+    """What a difference varies with, as standard deviations: `speakers`, over resampled ones; `fine_tuning`, over seeds
+    that start from one pre-trained model; `pretraining`, over the means of models (`starts`: seed → its model), less
+    what their fine-tunings explain. None where there are too few of a kind."""
+    groups: dict[str, list[float]] = {}
+    for seed, value in by_seed.items():
+        groups.setdefault(starts.get(seed, ""), []).append(value)
+    free = len(by_seed) - len(groups)
+    within = sum(np.var(values) * len(values) for values in groups.values()) / free if free else None
+    between = None
+    if len(groups) > 1 and within is not None:
+        noise = within * np.mean([1 / len(values) for values in groups.values()])
+        between = max(0.0, float(np.var([np.mean(values) for values in groups.values()], ddof=1) - noise))
+    width = (interval.high - interval.low) / (2 * 1.96)
+    return {
+        "speakers": None if math.isnan(width) else width,
+        "fine_tuning": None if within is None else math.sqrt(within),
+        "pretraining": None if between is None else math.sqrt(between),
+    }
+
+
 def check_alike(system: Summary, reference: Summary) -> None:
     """Raises UserError, naming the first, where two systems were not scored on the same utterances, or with other
     labels or speakers."""
@@ -67,6 +90,7 @@ def compare(system: Summary, reference: Summary, metric: str = "wf1") -> dict[st
         raise UserError(f"{system.name} and {reference.name} have no seed in common")
     sides = [(side, indices(side, seeds)) for side in (system, reference)]
     by_seed = [getattr(side.by_seed, metric)[index] for side, index in sides]
+    change, between = by_seed[0] - by_seed[1], difference(system, reference, metric)
     p = signed_ranks(*(getattr(side.of_speakers, metric)[:, index].mean(axis=-1) for side, index in sides))
     first_seed = [side.pooled[index[0]] for side, index in sides]
     right, reference_right = (scores.decisions == scores.labels for scores in first_seed)
@@ -74,8 +98,10 @@ def compare(system: Summary, reference: Summary, metric: str = "wf1") -> dict[st
     return {
         "system": system.name,
         "reference": reference.name,
-        "difference": difference(system, reference, metric)._asdict(),
-        "by_seed": {str(seed): float(value) for seed, value in zip(seeds, by_seed[0] - by_seed[1])},
+        "difference": between._asdict(),
+        "by_seed": {str(seed): float(value) for seed, value in zip(seeds, change)},
+        "starts": {str(seed): system.starts.get(seed, "") for seed in seeds},
+        "spread": spread(dict(zip(seeds, map(float, change))), system.starts, between),
         "p": p,
         "p_corrected": p,
         "p_mcnemar": mcnemar(alone, reference_alone),

@@ -136,6 +136,12 @@ class Summary:
         fitted = known("training.epochs") == 0 and known("backend.kind") in ("linear", "svm")
         return bool(same and fitted and len(set(self.by_seed.wf1.tolist())) == 1)
 
+    @cached_property
+    def starts(self) -> dict[int, str]:
+        """Seed → what its runs say of the pre-trained model that they start from; "" where from none."""
+        said = {seed: read_mapping(self.texts[run, seed], runs.ENVIRONMENT) for run, seed in self.texts}
+        return {seed: " ".join(map(str, own.get("pretrained") or [])) for seed, own in said.items()}
+
     @property
     def spaces(self) -> tuple[str, str]:
         """What the space that its classifier sees and the one that it has put aside are called, where it has both."""

@@ -67,7 +67,13 @@ def together(
         for seed in shared
     }
     names = list(dict.fromkeys(run for run, _ in scores))
-    return Summary(name, names, shared, {}, first.settings, scores, {}, Metrics(*[float("nan")] * 4))
+    texts = {
+        (f"{place} {run}", seed): files
+        for place, own in each.items()
+        for (run, seed), files in own.texts.items()
+        if seed in shared
+    }
+    return Summary(name, names, shared, texts, first.settings, scores, {}, Metrics(*[float("nan")] * 4))
 
 
 def apart(scores: Scores, place: str, without: Collection[str]) -> Scores:

@@ -178,6 +178,7 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     first_words = {one.name: " ".join(one.about.partition("\n\n")[0].split()) for one in recipes}
     pages = [f"[{one.name}]({one.place}/README.md): {first_words[one.name]}" for one in recipes]
     differences = [tables.together(compared).markdown()] if compared and compared["comparisons"] else []
+    differences += over_corpora.varied(compared) if compared else []
     first, *others = recipes
     for_all = first.shared.partition("\n\n")[2]
     main = list(dict.fromkeys(name for recipe in recipes for name in tables.short(recipe.results)))

@@ -19,7 +19,7 @@ from steps.reporting.answers import (
     whom,
 )
 from steps.reporting.tables import comparison
-from steps.reporting.words import Results, bounds, certainty, change, corrected, names
+from steps.reporting.words import Results, bounds, certainty, change, corrected, names, number, signed
 
 
 def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[Answer]:
@@ -56,6 +56,24 @@ def pooled(results_of: Mapping[str, Results], compared: Mapping[str, Any], row: 
         f"{names(compared['corpora'])}{without}.",
         f"By corpus, all speakers: {'; '.join(by_corpus(results_of, system, reference))}.",
     )
+
+
+def varied(compared: Mapping[str, Any]) -> list[str]:
+    """What each difference with several seeds varies with, a sentence each: how sure it is beyond its interval."""
+    said = []
+    for row in compared["comparisons"]:
+        of = {"speakers": "over speakers", "fine_tuning": "over fine-tunings", "pretraining": "over pre-trainings"}
+        known = {what: row.get("spread", {}).get(what) for what in of}
+        if row["planned"] and known["fine_tuning"] is not None:
+            starts = list(dict.fromkeys(row["starts"].values()))
+            each = [f"{signed(value, 1)} (seed {seed}, pre-training {starts.index(row['starts'][seed]) + 1})"
+                    for seed, value in row["by_seed"].items()]  # fmt: skip
+            parts = [f"{number(value, digits=1)} {of[what]}" for what, value in known.items() if value is not None]
+            said.append(
+                f"{row['system']} against {row['reference']}, training by training: {names(each)}. "
+                f"Standard deviations: {names(parts)}."
+            )
+    return said
 
 
 def by_corpus(results_of: Mapping[str, Results], system: str, reference: str) -> list[str]:

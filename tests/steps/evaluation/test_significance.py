@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom, bootstrap
 from sklearn.metrics import f1_score
 
-from steps.evaluation.comparison import compare, correct, difference
+from steps.evaluation.comparison import compare, correct, difference, spread
 from steps.evaluation.entry import roles
 from steps.evaluation.results import make
 from steps.evaluation.significance import Interval, resample, signed_ranks
@@ -145,6 +145,21 @@ def test_what_depends_on_no_seed_has_no_spread_and_goes_with_each_seed(tmp_path,
     assert frozen.deterministic == fixed and math.isnan(frozen.sd.wf1) == fixed
     assert list(compare(frozen, other)["by_seed"]) == (["0", "3"] if fixed else ["0"])
     assert list(compare(frozen, frozen)["by_seed"]) == (["0"] if fixed else ["0", "1"])
+
+
+def test_what_a_difference_varies_with_by_simulation():
+    """Many experiments of three pre-trainings × two fine-tunings, whose deviations are known."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(4000):
+        of_models = rng.normal(0, 2, 3)
+        values = {seed: of_models[seed // 2] + rng.normal(0, 1) for seed in range(6)}
+        found.append(spread(values, {seed: str(seed // 2) for seed in values}, Interval(0, -3.92, 3.92)))
+    assert all(one["speakers"] == pytest.approx(2) for one in found)
+    squares = {what: np.mean([one[what] ** 2 for one in found]) for what in ("fine_tuning", "pretraining")}
+    assert squares["fine_tuning"] == pytest.approx(1, abs=0.05)
+    assert squares["pretraining"] == pytest.approx(4, abs=0.3)
+    single = spread({0: 1.0, 1: 2.0}, {0: "a", 1: "b"}, Interval(1.5))
+    assert single == {"speakers": None, "fine_tuning": None, "pretraining": None}
 
 
 def test_signed_ranks_by_enumeration():

@@ -175,6 +175,18 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     assert each[0].startswith("one: good, 60.0 (95 % interval 55.0 to 65.0)") and len(each) == 2
 
 
+def test_the_planned_difference_says_what_it_varies_with():
+    row = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True, "by_seed": {"0": 0.5, "1": 1.0, "2": 1.5}}
+    row |= {"starts": {"0": "%ACC 90", "1": "%ACC 90", "2": "%ACC 91"}}
+    row |= {"spread": {"speakers": 1.02, "fine_tuning": 0.354, "pretraining": None}}
+    assert over_corpora.varied({"comparisons": [row]}) == [
+        "good against poor, training by training: +0.5 (seed 0, pre-training 1), +1.0 (seed 1, pre-training 1) and +1.5 "
+        "(seed 2, pre-training 2). Standard deviations: 1.0 over speakers and 0.4 over fine-tunings."
+    ]
+    kept_earlier = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True}
+    assert over_corpora.varied({"comparisons": [kept_earlier, row | {"planned": False}]}) == []
+
+
 def test_probes_of_several_corpora_are_told_corpus_by_corpus(results):
     asked = {"ask": "Less?", "speaker_probe": ["good", "poor"]}
     one, two = ({**results, "groups": {**results["groups"], "questions": [asked]}} for _ in range(2))
