@@ -162,31 +162,32 @@ def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping
     return document("Results", "steps/publish.py", sections)
 
 
-def all_corpora(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None, brief: bool = False) -> list[str]:
+def all_corpora(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None) -> list[str]:
     """What holds for all, what is best on each corpus, the other answers, and the corpora's systems in one table."""
     every = list(recipes)
     results_of = {recipe.name: recipe.results for recipe in every}
     best, each = over_corpora.best(results_of, compared)
-    said = [one._replace(more="") if brief else one for one in over_corpora.answers(results_of, compared)]
+    said = over_corpora.answers(results_of, compared)
     first = every[0].shared.partition("\n\n")[0]
     best = f"**What should I use?** {best}"
-    return [*[first] * bool(first), best, bullets(each), *map(str, said), tables.corpora(results_of).markdown()]
+    whose = [over_corpora.whose(compared)] if compared else []
+    return [*[first] * bool(first), best, bullets(each), *whose, *map(str, said), tables.corpora(results_of).markdown()]
 
 
 def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> Sections:
     """What RESULTS.md says of several corpora; what belongs to one alone stands on its own page."""
     first_words = {one.name: " ".join(one.about.partition("\n\n")[0].split()) for one in recipes}
     pages = [f"[{one.name}]({one.place}/README.md): {first_words[one.name]}" for one in recipes]
-    differences = [tables.together(compared).markdown()] if compared and compared["comparisons"] else []
-    differences += over_corpora.varied(compared) if compared else []
     first, *others = recipes
+    answered = [question.get("compare") for question in first.results["groups"]["questions"]]
+    differences = [tables.together(compared, answered).markdown(), *over_corpora.varied(compared)] if compared else []
     for_all = first.shared.partition("\n\n")[2]
     main = list(dict.fromkeys(name for recipe in recipes for name in tables.short(recipe.results)))
     of = {name: next(one.results for one in recipes if name in one.results["systems"]) for name in main}
     return {
         "Answers": [*all_corpora(recipes, compared), CERTAINTY],
         "The systems": [bullets(f"{name}{answers.about(of[name], name)}" for name in main)],
-        "Differences over all corpora": differences,
+        "Other differences over all corpora": differences,
         "The corpora": [
             picture(f"{first.place}/figures/main", f"wF1 on {first.name} with its 95 % interval over speakers."),
             "All systems, probes, costs and figures of each:",
@@ -256,7 +257,7 @@ def readme(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None) -> str
     """What stands between the marks of README.md: the short table and the answers."""
     every = list(recipes)
     if len(every) > 1:
-        return "\n" + "\n\n".join(all_corpora(every, compared, brief=True)) + "\n\n"
+        return "\n" + "\n\n".join(all_corpora(every, compared)) + "\n\n"
     blocks = []
     for recipe in every:
         results = recipe.results

@@ -30,31 +30,37 @@ def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | Non
     for question in next(iter(results_of.values()))["groups"]["questions"]:
         pair = tuple(question.get("compare", ()))
         if compared and pair in rows:
-            replies.append(Answer(question["ask"], *pooled(results_of, compared, rows[pair])))
+            replies.append(Answer(question["ask"], pooled(rows[pair])))
             continue
         each = {name: reply(results, question).said for name, results in results_of.items()}
         known = {name: results_of[name] for name, said in each.items() if not said.startswith(NOT)}
         if not known:
-            said, more = next(iter(each.values())), ""
+            said = next(iter(each.values()))
         elif pair:
             first, *others = known
-            rest = by_corpus({name: known[name] for name in others}, *pair)
-            said, more = f"On {first}: {each[first]}", f"On others: {'; '.join(rest)}." * bool(rest)
+            rest = "; ".join(by_corpus({name: known[name] for name in others}, *pair))
+            said = f"On {first}: {each[first]}" + f" On others: {rest}." * bool(rest)
         else:
-            said, more = probed_everywhere(known, *probed(question)), ""
-        replies.append(Answer(question["ask"], said, more))
+            said = probed_everywhere(known, *probed(question))
+        replies.append(Answer(question["ask"], said))
     return replies
 
 
-def pooled(results_of: Mapping[str, Results], compared: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[str, str]:
-    """A difference over all corpora, and on each."""
-    system, reference, difference = row["system"], row["reference"], row["difference"]
+def whose(compared: Mapping[str, Any]) -> str:
+    """Which speakers differences over all corpora are of."""
     without = f", without the {compared['left_out']} that systems were developed on" * bool(compared["left_out"])
     return (
+        f"Differences between systems are over {compared['speakers']} speakers of {names(compared['corpora'])} together"
+        f"{without} ({compared['utterances']} utterances):"
+    )
+
+
+def pooled(row: Mapping[str, Any]) -> str:
+    """A difference over all corpora."""
+    system, reference, difference, seeds = row["system"], row["reference"], row["difference"], [*row["by_seed"]]
+    return (
         f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} differs from {reference} by "
-        f"{points(difference, corrected(row, row['planned']))}, over {compared['speakers']} speakers of "
-        f"{names(compared['corpora'])}{without}.",
-        f"By corpus, all speakers: {'; '.join(by_corpus(results_of, system, reference))}.",
+        f"{points(difference, corrected(row, row['planned']))}; {'seeds' if len(seeds) > 1 else 'seed'} {names(seeds)}."
     )
 
 

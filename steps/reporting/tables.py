@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,10 +125,12 @@ def corpora(results_of: Mapping[str, Results]) -> Table:
     return Table(["system", *results_of], rows, notes)
 
 
-def together(content: Mapping[str, Any]) -> Table:
-    """Differences over all corpora."""
+def together(content: Mapping[str, Any], answered: Collection[Any]) -> Table:
+    """Differences over all corpora, without those of the pairs `answered`, which answers tell."""
     rows = []
     for row in content["comparisons"]:
+        if [row["system"], row["reference"]] in answered:
+            continue
         rows.append(
             [
                 row["system"],
@@ -141,11 +143,9 @@ def together(content: Mapping[str, Any]) -> Table:
             ]
         )
     notes = [
-        f"Points of wF1 over {content['utterances']} utterances of {content['speakers']} speakers of "
-        f"{words.names(content['corpora'])} together, with the 95 % interval of a bootstrap over speakers.",
-        *[f"{content['left_out']} speakers on whom systems were developed are left out."] * bool(content["left_out"]),
+        f"Points of wF1 over the same {content['speakers']} speakers, with the 95 % interval of a bootstrap over them.",
         "seeds: those that both systems have. Intervals cover speakers, not seeds.",
-        "p: Wilcoxon's signed ranks over speakers; Holm: corrected for all rows but the planned one, which has a dash.",
+        "p: Wilcoxon's signed ranks over speakers; Holm: corrected for all that were compared, but the planned one.",
     ]
     return Table(["system", "against", "difference", "seeds", "p", "p, Holm", "shown"], rows, notes)
 

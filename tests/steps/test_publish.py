@@ -210,7 +210,7 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     assert table["good"].keys() >= {"system", "one", "two"} and "(" in table["good"]["one"]
     compared = json.loads((corpus / "results/together.json").read_text())
     assert compared["corpora"] == ["one", "two"] and compared["utterances"] == 40
-    assert "40 utterances of 4 speakers of one and two together" in text
+    assert "over 4 speakers of one and two together (40 utterances)" in text
     assert "## Answers" in text and "the highest of the 2 systems trained on all" in text
     readme = (corpus.parents[1] / "README.md").read_text()
     assert "## Answers" not in readme and "the highest of" in readme and "stale" not in readme

@@ -158,15 +158,18 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     both = {"one": one, "two": two}
     [alone] = over_corpora.answers(both, None)
     assert alone.said.startswith("On one: Yes: good reaches wF1 60.0")
-    assert alone.more == "On others: two −1.0 (−4.0 to 2.0)."
+    assert alone.said.endswith(" On others: two −1.0 (−4.0 to 2.0).")
     row = comparison(4.0, 1.0, 7.0, 0.02) | {"planned": False, "p_corrected": 0.2}
-    compared = {"comparisons": [row], "speakers": 12, "corpora": ["one", "two"], "left_out": 3}
+    compared = {"comparisons": [row], "speakers": 12, "utterances": 90, "corpora": ["one", "two"], "left_out": 3}
     [together] = over_corpora.answers(both, compared)
     assert together.said == (
         "A hint that it does: good differs from poor by +4.0 points (95 % interval 1.0 to 7.0; p 0.020, 0.200 after "
-        "Holm's correction), over 12 speakers of one and two, without the 3 that systems were developed on."
+        "Holm's correction); seeds 0 and 1."
     )
-    assert together.more == "By corpus, all speakers: one +10.0 (5.0 to 15.0); two −1.0 (−4.0 to 2.0)."
+    assert over_corpora.whose(compared) == (
+        "Differences between systems are over 12 speakers of one and two together, without the 3 that systems were "
+        "developed on (90 utterances):"
+    )
     best, each = over_corpora.best(both, compared)
     assert best.startswith(
         "good (a net): mean wF1 over the corpora 60.0, the highest of the 2 systems trained on all; "
@@ -179,10 +182,10 @@ def test_the_planned_difference_says_what_it_varies_with():
     row = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True, "by_seed": {"0": 0.5, "1": 1.0, "2": 1.5}}
     row |= {"starts": {"0": "%ACC 90", "1": "%ACC 90", "2": "%ACC 91"}}
     row |= {"spread": {"speakers": 1.02, "fine_tuning": 0.354, "pretraining": None}}
-    assert over_corpora.varied({"comparisons": [row]}) == [
-        "good against poor, training by training: +0.5 (seed 0, pre-training 1), +1.0 (seed 1, pre-training 1) and +1.5 "
-        "(seed 2, pre-training 2). Standard deviations: 1.0 over speakers and 0.4 over fine-tunings."
-    ]
+    [said] = over_corpora.varied({"comparisons": [row]})
+    assert said.startswith("good against poor, training by training: +0.5 (seed 0, pre-training 1), +1.0 (seed 1, pre")
+    assert said.endswith("and +1.5 (seed 2, pre-training 2). Standard deviations: 1.0 over speakers and 0.4 over "
+                         "fine-tunings.")  # fmt: skip
     kept_earlier = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True}
     assert over_corpora.varied({"comparisons": [kept_earlier, row | {"planned": False}]}) == []
 
