@@ -20,67 +20,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 
 import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that follows is loaded)
 
-from threadpoolctl import threadpool_limits
-
 from steps.evaluation import results
 from steps.evaluation.differences import add_probes
-from steps.evaluation.probes import probe_run, read_labelled, read_tables, write_probes
+from steps.evaluation.probing import Corpus, Folder, outdated, probe_folders
 from steps.evaluation.summary import Key, unit
 from steps.systems.embedding import embed
-from utils import cli, data_dir, folds, record, runs
-from utils.archive import scp_content
-from utils.files import remove
+from utils import cli, runs
 from utils.hold import hold
 from utils.runs import Texts
 from utils.scores import speakers_in
-
-SPACES = (runs.EMBEDDING, runs.MINUS)
-TABLES = ("utt2spk", "utt2emo", "utt2session", "spk2gender")
-VERSION = 1  # of the probes themselves
-
-
-class Corpus:
-    """What the data dir says of its utterances."""
-
-    def __init__(self, data: Path) -> None:
-        self.data, self.folds = data, folds.of_data_dir(data)
-        self.content = {name: record.content(data / name) for name in TABLES if (data / name).is_file()}
-        self.labels = read_tables(data)
-        self.genders = data_dir.read_table(data / "spk2gender") if "spk2gender" in self.content else {}
-
-    def roles(self, run: str, place: Path) -> dict[str, list[str]]:
-        """train, valid, test → speakers. Raises UserError for a run that the folds do not have."""
-        if run not in self.folds:
-            raise cli.UserError(f"{place}: the data dir's folds have no run {run}: was it trained on other data?")
-        return self.folds[run]
-
-
-def probe_folder(place: Path, source: Path, run: str, corpus: Corpus, tested: set[str] | None) -> bool:
-    """Write <place>/probes of the embeddings in `source`, unless that is there; whether it was to be done. tested: the
-    speakers that the run was scored on, where they are known."""
-    paths = {space: source / f"{space}.scp" for space in SPACES if (source / f"{space}.scp").is_file()}
-    if not paths:
-        return False
-    roles = corpus.roles(run, place)
-    if tested is not None and tested != set(roles["test"]):
-        raise cli.UserError(
-            f"{place}: its test speakers are not those of the data dir's folds; was it trained on another data dir?"
-        )
-    origin = record.Origin(
-        "probe",
-        VERSION,
-        content={space: scp_content(path) for space, path in paths.items()}
-        | {"roles": record.total(f"{part} {' '.join(sorted(names))}" for part, names in roles.items())}
-        | corpus.content,
-    )
-    if not record.outdated(place, origin, place / runs.PROBES):
-        return False
-    with hold(place):
-        remove(origin.path(place))  # so that no probes ever stand beside a record of others
-        spaces = {space: read_labelled(path, corpus.labels) for space, path in paths.items()}
-        write_probes(place / runs.PROBES, probe_run(spaces, roles, corpus.genders))
-        origin.write(place)
-    return True
 
 
 def speakers(files: Texts, name: str) -> set[str]:
@@ -117,7 +65,6 @@ def main() -> None:
     parser.add_argument("--pretrained", type=Path, help="folder of the pre-trained extractor, to measure it too")
     parser.add_argument("--systems", default="", help="systems, separated by spaces [all, and pretrained]")
     options = parser.parse_args()
-    threadpool_limits(1)  # of small matrices: several threads are slower, on a busy machine thirty times
     with hold(options.data, shared=True):
         probe(options)
 
@@ -129,11 +76,12 @@ def probe(options: argparse.Namespace) -> None:
     wanted = options.systems.split() or [*trained, runs.PRETRAINED]
     if lost := [name for name in wanted if name != runs.PRETRAINED and not (exp / name).is_dir()]:
         raise cli.UserError(f"{exp}/{lost[0]}: no such system")
-    done = 0
-    for name in wanted:
-        if name != runs.PRETRAINED:
-            for (run, _), files in runs.finished(exp / name).items():
-                done += probe_folder(files.place, files.place, run, corpus, speakers(files, runs.SCORES))
+    folders = [
+        Folder(files.place, files.place, run, speakers(files, runs.SCORES))
+        for name in wanted
+        if name != runs.PRETRAINED
+        for (run, _), files in runs.finished(exp / name).items()
+    ]
     pretrained = exp / runs.PRETRAINED
     if runs.PRETRAINED in wanted:
         if options.pretrained and (options.pretrained / runs.MODEL).is_file():
@@ -142,10 +90,12 @@ def probe(options: argparse.Namespace) -> None:
         elif options.pretrained:
             print(f"{options.pretrained}: there is no {runs.MODEL}; the pre-trained extractor is not probed")
         if pretrained.is_dir():
-            done += sum(
-                probe_folder(pretrained / f"{run}_seed0", pretrained, run, corpus, None) for run in corpus.folds
-            )
-    print(f"{exp}: {done} runs probed")
+            folders += [Folder(pretrained / f"{run}_seed0", pretrained, run) for run in corpus.folds]
+    todo = [folder for folder in folders if outdated(folder, corpus)]
+    if todo:
+        print(f"{exp}: {len(todo)} of {len(folders)} runs to probe", flush=True)
+    probe_folders(todo, corpus)
+    print(f"{exp}: {len(todo)} runs probed")
     if not update(exp):
         print(f"{exp}/{results.NAME}: not there; steps/score.py makes it, with what was probed")
 

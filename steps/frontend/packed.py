@@ -14,12 +14,10 @@ from __future__ import annotations
 import mmap
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice, zip_longest
-from multiprocessing import get_context
 from pathlib import Path
 from typing import overload
 
@@ -30,6 +28,7 @@ from steps.frontend.network_input import select, too_little_speech
 from steps.frontend.options import Input
 from utils.archive import entries, leads_to, read_array, scp_content
 from utils.cli import UserError
+from utils.cores import on_all_cores
 from utils.files import whole
 from utils.hold import hold
 from utils.record import Origin, outdated, state, total
@@ -233,10 +232,7 @@ def write(data: Path, options: Input, home: Path) -> None:
         stack.callback(remove_pieces, home)
         frames = stack.enter_context(whole(home / FRAMES))
         out = stack.enter_context(open(frames, "wb"))
-        done: Iterable[tuple[np.ndarray, int]] = map(job, firsts)
-        if len(firsts) > 2 and (cores := os.cpu_count() or 1) > 1:
-            pool = stack.enter_context(ProcessPoolExecutor(min(cores, len(firsts)), get_context("spawn")))
-            done = pool.map(job, firsts)
+        done = on_all_cores(job, firsts) if len(firsts) > 2 else map(job, firsts)  # to begin takes a second, too
         bar = tqdm(total=count, desc=f"packing {data.name}", unit="utt", disable=None, leave=False)
         for first, (rows, kept) in zip(firsts, done):
             piece = home / f".piece{first}"
