@@ -112,7 +112,7 @@ def of_table(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteranc
         further = [row for row in chosen if PART_OF.get(row.fold.lower()) == ""]
         if further:
             left_out["further test sets"] += [row.where for row in further]
-        chosen = [row for row in chosen if row not in further]
+        chosen = [row for row in chosen if PART_OF.get(row.fold.lower()) != ""]
     say(left_out)
     return utterances(chosen, files, args.segments), [] if args.folds else groups_of(chosen, str(args.table))
 

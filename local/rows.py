@@ -53,8 +53,9 @@ def seconds(text: str, where: str) -> float | None:
         return None
     if match := re.fullmatch(r"(?:(\d+) days?)? ?(?:(\d+):(\d\d):(\d\d(?:\.\d+)?))?", text):
         days, hours, minutes, rest = (float(part or 0) for part in match.groups())
-        return 86400 * days + 3600 * hours + 60 * minutes + rest
-    if re.fullmatch(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) and (value := float(text)) <= LONGEST:
+        if (value := 86400 * days + 3600 * hours + 60 * minutes + rest) <= LONGEST:
+            return value
+    elif re.fullmatch(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) and (value := float(text)) <= LONGEST:
         return value
     raise cli.UserError(f"{where}: '{text}' is no time; expected seconds, such as 1.5, or 00:00:01.5")
 

@@ -138,6 +138,7 @@ def draw(folder: Path, drawn: Counter[str], answers: list[Answer], classes: list
     from steps.reporting.timeline import timeline
 
     name = "".join(c if c.isalnum() or c in "._-" else "_" for c in answers[0].name).lstrip("._") or "recording"
+    name = name[:100]  # a file's name has 255 characters at most
     drawn[name] += 1
     timeline(folder / (f"{name}.png" if drawn[name] == 1 else f"{name}.{drawn[name]}.png"), answers, classes)
 

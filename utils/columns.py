@@ -60,7 +60,7 @@ def records(path: Path) -> list[tuple[int, dict[str, str]]]:
     lines = text.splitlines()
     if path.suffix.lower() in (".jsonl", ".json"):
         rows = []
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(text.split("\n"), 1):  # JSON may hold what else ends a line elsewhere
             if line.strip():
                 try:
                     row = json.loads(line)

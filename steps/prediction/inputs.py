@@ -36,6 +36,8 @@ def recordings(words: Iterable[str]) -> Iterator[Named]:
 
 
 def of_word(word: str) -> Iterator[Named]:
+    if not word:
+        raise UserError("'': an empty name is no recording")
     path = Path(word)
     if os.path.isdir(path):
         found = [file for file in files_below(path) if is_audio(file) or file.suffix.lower() in FILMS]
@@ -74,7 +76,8 @@ def of_table(path: Path) -> Iterator[Named]:
         known = ", ".join(dict.fromkeys(name for _, row in rows for name in row))
         raise UserError(f"{path}: no column is the path (path, file, filename, …); there are: {known or 'no rows'}")
     for number, row in rows:
-        name = row[columns["path"]]
+        if not (name := row.get(columns["path"], "")):
+            raise UserError(f"{path}:{number}: names no recording")
         file = str(path.parent / name) if os.path.isfile(path.parent / name) else name
         begin, end = (row.get(columns.get(what, ""), "") for what in ("begin", "end"))
         try:

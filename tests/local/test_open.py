@@ -436,6 +436,7 @@ def test_a_map_takes_words_as_they_are_written(prepare, spoken, tmp_path):
         ("begin end", ["0", "0_9"], "'0_9' is no time"),
         ("begin end", ["0", "1e300"], "'1e300' is no time"),
         ("begin end", ["0x1", "2"], "'0x1' is no time"),
+        ("begin end", ["0", f"{10**400}:00:00"], "is no time"),
         ("begin end", ["0", "1e-9"], "begins at 0.0 s, and ends at 1e-09 s"),
         ("Speaker", ["x"], "columns 'speaker' and 'Speaker' say the same"),
         ("fold", lambda row: [row[1] if row[1] < "s4" else ""], "speaker 's4' has no fold"),
@@ -488,6 +489,13 @@ def test_speakers_of_a_hundred_thousand_rows_take_no_longer_a_row():
     rows = [Row("x", "p", f"speaker{k}", "ang") for k in range(100_000)]
     begun = time.process_time()
     assert len(speaker_ids(rows)) == len(rows) and time.process_time() - begun < 5
+
+
+def test_a_line_of_json_ends_where_json_ends_lines(prepare, spoken, tmp_path):
+    rows = [{"path": path, "speaker": who, "emotion": label, "text": "one\u2028two\x85"} for path, who, label in spoken]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\r\n" for row in rows))
+    prepare("--table", tmp_path / "x.jsonl")
+    assert sum(emotions(tmp_path).values()) == len(spoken)
 
 
 def test_what_json_can_hold_and_a_table_not_is_named(prepare, spoken, tmp_path):

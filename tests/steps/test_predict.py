@@ -89,6 +89,9 @@ def test_names_come_from_a_table_an_scp_or_standard_input(sounds, tmp_path, type
     assert (
         "t.csv:2: begin '2' and end '1' are no stretch" in type_in("steps/predict.py", sounds / "t.csv", code=1).stderr
     )
+    (sounds / "t.jsonl").write_text('{"path": "a.wav"}\n{"name": "b.flac"}\n')
+    assert "t.jsonl:2: names no recording" in type_in("steps/predict.py", sounds / "t.jsonl", code=1).stderr
+    assert "an empty name is no recording" in type_in("steps/predict.py", "", code=1).stderr
     (tmp_path / "empty").mkdir()
     assert "holds no recordings" in type_in("steps/predict.py", tmp_path / "empty", code=1).stderr
 
@@ -322,3 +325,12 @@ def test_thresholds_that_are_missing_are_not_made_up(sounds, type_in, tmp_path, 
     (tmp_path / "model/calibration.yaml").write_text(text)
     said = type_in("steps/predict.py", "--model", tmp_path / "model", sounds, code=1).stderr
     assert "calibration.yaml: lacks '" in said and said.count("\n") == 1
+
+
+def test_a_picture_of_a_recording_with_a_very_long_path(sounds, tmp_path, type_in):
+    deep = sounds.joinpath(*["x" * 100] * 3)
+    deep.mkdir(parents=True)
+    for name in "de":
+        shutil.copyfile(sounds / "a.wav", deep / f"{name}.wav")
+    type_in("steps/predict.py", "--by", "windows", "--draw", tmp_path / "p", deep / "d.wav", deep / "e.wav")
+    assert len(list((tmp_path / "p").glob("*.png"))) == 2

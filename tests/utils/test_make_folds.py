@@ -116,6 +116,8 @@ def test_the_default_follows_from_the_speakers():
     utt2spk, utt2emo, genders = corpus(2, lambda k: CLASSES)
     with pytest.raises(UserError, match="needs three speakers"):
         choose("", utt2spk, {}, utt2emo, genders)
+    with pytest.raises(UserError, match="--folds 9{5000}: expected a number of groups"):
+        choose("9" * 5000, utt2spk, {}, utt2emo, genders)
     with pytest.raises(UserError, match="--folds five: expected a number of groups, loso or session"):
         choose("five", utt2spk, {}, utt2emo, genders)
 
