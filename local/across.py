@@ -16,7 +16,6 @@ No speaker is both trained on and tested. In from_ and left_out, those validate 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +30,7 @@ from local import corpora
 from utils import cli, data_dir
 from utils.folds import PARTS, Folds, read
 from utils.make_folds import Line
+from utils.recordings import Source
 from utils.table import read_table, write_lines
 
 EDGE = 0.9  # of half the sampling rate: above it, resampling filters fall off
@@ -38,14 +38,14 @@ EDGE = 0.9  # of half the sampling rate: above it, resampling filters fall off
 
 def edge(folders: list[Path]) -> int:
     """The highest frequency that all recordings have, in Hz, as far as their sampling rates tell."""
-    import soundfile
+    from steps.frontend.decoding import Unusable, decode
 
     lowest, where = float("inf"), ""
     for folder in folders:
         for path in dict.fromkeys(data_dir.read_table(folder / "wav.scp").values()):
             try:
-                rate = soundfile.info(os.fsencode(path)).samplerate
-            except (soundfile.LibsndfileError, RuntimeError):
+                rate = decode(Source(path), 0).rate
+            except Unusable:
                 continue  # feature extraction says so
             if rate < lowest:
                 lowest, where = rate, path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -148,12 +147,12 @@ def times(row: Row, path: Path) -> tuple[float, float]:
     """Begin and end of a row, in seconds; the recording's own where the table does not say."""
     begin, end = (seconds(text, row.where) for text in (row.begin, row.end))
     if end is None:
-        import soundfile
+        from steps.frontend.decoding import Unusable, duration
 
         try:
-            end = soundfile.info(os.fsencode(path)).duration
-        except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise cli.UserError(f"{row.where}: has no end, and {path} cannot be read: {error}") from None
+            end = duration(path)
+        except Unusable as reason:
+            raise cli.UserError(f"{row.where}: has no end, and {path} cannot be used: {reason}") from None
     if end - (begin or 0) < 0.001:
         raise cli.UserError(f"{row.where}: begins at {begin or 0.0} s, and ends at {end} s")
     return begin or 0.0, end

@@ -39,7 +39,7 @@ NAMES = {"wf1": "wF1 (weighted F1)", "ua": "UA (mean recall)"}
 
 def read(path: Path, only_seeds: list[int], emotions: Mapping[str, str] | None) -> Summary:
     """The scores of a folder, an archive, or a file."""
-    if path.is_file() and not path.name.endswith(runs.ARCHIVE):
+    if path.exists() and not path.is_dir() and not path.name.endswith(runs.ARCHIVE):  # a file, or a pipe
         if only_seeds and 0 not in only_seeds:
             raise cli.UserError(f"--seeds: {path} is one score file, and counts as seed 0")
         scores = pool([read_scores(path, emotions)])  # one run with seed 0

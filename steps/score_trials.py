@@ -40,6 +40,22 @@ def read_trials(path: Path) -> tuple[list[tuple[str, str]], np.ndarray]:
     return pairs, np.array(targets, dtype=int)
 
 
+def read_units(path: Path) -> dict[str, np.ndarray]:
+    """utterance → its embedding, at length 1. Raises UserError for one that has no direction, or another size."""
+    units: dict[str, np.ndarray] = {}
+    for name, entry in read_scp(path).items():
+        vector = read_array(entry)
+        size = next(iter(units.values()), vector).shape
+        length = np.linalg.norm(vector)
+        if vector.ndim != 1 or vector.shape != size or not 0 < length < np.inf:
+            raise cli.UserError(
+                f"{path}: '{name}' is no embedding: expected a vector of {size[0] if size else 0} values, finite and "
+                "not all 0; steps/embed.py makes such"
+            )
+        units[name] = vector / length
+    return units
+
+
 def error_rates(scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Miss and false-alarm rate at every threshold; scores: (N,), higher for "same speaker"; targets: (N,) of 0/1."""
     from sklearn.metrics import roc_curve  # here, as it takes a second that --help need not wait for
@@ -74,12 +90,13 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for scores and result")
     options = parser.parse_args()
     pairs, targets = read_trials(options.trials)
-    vectors = {name: read_array(entry) for name, entry in read_scp(options.embeddings).items()}
-    if lost := sorted({name for pair in pairs for name in pair} - vectors.keys()):
+    units = read_units(options.embeddings)
+    if lost := sorted({name for pair in pairs for name in pair} - units.keys()):
         cli.warn(f"{len(lost)} utterances of the trials have no embedding ({lost[0]}, …); their trials are left out")
-        usable = [first in vectors and second in vectors for first, second in pairs]
+        usable = [first in units and second in units for first, second in pairs]
         pairs, targets = [pair for pair, use in zip(pairs, usable) if use], targets[usable]
-    units = {name: vector / np.linalg.norm(vector) for name, vector in vectors.items()}
+        if len(set(targets)) < 2:
+            raise cli.UserError(f"{options.trials}: what is left has not both, target and nontarget trials")
     scores = np.array([units[first] @ units[second] for first, second in pairs])
     with whole(options.out / "scores") as temporary, open(temporary, "w", encoding="utf-8") as out:
         for (first, second), target, score in zip(pairs, targets, scores):

@@ -12,6 +12,7 @@ strength 0 there is nothing to learn: where something beats chance there, someth
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -87,6 +88,11 @@ def cell(row: Row | None) -> str:
     return f"{interval['value']:.1f} ({bounds(interval)}){'' if row.beats_chance else ' ='}"
 
 
+def written(value: object) -> str:
+    """As truth.tsv has it."""
+    return "nan" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
 def table(rows: Sequence[Row]) -> Table:
     """Systems and strengths down; across, what the classifier decides and what each space tells."""
     by_key = {row[:5]: row for row in rows}
@@ -107,12 +113,17 @@ def main() -> None:
     parser.add_argument("exp", type=Path, help="folder with a folder for each strength")
     parser.add_argument("out", type=Path, help="folder for truth.tsv and README.md")
     options = parser.parse_args()
-    folders = {path.name: path for path in options.exp.glob("*/") if path.name.replace(".", "", 1).isdigit()}
+    folders: dict[float, Path] = {}
+    for path in sorted(options.exp.glob("*/")):
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", path.name, re.ASCII):
+            continue
+        if (other := folders.setdefault(float(path.name), path)) is not path:
+            raise cli.UserError(f"{path} and {other.name}: are two folders of one strength")
     if not folders:
         raise cli.UserError(f"{options.exp}: expected <strength>/results.json here")
-    rows = [row for name in sorted(folders, key=float) for row in rows_of(float(name), results.read(folders[name]))]
-    lines = ["\t".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row) for row in (Row._fields, *rows)]
-    page.write(options.out / "truth.tsv", "\n".join([*lines, ""]).replace("None", "nan"))
+    rows = [row for strength, folder in sorted(folders.items()) for row in rows_of(strength, results.read(folder))]
+    lines = ["\t".join(map(written, row)) for row in (Row._fields, *rows)]
+    page.write(options.out / "truth.tsv", "\n".join([*lines, ""]))
     shown = table(rows)
     text = page.document("Against the truth, on generated speech", "steps/truth.py", {"": [shown.markdown()]})
     page.write(options.out / "README.md", text)

@@ -27,11 +27,12 @@ def boolean(text: str) -> bool:
 
 def numbers(option: str, text: str) -> list[int]:
     """The whole numbers between spaces that are an option's value, each once. Raises UserError for anything else."""
-    if not all(word.isdecimal() for word in text.split()):
+    if not all(word.isascii() and word.isdecimal() for word in text.split()):
         raise UserError(f"{option} '{text}': expected whole numbers separated by spaces")
-    if any(int(word) >= 1 << 31 for word in text.split()):
+    words = [word.lstrip("0") or "0" for word in text.split()]
+    if any(len(word) > 10 or int(word) >= 1 << 31 for word in words):
         raise UserError(f"{option} '{text}': a number is too large; 2147483647 is the largest")
-    return list(dict.fromkeys(map(int, text.split())))
+    return list(dict.fromkeys(map(int, words)))
 
 
 def duration(seconds: float) -> str:

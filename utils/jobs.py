@@ -37,6 +37,7 @@ host, start, git revision and command, then the output, then '# Accounting: time
 '# Ended (code N) at ...'. Exit status: 0 when every job ended with code 0; 1 when one did not, with the end of the
 first failing log; 130 or 143 when interrupted, after ending every job."""
 
+MOST = 100_000  # jobs of an array
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -142,7 +143,7 @@ def free_variable(words: Iterable[object]) -> str:
 
 
 def count(text: str) -> int:
-    if not re.fullmatch(r"\d+", text, re.ASCII):
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"expected a number, found '{text}'")
     return int(text)
 
@@ -164,9 +165,9 @@ def matching(pattern: str, expected: str) -> Callable[[str], str]:
     return check
 
 
-memory = matching(r"\d+[KMGT]?", "a size such as 4G or 500M")
+memory = matching(r"\d{1,9}[KMGT]?", "a size such as 4G or 500M")
 # Slurm's ways to write a duration: M, M:S, H:M:S, D-H, D-H:M, D-H:M:S; 0 is no limit.
-duration = matching(r"(\d+-)?\d+(:\d+){0,2}", "minutes, H:M:S or D-H:M:S")
+duration = matching(r"(\d{1,9}-)?\d{1,9}(:\d{1,9}){0,2}", "minutes, H:M:S or D-H:M:S")
 
 
 def seconds(text: str) -> int:
@@ -180,7 +181,9 @@ def seconds(text: str) -> int:
 def job_values(text: str) -> list[str]:
     """`JOB=1:4` as the words 1 to 4, `JOB=3` as 3 alone, `NAME=one,two` as one and two."""
     value = text.partition("=")[2]
-    match = re.fullmatch(r"(\d+):(\d+)", value, re.ASCII)
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", value, re.ASCII)
+    if match and int(match[2]) - int(match[1]) >= MOST:
+        raise UserError(f"{text}: {MOST:,} jobs are the most")
     words = list(map(str, range(int(match[1]), int(match[2]) + 1))) if match else value.split(",")
     if not words or len(set(words)) < len(words) or not all(re.fullmatch(r"[^:]+", word) for word in words):
         raise UserError(f"{text}: expected JOB=first:last, such as JOB=1:4, or NAME=one,two,...")
@@ -236,7 +239,12 @@ def call(runner: str, *words: str) -> bool:
     """Run jobs by `runner`, as $train_cmd names one, and return whether all of them ended well. Where this program is
     interrupted, it ends after the runner, which has its jobs to end. Where it is killed, the folders that it holds stay
     held until the runner ends."""
-    process = subprocess.Popen([*shlex.split(runner), *words], pass_fds=list(held))
+    try:
+        process = subprocess.Popen([*shlex.split(runner), *words], pass_fds=list(held))
+    except FileNotFoundError:
+        raise UserError(
+            f"--cmd '{runner}': no such program here; start in the root or in egs/<recipe>, where utils/run.py is"
+        ) from None
     try:
         return process.wait() == 0
     except BaseException:

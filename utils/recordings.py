@@ -8,6 +8,7 @@ their files are called and however they are packed; and `utt2sound`, `<utterance
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def sources(data: Path) -> dict[str, Source]:
         try:
             recording, begin, end = value.split()
             found[name] = Source(files[recording], float(begin), float(end))
-            good = 0 <= found[name].begin < (found[name].end or 0)
+            good = 0 <= found[name].begin < (found[name].end or 0) < inf
         except ValueError:
             good = False
         except KeyError:

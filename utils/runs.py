@@ -59,7 +59,7 @@ def pretrained_for(seed: int, folder: Path) -> Path:
 
 def parse(name: str) -> tuple[str, int] | None:
     """Run and seed of a run folder's name; None for other names."""
-    match = re.fullmatch(r"(.+)_seed(\d+)", name)
+    match = re.fullmatch(r"(.+)_seed(0|[1-9][0-9]*)", name)  # one name for one number
     return (match[1], int(match[2])) if match else None
 
 

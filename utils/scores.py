@@ -88,6 +88,8 @@ def rows_of(text: str, path: Path) -> tuple[list[str], list[list[str]]]:
     rows, classes = [line.split() for line in lines], header.split()[4:]
     if header.split()[:4] != HEADER or not classes:
         raise UserError(f"{path}: is not a score file: it does not begin with '{' '.join(HEADER)} <class names>'")
+    if doubled := [name for name, count in Counter(classes).items() if count > 1]:
+        raise UserError(f"{path}: is not a score file: class '{doubled[0]}' stands twice in its header")
     if {len(row) for row in rows} != {3 + len(classes)}:
         raise UserError(f"{path}: is not a score file: a line has the wrong number of fields")
     return classes, rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -86,24 +87,31 @@ def roles(summary: Summary) -> Json | None:
     }
 
 
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
 def conditions_of(summary: Summary) -> tuple[Json, Json | None, list[str]]:
     """Where and when the runs of a system were made, what it costs, and the commands typed for it."""
     values: dict[str, list[str]] = {"pretrained": []}
     seconds, costs, commands = 0, [], []
     for files in summary.texts.values():
         said = read_mapping(files, runs.ENVIRONMENT)
-        seconds += int(said.pop("seconds", 0))
-        costs.append(said.pop("cost", None))
+        taken, own, starts = said.pop("seconds", 0), said.pop("cost", None) or {}, said.pop("pretrained", None) or []
+        numbers = [taken, *own.values()] if isinstance(own, dict) else ["none"]
+        if not isinstance(starts, list) or not all(number is None or is_number(number) for number in numbers):
+            raise UserError(f"{files.place / runs.ENVIRONMENT}: is not as training leaves it; train this run again")
+        seconds += int(taken or 0)
+        costs.append(own)
         commands.append(str(said.pop("command", "")))
-        lines = [("pretrained", line) for line in said.pop("pretrained", None) or []]
+        lines = [("pretrained", line) for line in starts]
         for key, value in [*said.items(), *lines]:
             if str(value) not in values.setdefault(key, []):
                 values[key].append(str(value))
-    known = [cost for cost in costs if isinstance(cost, dict)]
+    known = [cost for cost in costs if cost]
     factors = [cost["real_time_factor"] for cost in known if cost.get("real_time_factor") is not None]
-    cost = {key: known[0].get(key) for key in ("parameters", "multiplications")} if known else None
-    if cost is not None:
-        cost["real_time_factor"] = min(factors, default=None)
+    fixed = {key: known[0].get(key) for key in ("parameters", "multiplications")} if known else {}
+    cost = fixed | {"real_time_factor": min(factors, default=None)} if known else None
     return {**values, "seconds": seconds}, cost, list(dict.fromkeys(filter(None, commands)))
 
 

@@ -85,6 +85,18 @@ def decode(source: Source, beyond: float) -> Decoded:
     return Decoded(_possible(file.samplerate), file.channels, f"{file.format}/{file.subtype}", pieces)
 
 
+def duration(path: Path) -> float:
+    """Seconds of a recording: what its file says, where libsndfile understands that, else as many as can be read.
+    Raises as `decode` and its pieces do."""
+    try:
+        if frames := (said := soundfile.info(os.fsencode(path))).frames:
+            return frames / said.samplerate
+    except (soundfile.LibsndfileError, RuntimeError):
+        pass  # what can be read of it, decode knows
+    file = decode(Source(str(path)), 0)
+    return sum(map(len, file.pieces)) / file.rate
+
+
 def _possible(rate: int) -> int:
     if not RATES[0] <= rate <= RATES[1]:
         raise Unusable(f"its header tells of {rate} samples a second, which is no rate of speech")

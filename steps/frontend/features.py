@@ -16,6 +16,8 @@ from utils.recordings import HASH, SOUND
 
 VERSION = 1  # raised when other features come of the same recordings and options
 DESCRIPTORS = "descriptors.scp"
+RATES = (8000, 16000, 32000, 48000)  # Hz, of the speech detector
+LOWEST_EDGE = 1000  # Hz; below, some of the descriptors' bands are narrower than what a window tells apart
 TABLES = ["feats.scp", "vad.scp", "utt2num_frames", "utt2dur"]
 
 
@@ -34,9 +36,14 @@ class Features:
     """Greatest share of the recordings, 0 to 1, that may be unusable: with more, no features are left."""
 
     def __post_init__(self) -> None:
-        fbank, rates = self.fbank, (8000, 16000, 32000, 48000)
-        if fbank.sample_frequency not in rates:
-            raise ValueError(f"fbank.sample_frequency is {fbank.sample_frequency}; the speech detector takes {rates}")
+        fbank = self.fbank
+        if fbank.sample_frequency not in RATES:
+            raise ValueError(f"fbank.sample_frequency is {fbank.sample_frequency}; the speech detector takes {RATES}")
+        if self.descriptors and fbank.upper_edge < LOWEST_EDGE:
+            raise ValueError(
+                f"fbank.high_freq leaves {fbank.upper_edge:g} Hz; descriptors need {LOWEST_EDGE} Hz (or descriptors: "
+                "false)"
+            )
         for name in ("frame_length", "frame_shift"):
             if not 1 <= (value := getattr(fbank, name)) <= 1000:
                 raise ValueError(f"fbank.{name} is {value:g}, and must be from 1 to 1000 ms")

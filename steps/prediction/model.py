@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from steps.frontend.features import LOWEST_EDGE, RATES
 from utils import config
 from utils.cli import UserError
 
@@ -37,6 +38,15 @@ class Settings:
     corpora: list[str] = field(default_factory=list)
     """What it was trained on."""
 
+    def __post_init__(self) -> None:
+        if self.sample_frequency not in RATES:
+            raise ValueError(f"sample_frequency is {self.sample_frequency}; the speech detector takes {RATES}")
+        if not LOWEST_EDGE <= self.highest <= self.sample_frequency / 2:
+            raise ValueError(
+                f"highest is {self.highest:g} Hz, and must be from {LOWEST_EDGE} to half of sample_frequency, "
+                f"{self.sample_frequency}"
+            )
+
 
 @dataclass
 class Calibration:
@@ -51,6 +61,10 @@ class Calibration:
     deviations, above which it is flagged `unlike`."""
     shortest: float = 0.0
     """Seconds below which an answer is flagged `short`."""
+
+    def __post_init__(self) -> None:
+        config.require_positive(self, "temperature")
+        config.require_not_negative(self, "unsure", "unlike", "shortest")
 
 
 class Answers(NamedTuple):
@@ -75,15 +89,12 @@ class Model:
         self.calibration = config.load(Calibration, folder / CALIBRATION)
         if lacking := [name for name in vars(Calibration()) if name not in config.read_yaml(folder / CALIBRATION)]:
             raise UserError(f"{folder / CALIBRATION}: lacks '{lacking[0]}'; it is damaged, or of another version")
-        classes, rate = self.settings.classes, self.settings.sample_frequency
+        classes = self.settings.classes
         if len(set(classes)) < 2 or len(set(classes)) < len(classes):
             raise UserError(f"{folder / CONFIG}: classes: expected several names, each once, found {classes}")
-        if not 0 < 2 * self.settings.highest <= rate:
-            raise UserError(
-                f"{folder / CONFIG}: highest is {self.settings.highest:g} Hz, and must lie above 0 and at most at half "
-                f"of sample_frequency, {rate}"
-            )
         import onnxruntime as ort  # type: ignore[import-untyped]  # here, as --help does without
+
+        from steps.frontend.descriptors import SIZE
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1  # a vector at a time keeps no two cores busy
@@ -93,8 +104,12 @@ class Model:
         except Exception as error:  # onnxruntime's own exceptions have no common base
             said = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(f"{folder / GRAPH}: cannot be read: {said}") from None
-        shapes = {one.name: one.shape for one in self.session.get_outputs()}
-        if shapes.get("posteriors", [0])[-1] != len(classes):
+        try:
+            answers = self(np.zeros((2, SIZE), np.float32))
+        except Exception as error:
+            said = str(error).strip().splitlines()[-1]
+            raise UserError(f"{folder / GRAPH}: answers no descriptors as steps/make_model.py has it: {said}") from None
+        if answers.posteriors.shape != (2, len(classes)) or answers.unlike.shape != (2,):
             raise UserError(f"{folder}: {GRAPH} does not answer with the classes of {CONFIG}; they are of two models")
 
     def __call__(self, vectors: np.ndarray) -> Answers:
@@ -107,11 +122,16 @@ class Model:
         """Mean and deviation, (1851,) each, of the training recordings' descriptors."""
         from safetensors import SafetensorError, safe_open
 
+        from steps.frontend.descriptors import SIZE
+
         try:
             with safe_open(self.folder / WEIGHTS, "numpy") as tensors:
-                return tensors.get_tensor("mean"), tensors.get_tensor("scale")
+                mean, scale = tensors.get_tensor("mean"), tensors.get_tensor("scale")
         except (OSError, SafetensorError) as error:
             raise UserError(f"{self.folder / WEIGHTS}: cannot be read: {error}") from None
+        if not mean.shape == scale.shape == (SIZE,) or not (np.isfinite(mean) & (scale > 0) & (scale < np.inf)).all():
+            raise UserError(f"{self.folder / WEIGHTS}: mean and scale are not those of {SIZE} descriptors")
+        return mean, scale
 
 
 def with_prior(posteriors: np.ndarray, prior: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """local/across.py: who trains and who is tested when corpora are set against each other."""
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -74,6 +75,19 @@ def test_the_edge_is_the_poorest_recordings(data, tmp_path, type_in):
     for number, path in enumerate(read_table(data / "wav.scp").values()):
         soundfile.write(path, np.zeros(100), 11025 if number == 7 else 16000)
     assert type_in("local/across.py", "edge", data).stdout == f"{int(0.9 * 11025 / 2)}\n"
+
+
+def test_the_edge_is_that_of_a_recording_that_ffmpeg_alone_reads(data, type_in):
+    for number, path in enumerate(read_table(data / "wav.scp").values()):
+        if number:
+            soundfile.write(path, np.zeros(100), 16000)
+            continue
+        with av.open(path, "w", format="mp4") as file:
+            stream = file.add_stream("aac", rate=8000, layout="mono")
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            frame.rate = 8000
+            file.mux([*stream.encode(frame), *stream.encode(None)])
+    assert type_in("local/across.py", "edge", data).stdout == "3600\n"
 
 
 def test_what_is_known_of_corpora_by_name_goes_to_a_models_card(type_in):

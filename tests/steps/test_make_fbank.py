@@ -324,6 +324,7 @@ def test_one_sample_far_beyond_full_scale_loses_its_recording_alone(corpus, tmp_
         ("--fbank.num_mel_bins 4000", "with num_mel_bins 4000 the lowest filter is"),
         ("--fbank.sample_frequency 44100", "the speech detector takes (8000, 16000, 32000, 48000)"),
         ("--max_lost 3", "max_lost is 3"),
+        ("--descriptors true --fbank.high_freq 700 --fbank.num_mel_bins 20", "descriptors need 1000 Hz"),
     ],
 )
 def test_values_that_cannot_work_are_refused_before_anything_is_made(corpus, type_in, words, said):

@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import soundfile
+import yaml
+from safetensors.numpy import load_file, save_file
 
 from steps.frontend.descriptors import Descriptor
 from steps.prediction.answering import answers
@@ -325,6 +328,54 @@ def test_thresholds_that_are_missing_are_not_made_up(sounds, type_in, tmp_path, 
     (tmp_path / "model/calibration.yaml").write_text(text)
     said = type_in("steps/predict.py", "--model", tmp_path / "model", sounds, code=1).stderr
     assert "calibration.yaml: lacks '" in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("calibration.yaml", {"temperature": -1.0}, "temperature is -1.0"),
+        ("calibration.yaml", {"unsure": float("nan")}, "unsure is nan"),
+        ("calibration.yaml", {"unlike": float("nan")}, "unlike is nan"),
+        ("calibration.yaml", {"shortest": -float("inf")}, "shortest is -inf"),
+        ("config.yaml", {"highest": 1.0}, "highest is 1 Hz"),
+        ("config.yaml", {"sample_frequency": 44100}, "the speech detector takes"),
+    ],
+    ids=str,
+)
+def test_a_models_values_that_cannot_work_are_refused(sounds, type_in, tmp_path, file, change, said):
+    shutil.copytree(MODEL, tmp_path / "model")
+    own = yaml.safe_load((tmp_path / "model" / file).read_text())
+    (tmp_path / "model" / file).write_text(yaml.safe_dump(own | change))
+    message = type_in("steps/predict.py", "--model", tmp_path / "model", sounds, code=1).stderr
+    assert f"{file}: " in message and said in message and message.count("\n") == 1
+
+
+def graph(size=1851, given="descriptors", answers=("posteriors", "unlike")):
+    """A graph that is none of ours."""
+    helper, dims = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [helper.make_node("Identity", [given], [name]) for name in answers]
+    outputs = [helper.make_tensor_value_info(name, dims, ["N", size]) for name in answers]
+    inputs = [helper.make_tensor_value_info(given, dims, ["N", size])]
+    made = helper.make_graph(nodes, "other", inputs, outputs)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
+
+
+@pytest.mark.parametrize("other", [{}, {"size": 7}, {"given": "x"}, {"answers": ("posteriors",)}], ids=str)
+def test_another_graph_than_ours_is_refused(sounds, type_in, tmp_path, other):
+    shutil.copytree(MODEL, tmp_path / "model")
+    (tmp_path / "model/model.onnx").write_bytes(graph(**other))
+    message = type_in("steps/predict.py", "--model", tmp_path / "model", sounds, code=1).stderr
+    assert "model.onnx" in message and message.count("\n") == 1
+
+
+@pytest.mark.parametrize("change", [lambda x: x[:-1], lambda x: x * np.nan, lambda x: -x])
+def test_a_scale_that_is_not_ours_is_refused(sounds, type_in, tmp_path, change):
+    shutil.copytree(MODEL, tmp_path / "model")
+    tensors = load_file(MODEL / "model.safetensors")
+    save_file(tensors | {"scale": change(tensors["scale"])}, tmp_path / "model/model.safetensors")
+    words = ["--model", tmp_path / "model", "--adapt", "true", *[sounds / "a.wav"] * 3]
+    message = type_in("steps/predict.py", *words, code=1).stderr
+    assert "mean and scale are not those" in message and message.count("\n") == 1
 
 
 def test_a_picture_of_a_recording_with_a_very_long_path(sounds, tmp_path, type_in):

@@ -101,6 +101,22 @@ def test_of_one_speaker_there_is_no_interval(score):
     assert wf1["value"] > 90 and wf1["low"] is wf1["high"] is None and "95 % interval" not in rows(said)["system"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "seconds: {a: b}", "seconds: x", "seconds: .inf", "pretrained: 5", "cost: 7", "cost: {real_time_factor: x}",
+    ],
+)  # fmt: skip
+def test_an_environment_that_training_did_not_leave_is_refused(corpus, score, type_in, line):
+    path = corpus / "exp/good/r1_seed0/environment.yaml"
+    kept = [own for own in path.read_text().splitlines() if own.split(":")[0] != line.split(":")[0]]
+    path.write_text("\n".join([*kept, line, ""]))
+    said = type_in("steps/score.py", "--conf", corpus / "conf", corpus / "exp", code=1).stderr
+    assert said.splitlines()[-1].endswith(
+        "r1_seed0/environment.yaml: is not as training leaves it; train this run again"
+    )
+
+
 def test_results_json_says_of_each_system_what_its_yaml_and_its_runs_say(corpus, score):
     cost = "cost: {{parameters: 10, multiplications: 20, real_time_factor: {}}}\n"
     for run, factor in (("r1", 0.5), ("r2", 0.25)):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from steps.score_trials import eer, min_dcf
+from utils.archive import ArkWriter
 
 
 def test_eer_by_hand():
@@ -27,3 +28,23 @@ def test_min_dcf_by_hand():
     assert min_dcf(scores, targets) == pytest.approx(1 / 3)
     # With targets as likely as others it is better to accept the third too, at one false alarm in four.
     assert min_dcf(scores, targets, p_target=0.5) == pytest.approx((1 / 4 * 0.5) / 0.5)
+
+
+@pytest.mark.parametrize(
+    ("last", "trials", "said"),
+    [
+        (np.ones(3), "a b target\na none nontarget\n", "what is left has not both"),
+        (np.ones(3), "no b target\na none nontarget\n", "what is left has not both"),
+        (np.zeros(3), "a b target\na c nontarget\n", "'c' is no embedding: expected a vector of 3 values"),
+        (np.array([1, np.nan, 1]), "a b target\na c nontarget\n", "'c' is no embedding"),
+        (np.ones(4), "a b target\na c nontarget\n", "'c' is no embedding"),
+        (np.ones((2, 3)), "a b target\na c nontarget\n", "'c' is no embedding"),
+    ],
+)
+def test_what_gives_no_figure_leaves_nothing(tmp_path, type_in, last, trials, said):
+    with ArkWriter(tmp_path / "e.ark", tmp_path / "e.scp") as archive:
+        for name, vector in {"a": np.ones(3), "b": np.arange(3), "c": last}.items():
+            archive.write(name, vector)
+    (tmp_path / "trials").write_text(trials)
+    done = type_in("steps/score_trials.py", tmp_path / "trials", tmp_path / "e.scp", tmp_path / "out", code=1)
+    assert said in done.stderr.splitlines()[-1] and not (tmp_path / "out").exists()

@@ -64,6 +64,17 @@ def test_a_leak_at_strength_0_is_an_error(tmp_path, type_in):
     assert "at strength 0 something beats chance, so something leaks: embedding of sys 60.0 (56.3 to" in done.stderr
 
 
+def test_two_folders_of_one_strength_are_refused_and_names_stay_as_they_are(tmp_path, type_in):
+    train(tmp_path / "exp", "0.5", 0.8)
+    (tmp_path / "exp/0.5/sys").rename(tmp_path / "exp/0.5/svm_None")
+    write(tmp_path / "exp/0.5", make(tmp_path / "exp/0.5", tmp_path / "exp"))
+    (tmp_path / "exp/²").mkdir()
+    type_in("steps/truth.py", tmp_path / "exp", tmp_path / "out")
+    assert "\tsvm_None\t" in (tmp_path / "out/truth.tsv").read_text()
+    (tmp_path / "exp/0.50").mkdir()
+    assert "of one strength" in type_in("steps/truth.py", tmp_path / "exp", tmp_path / "out", code=1).stderr
+
+
 def test_nothing_to_read(tmp_path, type_in):
     assert "expected <strength>/results.json" in type_in("steps/truth.py", tmp_path, tmp_path / "out", code=1).stderr
     (tmp_path / "1").mkdir()

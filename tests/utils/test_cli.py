@@ -36,6 +36,10 @@ def test_numbers_are_whole_and_stand_once():
     assert numbers("--seeds", " 3 1 3") == [3, 1]
     with pytest.raises(UserError, match="--seeds '1,2': expected whole numbers separated by spaces"):
         numbers("--seeds", "1,2")
+    assert numbers("--seeds", "0" * 5000 + "7 000") == [7, 0]
+    for words, said in (("9" * 5000, "too large"), ("٣", "expected whole numbers")):
+        with pytest.raises(UserError, match=said):
+            numbers("--seeds", words)
 
 
 def test_a_time_to_wait_for_has_two_units_at_most():

@@ -131,7 +131,11 @@ def test_one_stretch_of_one_file_is_one_recording_however_its_times_are_written(
     (tmp_path / "segments").write_text("a-0 rec 1.0 2.50\na-1 rec 1 2.5\na-2 rec 1 2.6\n")
     (table,) = folds.recordings(tmp_path)
     assert table["a-0"] == table["a-1"] != table["a-2"]
-    for line, said in ("a-0 none 1 2", "which wav.scp does not have"), ("a-0 rec 2 1", "start below end"):
+    for line, said in (
+        ("a-0 none 1 2", "which wav.scp does not have"),
+        ("a-0 rec 2 1", "start below end"),
+        ("a-0 rec 2 inf", "start below end"),
+    ):
         (tmp_path / "segments").write_text(f"{line}\n")
         with pytest.raises(UserError, match=said):
             list(folds.recordings(tmp_path))

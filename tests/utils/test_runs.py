@@ -32,6 +32,8 @@ def exp(tmp_path):
         ("log", None),
         ("_seed1x", None),
         ("r_seed", None),
+        ("r_seed00", None),
+        ("r_seed٠", None),
     ],
 )
 def test_run_and_seed_are_read_off_a_folders_name(name, key):

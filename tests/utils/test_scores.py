@@ -71,6 +71,11 @@ def test_posteriors_that_are_not_finite_are_not_written(tmp_path, value):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_class_that_stands_twice_in_the_header_is_refused():
+    with pytest.raises(UserError, match="scores: is not a score file: class 'ang' stands twice in its header"):
+        parse("# utt spk label ang hap ang\ns1-a s1 ang 0.2 0.3 0.5\n", Path("scores"))
+
+
 @pytest.mark.parametrize(
     ("speaker", "emotion", "message"),
     [

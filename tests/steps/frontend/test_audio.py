@@ -170,6 +170,15 @@ def test_a_rate_that_no_speech_has_is_refused_before_anything_is_read(tmp_path, 
         read(tmp_path / "a.wav")
 
 
+def test_how_long_a_file_is_that_libsndfile_does_not_read(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(2.5), RATE)
+    assert decoding.duration(tmp_path / "a.wav") == 2.5
+    assert decoding.duration(encode(tmp_path / "a.m4a", words(), RATE, "aac")) == pytest.approx(3, abs=0.15)
+    (tmp_path / "no.wav").write_text("no sound")
+    with pytest.raises(Unusable):
+        decoding.duration(tmp_path / "no.wav")
+
+
 @pytest.mark.parametrize("rate", [RATE, 44100])
 def test_a_recording_that_was_used_is_freed_at_once(tmp_path, rate):
     """Not by the collector of circles, which comes to what has lived for a while only now and then."""
