@@ -28,7 +28,7 @@ AIM = 250  # cases, all of which are to hold
 KINDS = {
     "Recordings: broken, odd, hostile": {
         "frontend/test_audio": "broken|claims|ends_badly|cut_short|playlist|no_speech_has|searched|another_length"
-        "|a_pipe|many_channels|cannot_be_used|without_pyav",
+        "|a_pipe|many_channels|cannot_be_used|without_pyav|freed|how_long",
         "steps/test_make_fbank": "unusable|one_sample|too_many|beyond_its_file|vanishes",
         "frontend/test_changes": "cannot",
         "utils/test_fuzz": "header_of_a_wav",
@@ -57,24 +57,25 @@ KINDS = {
         "training/test_checkpoint": "foreign|unpickled",
         "evaluation/": "refused|lost_a_line|are_not_compared|cannot_be|other_classes",
         "steps/test_(across|compare|publish|score|score_trials|report|probe|truth|make_model|pretrain)": "refus|missing"
-        "|mistakes_in|cannot|not_finished|bad_lines|finite|nothing_to_read",
+        "|mistakes_in|cannot|not_finished|bad_lines|finite|nothing_to_read|another_hand|no_figure|did_not_leave",
         "steps/test_make_fbank": "pickle|never_a_command",
         "steps/test_finetune": "refused|missing_features|archive_changed|no_training_speaker|of_one_class",
         "utils/test_fuzz": "",
     },
     "Prediction and its page": {
         "steps/test_(predict|demo)": "cannot|wrong|missing|utf8|with_tabs|whatever|hardly|thresholds|different_names"
-        "|may_say",
+        "|may_say|refused|very_long|from_a_table",
     },
     "Commands, shells, names": {
         "utils/test_shell": "mistake|never_run|left_empty|lacks|through_a_link|modes|stage_that_fails",
-        "(test_path|test_startup|test_chain|utils/test_(cli|run|torchrun))": "mistake|refused|is_gone|no_python_is"
+        "(test_path|test_startup|test_chain|utils/test_(cli|run|torchrun|jobs))": "mistake|refused|is_gone|no_python_is"
         "|failing|without_p|not_touched|another_shell|to_anothers|cannot_start|how_it_is_called|goes_away|as_a_word"
-        "|loading|killed_half|two_shells",
+        "|loading|killed_half|two_shells|not_here|whole_and_stand",
         "(steps/test_make_fbank|reporting/)": "number_of_a_job|names_are_names|never_work",
     },
     "Kills, locks, disks, clocks": {
         "(utils/test_(hold|files)|test_machine)": "",
+        "utils/test_cores": "killed|left",
         "test_chain": "killed|ctrl_c|no_longer_true",
         "utils/test_run": "interrupt|killed|outlive|limit|running|session|ignores|full_disk|nohup",
         "training/": "told_to_end|at_random|signal|too_few|fails_there",
