@@ -88,6 +88,11 @@ def run(main: Callable[[], object]) -> NoReturn:
     except MemoryError as error:
         warn(f"there is not enough memory for this ({error})" if str(error) else "there is not enough memory for this")
         sys.exit(1)
+    except RuntimeError as error:
+        if "allocate" not in str(error):  # as torch says, of any device
+            raise
+        warn(f"there is not enough memory for this ({str(error).splitlines()[0]})")
+        sys.exit(1)
     except KeyboardInterrupt:
         warn("interrupted")
         sys.exit(130)

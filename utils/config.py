@@ -81,8 +81,8 @@ def parse(parser: ArgumentParser, config: type[T], args: Sequence[str] | None = 
         parser.set_defaults(flatten(settings))
         options = parser.parse_args(args)
         chosen = parser.instantiate(Namespace({name: options[name] for name in names}))
-        return options, config(**{name: chosen[name] for name in names})
-    except (ArgumentError, TypeError, ValueError, RecursionError) as error:
+        return options, bounded(config(**{name: chosen[name] for name in names}))
+    except (ArgumentError, TypeError, ValueError, OverflowError, RecursionError) as error:
         settings = {}
         for file in [
             file for path in paths for file in chain(path)
@@ -112,9 +112,19 @@ def build(config: type[T], settings: dict[str, Any], path: Path | str) -> T:
     parser = fields_only(config)
     try:
         chosen = parser.instantiate(parser.parse_object(settings))
-        return config(**{name: chosen[name] for name in get_type_hints(config)})
-    except (ArgumentError, TypeError, ValueError, RecursionError) as error:
+        return bounded(config(**{name: chosen[name] for name in get_type_hints(config)}))
+    except (ArgumentError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UserError(f"{path}: {one_line(error, ())}") from None
+
+
+def bounded(settings: T) -> T:
+    """The same dataclass. Raises ValueError for a whole number in it that no computer counts to."""
+    for name, value in vars(settings).items():
+        if is_dataclass(value):
+            bounded(value)
+        elif isinstance(value, int) and abs(value) >= 1 << 31:
+            raise ValueError(f"{name} is too large: 2147483647 is the largest")
+    return settings
 
 
 def require_positive(settings: Any, *names: str) -> None:

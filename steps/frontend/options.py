@@ -148,7 +148,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         if not (0 <= self.speed < 1 and 0 <= self.noise <= 1 and 0 <= self.copypaste_share <= 1):
             raise ValueError("augmentation: speed is below 1, noise and copypaste_share are shares, from 0 to 1")
-        if min(self.time_mask, self.frequency_mask, self.masks) < 0:
-            raise ValueError("augmentation: masks are not negative")
+        if min(self.time_mask, self.frequency_mask, self.masks) < 0 or self.masks > 100:
+            raise ValueError("augmentation: masks are not negative, and 100 at most")
         if len(self.noise_snr) != 2 or not -inf < self.noise_snr[0] <= self.noise_snr[1] < inf:
             raise ValueError(f"augmentation: noise_snr {self.noise_snr}: two numbers, the lower first")

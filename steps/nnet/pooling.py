@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from utils.cli import UserError
+
 
 def mean(F: Tensor) -> Tensor:
     """Global average pooling, the paper's pool."""
@@ -60,6 +62,8 @@ class BandPooling(Pooling):
         self.poolings = nn.ModuleList(poolings)
 
     def forward(self, F: Tensor) -> Tensor:
+        if F.shape[3] < len(self.poolings):
+            raise UserError(f"network.bands is {len(self.poolings)}, and a map that is pooled has {F.shape[3]} bins")
         bands = F.tensor_split(len(self.poolings), dim=3)
         return torch.cat([pooling(band) for pooling, band in zip(self.poolings, bands)], dim=1)
 

@@ -13,6 +13,11 @@ FITTED = ("linear", "svm", "mlp")  # kinds of backend that scikit-learn fits
 VECTORS = ("descriptors", "given")  # what may be seen that is there, one vector an utterance
 
 
+def is_C(value: float) -> bool:
+    """Whether it is a regularisation that a solver can work with."""
+    return 1e-10 <= value <= 1e10
+
+
 @dataclass
 class Training:
     """Adam; what is newly initialised learns at `classifier_lr`, the extractor and its adapters at `extractor_lr`."""
@@ -62,6 +67,8 @@ class Training:
     def __post_init__(self) -> None:
         config.require_positive(self, "batch")
         config.require_not_negative(self, "classifier_lr", "extractor_lr", "lambda_ad", "lambda_speaker", "probe_C")
+        if self.probe_C and not is_C(self.probe_C):
+            raise ValueError(f"probe_C is {self.probe_C}, and must be 0 (none), or from 1e-10 to 1e10")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing is {self.label_smoothing}, and must be from 0 (none) to below 1")
         if min(self.milestones, default=1) < 1:
@@ -103,8 +110,8 @@ class Backend:
 
     def __post_init__(self) -> None:
         config.require_positive(self, "hidden", "latent", "epochs", "batch", "lr")
-        if not self.C or min(self.C) <= 0:
-            raise ValueError(f"backend: C {self.C} must hold numbers above 0")
+        if not self.C or not all(map(is_C, self.C)):
+            raise ValueError(f"backend: C {self.C} must hold numbers from 1e-10 to 1e10")
         if len(set(self.of)) < len(self.of) or (self.kind == "mean" and len(self.of) < 2):
             raise ValueError(f"backend: of {self.of}: a mean is of two or more systems, and each is named once")
         if self.of and (self.kind not in ("mean", *FITTED) or self.sees != "embedding"):

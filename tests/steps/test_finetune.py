@@ -303,6 +303,12 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
         (["--training.epoch", "2"], "no option --training.epoch; did you mean '--training.epochs'?"),
         (["--training.epochs", "many"], "training.epochs"),
         (["--training.pretrained", "true"], "no such model"),
+        (["--input.crop", f"{10**30}"], "crop is too large"),
+        (["--input.crop", f"{10**400}"], "crop is too large"),
+        (["--training.lambda_ad", f"{10**400}"], "too large"),
+        (["--augmentation.masks", "1000000000"], "100 at most"),
+        (["--backend.kind", "linear", "--backend.C", "[1e308]"], "from 1e-10 to 1e10"),
+        (["--network.embedding_norm", "true", "--training.probe_C", "1e-320"], "probe_C is"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: no such configuration file"),
         (["--network.extractor", "lstm"], "network.extractor"),
         (["--network.width", "0"], "network.width is 0"),
@@ -327,6 +333,20 @@ def test_wrong_options_end_in_one_line(emotional, system, tmp_path, type_in, wor
     done = type_in("steps/finetune.py", "--config", system, *words, emotional, tmp_path / "sys", code=1)
     assert len(done.stderr.splitlines()) == 1 and message in done.stderr
     assert not (tmp_path / "sys").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--network.width", "1000000"], "not enough memory"),
+        (["--network.bands", "40"], "network.bands is 40, and a map that is pooled has"),
+    ],
+)
+def test_networks_that_no_machine_holds_or_no_map_feeds_are_one_line(emotional, tmp_path, type_in, words, said):
+    """Of a system by itself, trained here."""
+    small = ["--input.crop", "40", "--training.epochs", "1", "--training.batch", "8", "--runs", "r1"]
+    done = type_in("steps/finetune.py", *small, "--network.width", "2", *words, emotional, tmp_path / "sys", code=1)
+    assert said in done.stderr.splitlines()[-1]
 
 
 def test_a_class_of_two_words_is_refused_before_training(emotional, system, tmp_path, type_in):

@@ -53,6 +53,11 @@ def test_a_time_to_wait_for_has_two_units_at_most():
         ("print('Jos\\u00e9')", {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}, b"Jos\\xe9\n"),
         ("print('s1\\udce9')", {"PYTHONUTF8": "1"}, b"s1\xe9\n"),
         ("raise MemoryError('298 GiB')", {}, b"-c: there is not enough memory for this (298 GiB)\n"),
+        (
+            "raise RuntimeError('cannot allocate 9 bytes\\nmore')",
+            {},
+            b"-c: there is not enough memory for this (cannot allocate 9 bytes)\n",
+        ),
     ],
 )
 def test_what_a_terminal_cannot_show_and_what_no_memory_holds_ends_in_no_traceback(body, environment, shown):
