@@ -70,7 +70,7 @@ def make_data_dir(folder: Path, size: int, real: bool = False) -> Path:
             file.write(block.tobytes())
         os.fsync(file.fileno())
     packed.origin(data, options).write(home)
-    (home / packed.STATES).write_text(packed.states(data, options))
+    (home / packed.STATES).write_text(packed.states(data, options, home))
     return data
 
 

@@ -86,7 +86,8 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
         for name in ("extractor", "width"):
             if (there := getattr(theirs, name)) != (needed := getattr(ours, name)):
                 raise UserError(f"{folder}: holds a network of {name} {there}, and {name} {needed} is wanted")
-    heard = set((folder / "speakers").read_text().split()) if (folder / "speakers").is_file() else set()
+    speakers_of = folder / "speakers"
+    heard = set(speakers_of.read_text(errors="surrogateescape").split()) if speakers_of.exists() else set()
     if shared := heard & set(speakers):
         raise UserError(
             f"{folder}/speakers: '{min(shared)}' ({len(shared)} such) is in the data dir, too, and test speakers must "

@@ -90,4 +90,6 @@ def load_model(model: nn.Module, path: Path, module: str = "", without: tuple[st
         shape, needed = (tuple(tensors[name].shape) if name in tensors else "absent" for tensors in (weights, own))
         if shape != needed:
             raise UserError(f"{path}: does not fit this network: {prefix}{name} is {shape}, the network's is {needed}")
+        if weights[name].is_floating_point() != own[name].is_floating_point() or not weights[name].isfinite().all():
+            raise UserError(f"{path}: {prefix}{name} holds no numbers that a network could have learnt")
     target.load_state_dict(weights)

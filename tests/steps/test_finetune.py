@@ -220,6 +220,32 @@ def test_a_pretrained_network_of_another_kind_is_refused_before_any_run(emotiona
     assert not (tmp_path / "sys").exists()
 
 
+@pytest.mark.parametrize("change", [lambda x: x.long(), lambda x: x * torch.nan], ids=["whole numbers", "nan"])
+def test_a_pretrained_model_of_no_weights_is_refused(emotional, tmp_path, change):
+    folder, model = pretrained_model(tmp_path / "speakers")
+    weights = model.state_dict()
+    save_file(
+        weights | {"extractor.conv1.0.weight": change(weights["extractor.conv1.0.weight"])},
+        folder / "model.safetensors",
+    )
+    settings = Config(SETTINGS.network, SETTINGS.input, Training(pretrained=True))
+    with pytest.raises(UserError, match="conv1.0.weight holds no numbers that a network could have learnt"):
+        train(emotional, tmp_path / "out", settings, pretrained=folder)
+
+
+def test_a_list_of_speakers_that_cannot_be_read_is_no_list_of_none(emotional, system, tmp_path, type_in):
+    folder, _ = pretrained_model(tmp_path / "speakers")
+    words = ["--config", system, "--network.width", "2", "--training.pretrained", "true", "--pretrained", folder]
+    (folder / "speakers").mkdir()
+    done = type_in("steps/finetune.py", *words, emotional, tmp_path / "sys", code=1)
+    assert done.stderr == f"finetune.py: {folder}/speakers: Is a directory\n"
+    (folder / "speakers").rmdir()
+    (folder / "speakers").write_bytes(b"Jos\xe9 s1\n")
+    assert "'s1' (1 such) is in the data dir" in type_in(
+        "steps/finetune.py", *words, emotional, tmp_path / "sys", code=1
+    ).stderr  # fmt: skip
+
+
 def test_a_seed_starts_from_a_pre_training_of_its_own_where_there_is_one(emotional, system, tmp_path, type_in):
     folder, _ = pretrained_model(tmp_path / "speakers")
     pretrained_model(folder / "seed1")

@@ -1,18 +1,21 @@
 """Packed inputs: what networks read, against the features that they are made from."""
 
 import os
+import pickle
 import stat
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from steps.frontend import packed
+from steps.frontend import packed, packing
 from steps.frontend.crops import Crops, gathered
 from steps.frontend.network_input import select
 from steps.frontend.options import Input
-from steps.frontend.packed import Packed, coded, pack, way
+from steps.frontend.packed import Packed, pack, way
+from steps.frontend.packing import coded
 from utils.archive import ArkWriter, read_array, read_scp
 from utils.cli import UserError
 from utils.table import read_table, write_table
@@ -99,12 +102,47 @@ def test_features_that_are_missing_or_too_many_are_named(emotional):
         pack(emotional, WAYS[0])
 
 
-def test_a_file_that_was_cut_is_not_read(emotional):
-    pack(emotional, WAYS[0])
-    frames = emotional / "packed" / way(WAYS[0]) / "frames"
-    frames.write_bytes(frames.read_bytes()[:-7])
-    with pytest.raises(UserError, match="do not go together; remove the folder"):
-        pack(emotional, WAYS[0])
+CHANGES = {
+    "cut": ("frames", lambda content: content[:-7]),
+    "twice": ("frames", lambda content: 2 * content),
+    "empty": ("frames", lambda content: b""),
+    "text": ("lengths.npy", lambda content: b"no array"),
+    "pickled": ("lengths.npy", lambda content: pickle.dumps([1, 2])),
+    "swapped": ("lengths.npy", lambda content: content[:-8] + content[-4:] + content[-8:-4]),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_another_hand_has_made_wrong_is_made_again(emotional, name):
+    before = pack(emotional, WAYS[0])
+    frames, lengths = np.array(before.frames), before.lengths.copy()
+    file, change = CHANGES[name]
+    path = emotional / "packed" / way(WAYS[0]) / file
+    path.write_bytes(change(path.read_bytes()))
+    if name not in ("twice", "swapped"):
+        with pytest.raises(UserError, match="do not go together; remove the folder"):
+            packed.opened(path.parent)
+    again = pack(emotional, WAYS[0])
+    assert np.array_equal(again.frames, frames) and np.array_equal(again.lengths, lengths)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.full((70, 41), np.nan), "holds what no filter-bank has"),
+        (np.full((70, 41), 1e6), "holds what no filter-bank has"),
+        (np.zeros((70, 40)), "is 70 × 40, and other utterances have 41 values a frame"),
+        (np.zeros(70), "is 70, and other utterances have 41 values a frame"),
+    ],
+)
+def test_wrong_features_are_named(emotional, values, said):
+    lines = (emotional / "feats.scp").read_text().splitlines()
+    with ArkWriter(emotional / "odd.ark", emotional / "odd.scp") as archive:
+        archive.write("s1-3", values)
+    odd = (emotional / "odd.scp").read_text().strip()
+    (emotional / "feats.scp").write_text("".join(f"{odd if line.startswith('s1-3 ') else line}\n" for line in lines))
+    with pytest.raises(UserError, match=f"feats.scp: 's1-3' {said}"):
+        pack(emotional, replace(WAYS[0], vad=False))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -127,7 +165,7 @@ def test_several_processes_pack_the_same(emotional, monkeypatch):
     together = pack(emotional, WAYS[1])
     frames, scale = together.frames.copy(), together.scale.copy()
     (emotional / "packed" / way(WAYS[1]) / "frames").unlink()
-    monkeypatch.setattr(packed, "PIECE", 10)
+    monkeypatch.setattr(packing, "PIECE", 10)
     again = pack(emotional, WAYS[1])
     assert np.array_equal(again.frames, frames) and np.array_equal(again.scale, scale)
     assert not list((emotional / "packed").rglob(".piece*"))
