@@ -91,6 +91,8 @@ def probe(options: argparse.Namespace) -> None:
             print(f"{options.pretrained}: there is no {runs.MODEL}; the pre-trained extractor is not probed")
         if pretrained.is_dir():
             folders += [Folder(pretrained / f"{run}_seed0", pretrained, run) for run in corpus.folds]
+    if not folders:
+        raise cli.UserError(f"{exp}: holds no finished run of a system; steps/finetune.py makes such")
     todo = [folder for folder in folders if outdated(folder, corpus)]
     if todo:
         print(f"{exp}: {len(todo)} of {len(folders)} runs to probe", flush=True)

@@ -65,6 +65,8 @@ def entries(scp: Path) -> Iterator[tuple[str, str]]:
     for key, entry in lines(scp):
         ark, _, offset = entry.rpartition(":")
         if ark not in places:
+            if not ark:
+                raise UserError(f"{scp}: '{key}': expected <ark>:<offset>; commands in an scp are not run")
             places[ark] = _moved(scp, Path(ark))
         yield key, f"{places[ark]}:{offset}"
 

@@ -67,8 +67,10 @@ sys.excepthook = _without_traceback  # for Ctrl-C while a program still imports 
 
 def run(main: Callable[[], object]) -> NoReturn:
     """Call `main()` and exit: 0 when it returns, 1 with one line when the user can mend it, 130 on Ctrl-C, 143 when
-    told to end by SIGTERM. Temporary files are cleaned up on the way out."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    told to end by SIGTERM, 129 by SIGHUP. Temporary files are cleaned up on the way out."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
         if getattr(sys, name) is None:  # closed by whoever called
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115

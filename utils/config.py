@@ -173,6 +173,9 @@ def chain(path: Path) -> list[Path]:
     return files
 
 
+MOST = 100_000  # values of a YAML file
+
+
 class Loader(yaml.SafeLoader):
     """YAML without a key that stands twice in one mapping, without values that hold themselves, and without the types
     that would be taken for lists."""
@@ -216,7 +219,19 @@ def read_yaml(path: Path | str, as_text: bool = False) -> dict[str, Any]:
         raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     if content is not None and not isinstance(content, dict):
         raise UserError(f"{path}: expected 'key: value' lines")
+    if (size := unfolded(content, {})) > MOST:
+        raise UserError(f"{path}: its aliases unfold to {size:.3g} values, and {MOST} are the most")
     return content or {}
+
+
+def unfolded(value: Any, known: dict[int, int]) -> int:
+    """How many values it holds, those behind aliases as often as they are named; known: of what was counted before."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        inside = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(unfolded(own, known) for own in inside)
+    return known[id(value)]
 
 
 def check_keys(settings: dict[str, Any], config: type, path: Path, prefix: str = "") -> None:

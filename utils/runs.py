@@ -125,10 +125,15 @@ def unpack(archive: Path, system: Path) -> dict[tuple[str, int], Texts]:
         with tarfile.open(archive, "r:xz") as tar:
             for member in tar:
                 folder, _, name = member.name.partition("/")
-                if (key := parse(folder)) and name in KEPT and (file := tar.extractfile(member)):
-                    contents.setdefault(key, {})[name] = file.read().decode("utf-8")
+                if (key := parse(folder)) and name in KEPT:
+                    own = contents.setdefault(key, {})
+                    if name in own or not (file := member.isfile() and tar.extractfile(member)):
+                        raise ValueError(f"{member.name} stands twice, or is no file")
+                    own[name] = file.read().decode("utf-8")
     except (tarfile.TarError, EOFError, KeyError, ValueError, OSError) as error:
         raise UserError(f"{archive}: is not an archive of runs ({error}); steps/publish.py makes it") from None
+    if not contents:
+        raise UserError(f"{archive}: is not an archive of runs (it holds none); steps/publish.py makes it")
     return {(run, seed): Texts(system / f"{run}_seed{seed}", files) for (run, seed), files in sorted(contents.items())}
 
 

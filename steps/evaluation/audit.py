@@ -60,6 +60,12 @@ def counts_of(corpus: Corpus) -> Json:
     }
 
 
+# What readers take for granted.
+KINDS = {"forced": bool, "findings": list}
+KINDS |= dict.fromkeys(("counts", "classes", "speakers", "majority", "guesses", "same"), dict)
+FINDING = {"what", "severity", "value", "effect", "count", "of", "unit", "first"}
+
+
 def audit(corpus: Corpus) -> Json:
     """All of audit.json; nothing is forced yet."""
     found, same = guesses(corpus)
@@ -113,6 +119,10 @@ def read(folder: Path) -> Json:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["format"] != FORMAT:
             raise ValueError(f"format {found['format']}")
+        if wrong := [name for name, kind in KINDS.items() if not isinstance(found[name], kind)]:
+            raise ValueError(f"'{wrong[0]}' is of another kind")
+        if not all(row.keys() >= FINDING and row["severity"] in SEVERITIES for row in map(dict, found["findings"])):
+            raise ValueError("'findings' are none")
         return dict(found)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: is not of format {FORMAT} ({error}); steps/audit.py makes it anew") from None

@@ -128,8 +128,8 @@ def system_rows(evidence: Evidence, title: str = "") -> Json:
 def read_published(path: Path) -> Json:
     """system → wF1 in the paper; {} where there is no such file."""
     published = config.read_yaml(path) if path.is_file() else {}
-    if wrong := [name for name, value in published.items() if not isinstance(value, (int, float))]:
-        raise UserError(f"{path}: '{wrong[0]}' is not a number")
+    if wrong := [name for name, value in published.items() if type(value) not in (int, float) or not 0 <= value <= 100]:
+        raise UserError(f"{path}: '{wrong[0]}' is not a number from 0 to 100")
     return published
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 
+from steps.frontend.ogg import what_is_wrong
 from utils.cli import UserError
 from utils.recordings import Source
 
@@ -81,6 +82,9 @@ def decode(source: Source, beyond: float) -> Decoded:
     if file.frames == 0 and file.format.startswith("WAV") and os.stat(path).st_size > EMPTY:
         file.close()
         return _by_pyav(source, beyond)  # a length of 0 as who writes into a pipe leaves it, to be read to the end
+    if file.format == "OGG" and (wrong := what_is_wrong(path)):
+        file.close()
+        raise Unusable(wrong)
     pieces = _of_libsndfile(file, source, beyond)
     return Decoded(_possible(file.samplerate), file.channels, f"{file.format}/{file.subtype}", pieces)
 

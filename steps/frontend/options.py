@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import inf
 from typing import Literal
 
 from utils.cli import UserError
@@ -150,5 +149,5 @@ class Augmentation:
             raise ValueError("augmentation: speed is below 1, noise and copypaste_share are shares, from 0 to 1")
         if min(self.time_mask, self.frequency_mask, self.masks) < 0 or self.masks > 100:
             raise ValueError("augmentation: masks are not negative, and 100 at most")
-        if len(self.noise_snr) != 2 or not -inf < self.noise_snr[0] <= self.noise_snr[1] < inf:
-            raise ValueError(f"augmentation: noise_snr {self.noise_snr}: two numbers, the lower first")
+        if len(self.noise_snr) != 2 or not -100 <= self.noise_snr[0] <= self.noise_snr[1] <= 100:
+            raise ValueError(f"augmentation: noise_snr {self.noise_snr}: two numbers in dB, the lower first")

@@ -1,4 +1,4 @@
-"""SIGTERM (a queue's warning) and Ctrl-C, put off until what is trained can be saved."""
+"""SIGTERM (a queue's warning), SIGHUP and Ctrl-C, put off until what is trained can be saved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-PUT_OFF = (signal.SIGTERM, signal.SIGINT)
+PUT_OFF = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Interruption:

@@ -163,6 +163,12 @@ def test_embeddings_of_other_data_and_leaking_folds_are_refused(emotional, exp, 
     assert "embedding.ark is not there" in error and len(error.splitlines()) == 1
 
 
+def test_a_folder_without_a_finished_run_is_named(emotional, tmp_path, type_in):
+    (tmp_path / "empty").mkdir()
+    said = type_in("steps/probe.py", emotional, tmp_path / "empty", code=1).stderr
+    assert "empty: holds no finished run of a system" in said
+
+
 def test_kept_results_without_embeddings_are_left_alone(exp, probe):
     probe()
     before = {path: path.read_bytes() for path in exp.glob("*/*/probes")}

@@ -326,6 +326,9 @@ def test_mistakes_in_words(corpus, score, type_in, tmp_path):
     (corpus / "conf/groups.yaml").unlink()
     (corpus / "conf/published.yaml").write_text("good: high\n")
     assert "published.yaml: 'good' is not a number" in score(code=1)
+    for wrong in (10**400, ".nan", "true", 101):
+        (corpus / "conf/published.yaml").write_text(f"good: {wrong}\n")
+        assert "published.yaml: 'good' is not a number from 0 to 100" in score(code=1)
     (corpus / "conf/published.yaml").unlink()
     (corpus / "exp/good/r1_seed0/history.tsv").write_text("epoch\tL\n1\n")
     assert "is not a table of epochs" in score(code=1)

@@ -47,6 +47,9 @@ def test_nothing_is_run(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             read_array(entry)
+    (tmp_path / "x.scp").write_text("one echo x |\n")
+    with pytest.raises(UserError, match="x.scp: 'one': expected <ark>:<offset>; commands in an scp are not run"):
+        scp_content(tmp_path / "x.scp")
 
 
 def test_what_a_large_scp_leads_to_is_kept_and_found_anew_when_anything_changes(features, monkeypatch):

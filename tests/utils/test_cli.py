@@ -42,6 +42,17 @@ def test_numbers_are_whole_and_stand_once():
             numbers("--seeds", words)
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_what_is_half_written_goes_when_the_program_is_told_to_end(tmp_path, number, code):
+    code_of = (
+        "import os, time\nfrom pathlib import Path\nfrom utils import cli\nfrom utils.files import whole\n"
+        f"def main():\n    with whole(Path({str(tmp_path / 'x')!r})) as half:\n        half.write_text('half')\n"
+        f"        os.kill(os.getpid(), {int(number)})\n        time.sleep(9)\ncli.run(main)"
+    )
+    done = subprocess.run([sys.executable, "-c", code_of], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (code, "") and not list(tmp_path.iterdir())
+
+
 def test_a_time_to_wait_for_has_two_units_at_most():
     said = {50: "50 s", 700: "12 min", 3 * 3600 + 1200: "3 h 20 min", 52 * 3600: "2 d 4 h", 3599: "1 h 0 min"}
     assert [duration(seconds) for seconds in said] == list(said.values())

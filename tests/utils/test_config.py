@@ -21,6 +21,9 @@ def test_a_chain_begins_with_the_root(tmp_path):
     assert config.chain(tmp_path / "a.yaml") == [tmp_path / "a.yaml"]
 
 
+BOMB = "a0: &a0 1\n" + "".join(f"a{k + 1}: &a{k + 1} [{', '.join([f'*a{k}'] * 10)}]\n" for k in range(8))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -33,6 +36,7 @@ def test_a_chain_begins_with_the_root(tmp_path):
         ("training:\n  epochs: 3\n  batch: 4\n  epochs: 5", "is not YAML: line 4: 'epochs' stands twice"),
         ("training: {epochs: 3}\ntraining: {batch: 3}", "is not YAML: line 2: 'training' stands twice"),
         ("x: !!python/object/apply:os.getcwd []", "is not YAML: line 1: could not determine a constructor"),
+        (BOMB, "own.yaml: its aliases unfold to 1.23e\\+08 values, and 100000 are the most"),
         ("x: 2026-13-45", "is not YAML: month must be in 1..12"),
         ("x: !!int many", "is not YAML: invalid literal"),
         ("{", "is not YAML: line 1: "),

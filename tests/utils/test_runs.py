@@ -1,5 +1,6 @@
 """utils/runs.py: run folders, and the archives that keep them."""
 
+import io
 import tarfile
 
 import pytest
@@ -64,6 +65,28 @@ def test_the_labels_of_a_licensed_corpus_stay_at_home(exp, tmp_path):
     runs.pack(exp / "sys", tmp_path / "sys.tar.xz", labels=False)
     text = runs.finished(tmp_path / "sys")["r1", 0].read("scores")
     assert text == HEAD + "a-1 a - 0.5 0.5\na-é a - 0.125000 0.875000\n"
+
+
+@pytest.mark.parametrize("kind", ["twice", "link"])
+def test_an_archive_with_a_file_twice_or_a_link_is_refused(tmp_path, kind):
+    with tarfile.open(tmp_path / "sys.tar.xz", "w:xz") as tar:
+        for content in (HEAD + "a-1 a ang 1 0\n", HEAD + "a-1 a ang 0 1\n")[: 1 + (kind == "twice")]:
+            member = tarfile.TarInfo("r1_seed0/scores")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content.encode()))
+        if kind == "link":
+            member = tarfile.TarInfo("r1_seed0/config.yaml")
+            member.type, member.linkname = tarfile.SYMTYPE, "scores"
+            tar.addfile(member)
+    with pytest.raises(UserError, match=r"is not an archive of runs \(r1_seed0/.* stands twice, or is no file"):
+        runs.finished(tmp_path / "sys")
+
+
+def test_an_archive_of_other_folders_than_runs_is_refused(exp, tmp_path):
+    with tarfile.open(tmp_path / "sys.tar.xz", "w:xz") as tar:
+        tar.add(exp / "sys", "sys")  # as people pack it
+    with pytest.raises(UserError, match=r"sys.tar.xz: is not an archive of runs \(it holds none\)"):
+        runs.finished(tmp_path / "sys")
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\xfd7zXZ\x00broken"])

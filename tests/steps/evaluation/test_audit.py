@@ -1,5 +1,7 @@
 """Each trap is planted in a clean corpus, and found there; the clean one gives nothing."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -277,6 +279,11 @@ def test_what_is_no_corpus_is_refused_in_a_line(clean, tmp_path):
     write_table(clean.data / "utt2emo", dict.fromkeys(clean.names[1:], "ang"))
     with pytest.raises(UserError, match="1 utterances missing, first 's0-ang0'"):
         corpus.read(clean.data, {})
+    whole = dict.fromkeys(["counts", "classes", "speakers", "majority", "guesses", "same"], {}) | {"format": 1}
+    for wrong in ({"findings": [{}], "forced": False}, {"findings": 3, "forced": False}, {"findings": []}):
+        (clean.data / "audit.json").write_text(json.dumps(whole | wrong))
+        with pytest.raises(UserError, match="audit.json: is not of format 1"):
+            audit.read(clean.data)
     (clean.data / "audit.json").write_text("{}")
     with pytest.raises(UserError, match="audit.json: is not of format 1"):
         audit.read(clean.data)

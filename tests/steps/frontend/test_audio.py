@@ -179,6 +179,29 @@ def test_how_long_a_file_is_that_libsndfile_does_not_read(tmp_path):
         decoding.duration(tmp_path / "no.wav")
 
 
+def one_byte_flipped(content):
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (one_byte_flipped, "^damaged: "),
+        (lambda content: 2 * content, "several recordings, one behind the other"),
+        (lambda content: content[: len(content) * 2 // 3], "truncated"),
+        (lambda content: content + b"more", "something else than a page"),
+    ],
+)
+def test_what_libsndfile_passes_over_in_an_ogg_is_refused(tmp_path, subtype, change, said):
+    soundfile.write(tmp_path / "a.ogg", words(2), RATE, format="OGG", subtype=subtype)
+    assert len(read_audio(tmp_path / "a.ogg", RATE, 640).signal) == 2 * RATE
+    (tmp_path / "a.ogg").write_bytes(change((tmp_path / "a.ogg").read_bytes()))
+    with pytest.raises(Unusable, match=said):
+        read_audio(tmp_path / "a.ogg", RATE, 640)
+
+
 @pytest.mark.parametrize("rate", [RATE, 44100])
 def test_a_recording_that_was_used_is_freed_at_once(tmp_path, rate):
     """Not by the collector of circles, which comes to what has lived for a while only now and then."""
