@@ -177,6 +177,8 @@ def _by_pyav(source: Source, beyond: float) -> Decoded:
             container = stack.enter_context(av.open(opened, options={"format_whitelist": FORMATS}))
         except (av.FFmpegError, ValueError) as error:
             raise _undecodable(error, source.path) from None
+        if container.format.name == "ogg" and (wrong := what_is_wrong(source.path)):
+            raise Unusable(wrong)
         if not container.streams.audio:
             raise Unusable("holds no sound")
         codec = container.streams.audio[0].codec_context
