@@ -45,7 +45,7 @@ WORDS = {
 }
 NOTES = {
     "what differs": "the keys that the system's file in `conf/systems` sets.",
-    "seeds": "repetitions of the fine-tuning; a dash where the result depends on no seed.",
+    "seeds": "trainings, each with other random numbers; a dash where the result depends on no seed.",
     INTERVAL: "bootstrap over speakers; how much other seeds or another pre-training would change is not in it.",
     "last epoch": "wF1 of each run's last epoch instead of the one that the validation speakers select.",
     "over runs": "wF1 of each run by itself, mean ± sd.",
