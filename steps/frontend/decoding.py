@@ -149,6 +149,13 @@ def _skip(file: soundfile.SoundFile, count: int, size: int) -> None:
             count -= len(passed)
 
 
+def another_follows(path: str) -> bool:
+    """Whether behind a WAV there is another one in the same file."""
+    with open(path, "rb") as file:
+        file.seek(8 + int.from_bytes(file.read(8)[4:], "little"))
+        return file.read(4) == b"RIFF"
+
+
 def check_rest(file: soundfile.SoundFile, path: str) -> None:
     """Raise Unusable for a WAV in which sound goes on where its header says that it ends."""
     stated = re.search(r"^data : (\d+)$", file.extra_info, re.MULTILINE)
@@ -179,6 +186,8 @@ def _by_pyav(source: Source, beyond: float) -> Decoded:
             raise _undecodable(error, source.path) from None
         if container.format.name == "ogg" and (wrong := what_is_wrong(source.path)):
             raise Unusable(wrong)
+        if container.format.name == "wav" and another_follows(source.path):
+            raise Unusable("several recordings, one behind the other: part them")
         if not container.streams.audio:
             raise Unusable("holds no sound")
         codec = container.streams.audio[0].codec_context

@@ -170,6 +170,13 @@ def test_a_rate_that_no_speech_has_is_refused_before_anything_is_read(tmp_path, 
         read(tmp_path / "a.wav")
 
 
+def test_two_wavs_in_one_file_are_refused(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    (tmp_path / "a.wav").write_bytes(2 * (tmp_path / "a.wav").read_bytes())
+    with pytest.raises(Unusable, match="RIFF|one behind the other"):
+        read_audio(tmp_path / "a.wav", RATE, 640)
+
+
 def test_how_long_a_file_is_that_libsndfile_does_not_read(tmp_path):
     soundfile.write(tmp_path / "a.wav", tone(2.5), RATE)
     assert decoding.duration(tmp_path / "a.wav") == 2.5
