@@ -150,4 +150,4 @@ class Augmentation:
         if min(self.time_mask, self.frequency_mask, self.masks) < 0 or self.masks > 100:
             raise ValueError("augmentation: masks are not negative, and 100 at most")
         if len(self.noise_snr) != 2 or not -100 <= self.noise_snr[0] <= self.noise_snr[1] <= 100:
-            raise ValueError(f"augmentation: noise_snr {self.noise_snr}: two numbers in dB, the lower first")
+            raise ValueError(f"augmentation: noise_snr {self.noise_snr}: two numbers, the lower first")
