@@ -58,9 +58,12 @@ def whose(compared: Mapping[str, Any]) -> str:
 def pooled(row: Mapping[str, Any]) -> str:
     """A difference over all corpora."""
     system, reference, difference, seeds = row["system"], row["reference"], row["difference"], [*row["by_seed"]]
+    models = len(set(row.get("starts", {}).values()) - {""})
+    trained = f", {models} pre-training{'s' * (models > 1)}" * bool(models)
     return (
         f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} differs from {reference} by "
-        f"{points(difference, corrected(row, row['planned']))}; {'seeds' if len(seeds) > 1 else 'seed'} {names(seeds)}."
+        f"{points(difference, corrected(row, row['planned']))}; {'seeds' if len(seeds) > 1 else 'seed'} {names(seeds)}"
+        f"{trained}."
     )
 
 

@@ -178,6 +178,15 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     assert each[0].startswith("one: good, 60.0 (95 % interval 55.0 to 65.0)") and len(each) == 2
 
 
+@pytest.mark.parametrize(
+    ("starts", "end"),
+    [({"0": ""}, "; seed 0."), ({"0": "a"}, "; seed 0, 1 pre-training."), (None, "; seed 0.")],
+)
+def test_a_pooled_difference_says_how_many_pre_trainings_it_rests_on(starts, end):
+    row = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True, "by_seed": {"0": 1.0}}
+    assert over_corpora.pooled(row | ({} if starts is None else {"starts": starts})).endswith(end)
+
+
 def test_the_planned_difference_says_what_it_varies_with():
     row = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True, "by_seed": {"0": 0.5, "1": 1.0, "2": 1.5}}
     row |= {"starts": {"0": "%ACC 90", "1": "%ACC 90", "2": "%ACC 91"}}
