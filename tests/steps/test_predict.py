@@ -373,7 +373,7 @@ def test_a_scale_that_is_not_ours_is_refused(sounds, type_in, tmp_path, change):
     shutil.copytree(MODEL, tmp_path / "model")
     tensors = load_file(MODEL / "model.safetensors")
     save_file(tensors | {"scale": change(tensors["scale"])}, tmp_path / "model/model.safetensors")
-    words = ["--model", tmp_path / "model", "--adapt", "true", *[sounds / "a.wav"] * 3]
+    words = ["--model", tmp_path / "model", "--adapt", "true", *[sounds / "a.wav"] * 20]
     message = type_in("steps/predict.py", *words, code=1).stderr
     assert "mean and scale are not those" in message and message.count("\n") == 1
 
