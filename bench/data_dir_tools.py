@@ -21,7 +21,8 @@ from pathlib import Path
 
 from bench.harness import Row, interleave, ratios, save, spawn
 from utils.cli import run
-from utils.data_dir import spk2utt, subset
+from utils.data_dir import spk2utt
+from utils.parts import subset
 from utils.table import write_lines, write_table
 
 ROOT = Path(__file__).resolve().parent.parent

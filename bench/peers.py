@@ -20,7 +20,8 @@ import soundfile
 import soxr
 from tqdm import tqdm
 
-from utils import cli, data_dir
+from utils import cli
+from utils.table import read_table
 
 RATE = 16000
 
@@ -55,7 +56,7 @@ def main() -> None:
     options = parser.parse_args()
     describe = resemblyzer() if options.peer == "resemblyzer" else opensmile(options.peer)
     vectors = {}
-    for utterance, path in tqdm(data_dir.read_table(options.data / "wav.scp").items(), options.peer, disable=None):
+    for utterance, path in tqdm(read_table(options.data / "wav.scp").items(), options.peer, disable=None):
         signal, rate = soundfile.read(path, dtype="float32", always_2d=True)
         vectors[utterance] = describe(soxr.resample(signal.mean(axis=1), rate, RATE)).astype(np.float32)
     np.savez(options.out, **vectors)

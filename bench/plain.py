@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from utils.data_dir import read_table
+from utils.table import read_table
 
 
 class Archive(Dataset):

@@ -29,8 +29,7 @@ from steps.nnet.networks import Classifier
 from steps.training.device import pick_device
 from steps.training.loop import Progress, Schedule, fit
 from utils.cli import run
-from utils.data_dir import read_table
-from utils.table import keys
+from utils.table import keys, read_table
 
 
 def curve(crops: Crops, labels: torch.Tensor, seed: int, precision: Precision, epochs: int) -> list[float]:

@@ -33,8 +33,9 @@ from steps.training.device import has_bfloat16, pick_device
 from steps.training.loop import Progress, Schedule, fit
 from utils.archive import TWO_BYTES, ArkWriter
 from utils.cli import run
-from utils.data_dir import Utterance, read_table, write_data_dir
+from utils.data_dir import Utterance, write_data_dir
 from utils.folds import read as read_folds
+from utils.table import read_table
 
 FRAMES, BINS, CLASSES = 300, 41, ["ang", "hap", "neu", "sad"]
 FINETUNING = [

@@ -27,9 +27,10 @@ import local  # noqa: F401  # isort: skip (before what takes long: it says why)
 import yaml
 
 from local import corpora
-from utils import cli, data_dir
+from utils import cli
 from utils.folds import PARTS, Folds, read
 from utils.make_folds import Line
+from utils.parts import subset
 from utils.recordings import Source
 from utils.table import read_table, write_lines
 
@@ -42,7 +43,7 @@ def edge(folders: list[Path]) -> int:
 
     lowest, where = float("inf"), ""
     for folder in folders:
-        for path in dict.fromkeys(data_dir.read_table(folder / "wav.scp").values()):
+        for path in dict.fromkeys(read_table(folder / "wav.scp").values()):
             try:
                 rate = decode(Source(path), 0).rate
             except Unusable:
@@ -118,7 +119,7 @@ def write_protocols(data: Path, dest: Path) -> list[str]:
     made = protocols(of_corpora(read(data / "folds"), corpus_of), speakers_of)
     for name, lines in made.items():
         speakers = {speaker for _, _, speaker in lines}
-        data_dir.subset(data, dest / name, [utt for utt, speaker in utt2spk.items() if speaker in speakers])
+        subset(data, dest / name, [utt for utt, speaker in utt2spk.items() if speaker in speakers])
         write_lines(dest / name / "folds", map(" ".join, lines))
     return list(made)
 

@@ -13,6 +13,7 @@ from utils import config
 from utils.audio_files import files_below, is_audio, stem
 from utils.cli import UserError
 from utils.columns import records
+from utils.yaml_file import read_yaml
 
 FOLDER = Path(__file__).parent / "open"
 FOUR = ["ang", "hap", "neu", "sad"]  # the classes of the paper's experiments on IEMOCAP
@@ -151,7 +152,7 @@ def read(name: str) -> OpenCorpus:
     if not path.is_file():
         known = sorted(other.stem for other in FOLDER.glob("*.yaml"))
         raise UserError(f"'{name}' is no corpus of local/open{config.nearest(name, known)}")
-    return config.build(OpenCorpus, config.read_yaml(path), path)
+    return config.build(OpenCorpus, read_yaml(path), path)
 
 
 def rows(corpus: OpenCorpus, folder: Path) -> tuple[list[Row], list[Path]]:

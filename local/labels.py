@@ -67,7 +67,7 @@ def read_map(text: str) -> dict[str, str]:
     if "=" not in text:
         if not Path(text).is_file():
             raise UserError(f"--map '{text}': expected <label>=<class> …, or the YAML file of such a mapping")
-        from utils.config import read_yaml
+        from utils.yaml_file import read_yaml
 
         pairs = list(read_yaml(text, as_text=True).items())
         if strange := [label for label, name in pairs if not isinstance(name, str) or name in ("", "~", "null")]:

@@ -30,9 +30,9 @@ from steps.evaluation.significance import FEW
 from steps.evaluation.summary import Summary
 from steps.evaluation.together import read_system, together
 from steps.reporting import words
-from utils import cli, data_dir, runs
+from utils import cli, runs
 from utils.scores import pool, read_scores
-from utils.table import read_lines
+from utils.table import read_lines, read_table
 
 NAMES = {"wf1": "wF1 (weighted F1)", "ua": "UA (mean recall)"}
 
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--without", type=Path, help="file of speakers to leave out, one a line")
     parser.add_argument("--data", type=Path, help="the data dir, for score files without labels")
     options = parser.parse_args()
-    emotions = data_dir.read_table(options.data / "utt2emo") if options.data else None
+    emotions = read_table(options.data / "utt2emo") if options.data else None
     seeds = cli.numbers("--seeds", options.seeds)
     without = set(read_lines(options.without)) if options.without else set()
     folders = [Path(folder) for folder in options.over.split()]

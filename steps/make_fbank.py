@@ -27,12 +27,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.frontend.features import DESCRIPTORS, Features, origin, why
-from utils import cli, config, data_dir, jobs
+from utils import cli, config, jobs, parts
 from utils.copies import read_changes
 from utils.files import remove, whole
 from utils.fix_data_dir import fix
 from utils.hold import hold
 from utils.recordings import sources
+from utils.table import read_table
 
 PORTION = 1000  # utterances at most: a few hours of audio, seconds of work
 
@@ -40,11 +41,11 @@ PORTION = 1000  # utterances at most: a few hours of audio, seconds of work
 def extract_in_jobs(options: config.Namespace, features: Features) -> None:
     """Make the features of all portions through the job runner, and join their tables in order."""
     data, name = options.data, options.name
-    utterances = len(data_dir.read_table(data / "utt2spk"))
+    utterances = len(read_table(data / "utt2spk"))
     count = min(options.nj * -(-utterances // (PORTION * options.nj)), utterances)  # as many for each job
     if options.redo:
         remove(data / f"split{count}utt")
-    portions = data_dir.split(data, count, per_utt=True)
+    portions = parts.split(data, count, per_utt=True)
     settings = options.logs / f"make_fbank_{name}.yaml"
     config.save(features, settings)
     nj = min(options.nj, count)
@@ -76,8 +77,8 @@ def extract_portions(options: config.Namespace, features: Features) -> None:
 
 def settle(data: Path, features: Features) -> None:
     """Take the unusable recordings out of the data dir, or refuse where they are too many."""
-    lost = data_dir.read_table(data / "lost")
-    total = len(data_dir.read_table(data / "utt2spk"))
+    lost = read_table(data / "lost")
+    total = len(read_table(data / "utt2spk"))
     if lost:
         reasons = Counter(re.split(r": | [(\[]", reason)[0] for reason in lost.values())
         said = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())

@@ -20,6 +20,8 @@ import json
 import sys
 from pathlib import Path
 
+from utils.yaml_file import read_yaml
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 import steps  # noqa: F401  # isort: skip (before what takes long: it says why)
@@ -79,7 +81,7 @@ def main() -> None:
     from steps.reporting import card
 
     known = training.read(options.data, options.copies)
-    about = config.read_yaml(options.about) if options.about else {}
+    about = read_yaml(options.about) if options.about else {}
     languages = {corpus: str((own or {}).get("language", "")) for corpus, own in about.items()}
     rate, highest = card_figures.heard(options.data)
     results = card_figures.evaluate(known, options.data, languages, system.backend, options.seed, options.tried)

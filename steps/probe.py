@@ -41,7 +41,7 @@ def update(exp: Path) -> bool:
     """Put the means of what was measured into <exp>/results.json; whether it is there."""
     if not (exp / results.NAME).is_file():
         return False
-    content = results.read(exp)
+    content = results.read(exp / results.NAME)
     texts: dict[str, dict[Key, Texts]] = {}
     units: dict[str, dict[Key, str]] = {}
     seeds = {runs.PRETRAINED: [0]} | {name: system["seeds"] for name, system in content["systems"].items()}
@@ -54,7 +54,7 @@ def update(exp: Path) -> bool:
             for key, files in texts[name].items()
         }
     add_probes(content, texts, units)
-    results.write(exp, content)
+    results.write(exp / results.NAME, content)
     return True
 
 

@@ -16,7 +16,6 @@ to know of all in results/about.md; the README takes the first paragraph.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shutil
 import sys
@@ -28,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 
 from steps.evaluation import audit, results, together
 from steps.evaluation.evidence import choose
-from steps.reporting import documents, page, tables
+from steps.reporting import documents, page, root, tables
 from steps.reporting.documents import Recipe
 from utils import cli, runs, systems
 
@@ -85,7 +84,7 @@ def read_recipe(folder: Path) -> Recipe:
         path.read_text(encoding="utf-8").strip() if path.is_file() else ""
         for path in (folder / ABOUT, recipe / "results" / ABOUT)
     )
-    return Recipe(name, recipe.name, results.read(folder), own, shared if name != recipe.name else "")
+    return Recipe(name, recipe.name, results.read(folder / results.NAME), own, shared if name != recipe.name else "")
 
 
 def write_folder(folder: Path, exp: Path) -> None:
@@ -98,31 +97,32 @@ def write_folder(folder: Path, exp: Path) -> None:
             shutil.copyfile(drawn, kept)
         if kept.is_file():
             networks.append(page.picture(f"figures/{name}", caption))
-    with results.told_from(folder / results.NAME):
-        sections = documents.everything(recipe.results, folder, networks, ["png"])
-        sections = {"": [recipe.about]} | sections | documents.again(recipe) | {"The files": [documents.FILES]}
+    sections = documents.everything(recipe.results, folder, networks, ["png"])
+    sections = {"": [recipe.about]} | sections | documents.again(recipe) | {"The files": [documents.FILES]}
     page.write(folder / README, page.document(f"All results on {recipe.name}", "steps/publish.py", sections))
 
 
 def write_together(home: Path, conf: Path) -> None:
-    """<home>/together.json, where results of several corpora lie in `home` and groups.yaml says what to compare."""
+    """<home>/together.json and its README.md, where results of several corpora lie in `home` and groups.yaml says what
+    to compare."""
     folders = sorted(path.parent for path in home.glob(f"*/{results.NAME}"))
     if len(folders) > 1 and (groups := systems.read_groups(conf)).together:
-        together.write(home, together.make(home, folders, groups.together, groups.planned))
+        compared = together.make(home, folders, groups.together, groups.planned)
+        results.write(home / together.NAME, compared)
+        page.write(home / README, root.together([read_recipe(folder) for folder in folders], compared))
 
 
-def write_root(root: Path, home: Path) -> None:
+def write_root(top: Path, home: Path) -> None:
     """RESULTS.md and the README's results, from egs/*/results; `home`: the one of them that was just written."""
-    folders = sorted(path.parent for path in (root / "egs").glob(f"*/results/**/{README}"))
+    folders = sorted(path.parent for path in (top / "egs").glob(f"*/results/**/{README}"))
     recipes = [read_recipe(folder) for folder in folders if (folder / results.NAME).is_file()]
     recipes.sort(key=lambda recipe: -len(recipe.results["systems"]))
-    others = [str(folder.relative_to(root)) for folder in folders if not (folder / results.NAME).is_file()]
-    with results.told_from(f"one of {root}/egs/*/results/**/{results.NAME}, {home / together.NAME}"):
-        compared = json.loads(path.read_text()) if (path := home / together.NAME).is_file() else None
-        text, block = documents.root(recipes, others, compared), documents.readme(recipes, compared)
-    page.write(root / "RESULTS.md", text)
-    if (readme := root / README).is_file():
-        page.write(readme, MARKS.sub(lambda _: block, readme.read_text(encoding="utf-8")))
+    others = [str(folder.relative_to(top)) for folder in folders if not (folder / results.NAME).is_file()]
+    path = home / together.NAME
+    compared = results.read(path, "steps/publish.py") if path.is_file() else None
+    page.write(top / "RESULTS.md", root.root(recipes, others, compared))
+    if (readme := top / README).is_file():
+        page.write(readme, MARKS.sub(lambda _: root.readme(recipes, compared), readme.read_text(encoding="utf-8")))
 
 
 def main() -> None:
@@ -146,14 +146,14 @@ def main() -> None:
     if (exp / audit.NAME).is_file() and exp.resolve() != folder.resolve():
         shutil.copyfile(exp / audit.NAME, folder / audit.NAME)
     made = results.make(folder, conf, corpus_of(folder), data=options.data)
-    results.write(folder, made)
+    results.write(folder / results.NAME, made)
     for note in tables.warnings(made):
         print(note)
     write_folder(folder, exp)
-    root = recipe.parent.parent
+    top = recipe.parent.parent
     write_together(recipe / "results", conf)
-    write_root(root, recipe / "results")
-    print(f"{folder}: {len(chosen)} systems kept; {root / 'RESULTS.md'} written")
+    write_root(top, recipe / "results")
+    print(f"{folder}: {len(chosen)} systems kept; {top / 'RESULTS.md'} written")
 
 
 if __name__ == "__main__":

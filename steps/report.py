@@ -129,9 +129,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)  # a few utterances, a few hundred points: threads would wait for each other
     threadpool_limits(1)
-    made, data = results.read(options.exp), options.data or find_data(options.exp)
-    with results.told_from(options.exp / results.NAME):
-        write(options, made, data)
+    made, data = results.read(options.exp / results.NAME), options.data or find_data(options.exp)
+    write(options, made, data)
 
 
 def write(options: argparse.Namespace, made: Results, data: Path | None) -> None:

@@ -53,7 +53,7 @@ def main() -> None:
     for name, system in content["systems"].items():
         if (exp / name).is_dir():
             write(exp / name / runs.RESULT, result_line(system, content["test"], exp / name))
-    results.write(exp, content)
+    results.write(exp / results.NAME, content)
     for answer in answers.answers(results.plain(content)):
         if not answer.said.startswith(answers.NOT):
             print(str(answer).replace("**", ""))

@@ -121,7 +121,11 @@ def main() -> None:
             raise cli.UserError(f"{path} and {other.name}: are two folders of one strength")
     if not folders:
         raise cli.UserError(f"{options.exp}: expected <strength>/results.json here")
-    rows = [row for strength, folder in sorted(folders.items()) for row in rows_of(strength, results.read(folder))]
+    rows = [
+        row
+        for strength, folder in sorted(folders.items())
+        for row in rows_of(strength, results.read(folder / results.NAME))
+    ]
     lines = ["\t".join(map(written, row)) for row in (Row._fields, *rows)]
     page.write(options.out / "truth.tsv", "\n".join([*lines, ""]))
     shown = table(rows)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from utils.archive import ArkWriter
-from utils.data_dir import Utterance, write_data_dir, write_table
+from utils.data_dir import Utterance, write_data_dir
+from utils.table import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils.cli import run
-from utils.data_dir import subset
+from utils.parts import subset
 from utils.table import read_table
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils.cli import boolean, run
-from utils.data_dir import split
+from utils.parts import split
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils.cli import UserError, run, warn
-from utils.data_dir import speakers, subset
+from utils.data_dir import speakers
+from utils.parts import subset
 from utils.table import read_lines, read_table
 
 

@@ -19,6 +19,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from utils.yaml_file import read_yaml
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils import cli, config, runs
@@ -61,7 +63,7 @@ def describe(conf: Path, system: str) -> Description:
     path = conf / "systems" / f"{system}.yaml"
     if not path.is_file():
         return Description(None, {}, "")
-    files, own = config.chain(path), config.read_yaml(path)
+    files, own = config.chain(path), read_yaml(path)
     own.pop("parent", None)
     comment = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
     words = " ".join(line.lstrip("# ") for line in comment)
@@ -72,14 +74,14 @@ def settings(conf: Path, system: str) -> dict[str, Any]:
     """What a system's YAML and those of its parents set, with dotted keys."""
     merged: dict[str, Any] = {}
     for path in config.chain(conf / "systems" / f"{system}.yaml"):
-        merged |= config.flatten(config.read_yaml(path))
+        merged |= config.flatten(read_yaml(path))
     return merged
 
 
 def read_groups(conf: Path) -> Groups:
     """The groups; where there is no groups.yaml, one family of all systems. Raises UserError for what does not fit."""
     path = conf / "groups.yaml"
-    content = config.read_yaml(path) if path.is_file() else {}
+    content = read_yaml(path) if path.is_file() else {}
     families = content.pop("families", {})
     config.check_keys(content, Groups, path)
 

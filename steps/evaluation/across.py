@@ -25,10 +25,11 @@ from steps.evaluation.probes import probe
 from steps.evaluation.results import plain
 from steps.evaluation.significance import percentiles, resample
 from steps.evaluation.summary import Summary, summarise
-from utils import data_dir, runs
+from utils import runs
 from utils.archive import read_array, read_scp
 from utils.cli import UserError
 from utils.files import whole
+from utils.table import read_table
 
 NAME, FORMAT = "across.json", 1
 OTHERS, ALL = "others", "all"
@@ -68,7 +69,7 @@ def corpus_probe(scp: Path, utt2spk: Mapping[str, str], utt2corpus: Mapping[str,
 
 def compare(exp: Path, data: Path) -> dict[str, Any]:
     """All of across.json, of the protocols' folders in `exp`; data: the data dir of all corpora."""
-    utt2spk, utt2corpus, utt2emo = (data_dir.read_table(data / f"utt2{name}") for name in ("spk", "corpus", "emo"))
+    utt2spk, utt2corpus, utt2emo = (read_table(data / f"utt2{name}") for name in ("spk", "corpus", "emo"))
     corpus_of = {speaker: utt2corpus[utterance] for utterance, speaker in utt2spk.items()}
     result: dict[str, Any] = {"format": FORMAT, "corpora": {}, "systems": {}, "corpus_probe": {}}
     for corpus in sorted(set(utt2corpus.values())):

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from utils import data_dir, folds
+from utils import folds
 from utils.cli import UserError
 from utils.recordings import HASH, SOUND, Sound, read_sounds, sources
 from utils.scores import check_names
+from utils.table import read_table
 
 OPTIONAL = ("utt2session", "utt2sentence", "utt2heard", "spk2gender", "folds", "utt2dur", HASH, SOUND)
 MEASURED = ("bandwidth", "nonspeech", "noise")  # what features say
@@ -43,13 +44,13 @@ class Corpus:
 
 
 def table(data: Path, name: str) -> dict[str, str]:
-    return data_dir.read_table(data / name) if (data / name).is_file() else {}
+    return read_table(data / name) if (data / name).is_file() else {}
 
 
 def seconds(data: Path) -> dict[str, str]:
     """utterance → duration, from utt2dur or from segments."""
     if (data / "utt2dur").is_file():
-        return data_dir.read_table(data / "utt2dur")
+        return read_table(data / "utt2dur")
     if not (data / "segments").is_file():
         return {}
     return {name: str(source.end - source.begin) for name, source in sources(data).items() if source.end is not None}
@@ -60,7 +61,7 @@ def read(data: Path, acoustics: Mapping[str, tuple[float, ...]]) -> Corpus:
     folder that is none, or whose utterances do not all have an emotion."""
     if not (data / "utt2emo").is_file():
         raise UserError(f"{data}/utt2emo: no such file; an audit is of a data dir with emotions")
-    utt2spk, utt2emo = data_dir.read_table(data / "utt2spk"), data_dir.read_table(data / "utt2emo")
+    utt2spk, utt2emo = read_table(data / "utt2spk"), read_table(data / "utt2emo")
     if lacking := utt2spk.keys() - utt2emo.keys():
         raise UserError(f"{data}/utt2emo: {len(lacking)} utterances missing, first '{min(lacking)}'")
     check_names(data, utt2spk, utt2emo)

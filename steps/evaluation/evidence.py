@@ -8,9 +8,10 @@ from pathlib import Path
 
 from steps.evaluation.comparison import check_alike
 from steps.evaluation.summary import Key, Summary, summarise, with_file
-from utils import config, data_dir, runs, systems
+from utils import config, runs, systems
 from utils.cli import UserError
 from utils.runs import Texts
+from utils.table import read_table
 
 
 @dataclass
@@ -69,7 +70,7 @@ def gather(
     data: the data dir that says what emotions are, where score files do not. Systems that are not finished are left
     out, unless runs or seeds are asked for. Raises UserError where systems were not scored on the same utterances, or
     where one was made under leaking folds."""
-    emotions = data_dir.read_table(data / "utt2emo") if data else None
+    emotions = read_table(data / "utt2emo") if data else None
     finished = {name: runs.finished(exp / name) for name in choose(exp, conf, words)}
     for name, files in finished.items():
         runs.check_honest(exp / name, files.values())

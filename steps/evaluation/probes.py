@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from steps.evaluation.significance import over_runs
-from utils import data_dir, runs
+from utils import runs
 from utils.archive import read_array, read_scp
 from utils.cli import UserError
 from utils.files import whole
 from utils.runs import Texts
+from utils.table import read_table
 
 # scikit-learn is imported where it is used: that takes longer than all else a step does to show its --help.
 
@@ -41,7 +42,7 @@ class Labelled:
 
 def read_tables(data: Path) -> dict[str, dict[str, str]]:
     """What a data dir says of its utterances."""
-    return {name: data_dir.read_table(data / name) for name in ("utt2spk", "utt2emo", "utt2session")}
+    return {name: read_table(data / name) for name in ("utt2spk", "utt2emo", "utt2session")}
 
 
 def read_labelled(scp: Path, tables: Mapping[str, Mapping[str, str]]) -> Labelled:

@@ -11,11 +11,12 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from steps.evaluation.probes import probe_run, read_labelled, read_tables, write_probes
-from utils import cli, data_dir, folds, record, runs
+from utils import cli, folds, record, runs
 from utils.archive import scp_content
 from utils.cores import on_all_cores
 from utils.files import remove
 from utils.hold import hold
+from utils.table import read_table
 
 SPACES = (runs.EMBEDDING, runs.MINUS)
 TABLES = ("utt2spk", "utt2emo", "utt2session", "spk2gender")
@@ -29,7 +30,7 @@ class Corpus:
         self.data, self.folds = data, folds.of_data_dir(data)
         self.content = {name: record.content(data / name) for name in TABLES if (data / name).is_file()}
         self.labels = read_tables(data)
-        self.genders = data_dir.read_table(data / "spk2gender") if "spk2gender" in self.content else {}
+        self.genders = read_table(data / "spk2gender") if "spk2gender" in self.content else {}
 
     def roles(self, run: str, place: Path) -> dict[str, list[str]]:
         """train, valid, test → speakers. Raises UserError for a run that the folds do not have."""

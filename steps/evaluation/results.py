@@ -4,6 +4,7 @@
 differences in points of percent, as full floats, unless it says otherwise; null is a figure that cannot be had.
 INTERVAL is {value, low, high}, with the 95 % bounds, null where there is one unit alone.
 
+sum         of all else: a file that was changed afterwards is not read
 format      1: a number that changes when a reader of this layout would go wrong
 corpus      the name of the folder that holds exp, or the title asked for
 how         in words, how intervals and p were made: interval, p, p_corrected, p_mcnemar, probe_interval
@@ -53,8 +54,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,14 @@ from steps.evaluation.entry import Json, entry
 from steps.evaluation.evidence import Evidence, gather
 from steps.evaluation.metrics import majority
 from steps.evaluation.significance import FEW, RESAMPLES, SEED
-from utils import config, systems
+from utils import systems
 from utils.cli import UserError
 from utils.files import whole
+from utils.record import total
+from utils.yaml_file import read_yaml
 
 NAME = "results.json"
 FORMAT = 1
-KEYS = {"test", "systems", "comparisons", "groups"}  # without these nothing can be told
 HOW = {
     "interval": f"95 % percentile bootstrap over speakers, {RESAMPLES} resamples, seed {SEED}",
     "p": "Wilcoxon's signed ranks over speakers, two-sided",
@@ -127,7 +128,7 @@ def system_rows(evidence: Evidence, title: str = "") -> Json:
 
 def read_published(path: Path) -> Json:
     """system → wF1 in the paper; {} where there is no such file."""
-    published = config.read_yaml(path) if path.is_file() else {}
+    published = read_yaml(path) if path.is_file() else {}
     if wrong := [name for name, value in published.items() if type(value) not in (int, float) or not 0 <= value <= 100]:
         raise UserError(f"{path}: '{wrong[0]}' is not a number from 0 to 100")
     return published
@@ -144,35 +145,34 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write(folder: Path, results: Json) -> None:
-    text = json.dumps(plain(results), indent=1, ensure_ascii=False, allow_nan=False, default=str)
+def write(path: Path, content: Json) -> None:
+    """Write results.json, or another file of its kind, with its `sum`."""
+    content = json.loads(json.dumps(plain(content), ensure_ascii=False, allow_nan=False, default=str))
+    text = json.dumps(content | {"sum": sum_of(content)}, indent=1, ensure_ascii=False)
     text = re.sub(r"\[\s+([-+.\deE,\snul]+?)\s+\]", lambda row: f"[{' '.join(row[1].split())}]", text)  # a line a list
-    with whole(folder / NAME) as temporary:
+    with whole(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read(folder: Path) -> Json:
-    """The results.json of a folder. Raises UserError where there is none, or another format's."""
-    path = folder / NAME
+def read(path: Path, maker: str = "steps/score.py") -> Json:
+    """What `write` wrote into results.json, or another file of its kind. Raises UserError where there is none, or what
+    is there has been changed since."""
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; steps/score.py makes it") from None
+        raise UserError(f"{path}: no such file; {maker} makes it") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: is not JSON ({error}); steps/score.py makes it anew") from None
-    if not isinstance(results, dict) or results.get("format") != FORMAT or KEYS - results.keys():
-        raise UserError(f"{path}: is not of format {FORMAT}; steps/score.py makes it anew")
-    return results
+        raise UserError(f"{path}: is not JSON ({error}); {maker} makes it anew") from None
+    if not isinstance(content, dict) or content.get("format", FORMAT) != FORMAT:
+        raise UserError(f"{path}: is not of format {FORMAT}; {maker} makes it anew")
+    if content.get("sum") != sum_of(content):
+        raise UserError(f"{path}: was changed after {maker} wrote it (its sum differs); {maker} makes it anew")
+    return content
 
 
-@contextmanager
-def told_from(where: Path | str) -> Iterator[None]:
-    """For what is written from results.json: a file that another hand has changed ends in one line."""
-    try:
-        yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise UserError(f"{where}: is not laid out as steps/score.py writes it ({what}); make it anew") from error
+def sum_of(content: Json) -> str:
+    """Of all but "sum", whatever the order of keys."""
+    return total([json.dumps({key: content[key] for key in content.keys() - {"sum"}}, sort_keys=True)])
 
 
 def make(

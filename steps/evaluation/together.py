@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from steps.evaluation.comparison import compare, correct
 from steps.evaluation.metrics import Metrics
-from steps.evaluation.results import plain
 from steps.evaluation.summary import Summary, summarise
 from utils import runs
 from utils.cli import UserError
-from utils.files import whole
 from utils.scores import Scores
 from utils.table import read_lines
 
@@ -100,10 +97,5 @@ def make(home: Path, folders: Sequence[Path], pairs: Sequence[Sequence[str]], pl
         "left_out": len(without),
         "speakers": len(some.speakers) if some else 0,
         "utterances": len(some.utterances) if some else 0,
-        "comparisons": plain(comparisons),
+        "comparisons": comparisons,
     }
-
-
-def write(home: Path, content: Mapping[str, Any]) -> None:
-    with whole(home / NAME) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

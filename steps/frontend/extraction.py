@@ -19,11 +19,12 @@ from steps.frontend.descriptors import Descriptor
 from steps.frontend.fbank import Fbank
 from steps.frontend.features import DESCRIPTORS, Features
 from steps.frontend.vad import Detector
-from utils import cli, data_dir
+from utils import cli
 from utils.archive import TWO_BYTES, ArkWriter
 from utils.copies import read_changes
 from utils.record import content
 from utils.recordings import HASH, SOUND, Sound, sources, write_sounds
+from utils.table import read_table, write_table
 
 
 class Made:
@@ -122,10 +123,10 @@ def extract(data: Path, archives: Path, name: str, wanted: Features) -> None:
                 done.update(made.reading.changes)
             progress.update(len(batch))
         progress.close()
-    tables = {table: data_dir.read_table(scp) for table, scp in scps.items()}
+    tables = {table: read_table(scp) for table, scp in scps.items()}
     tables |= {"utt2num_frames": frames, "utt2dur": seconds, HASH: hashes, "lost": lost}
     for table, rows in tables.items():
-        data_dir.write_table(data / table, rows)
+        write_table(data / table, rows)
     write_sounds(data / SOUND, sounds)
     for scp in scps.values():
         content(scp.with_suffix(".ark"))  # summed now, by each job its own, and not read again for that

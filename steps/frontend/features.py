@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from steps.frontend.options import FbankOptions
-from utils import cli, data_dir
+from utils import cli
 from utils.archive import archives, read_scp, scp_content
 from utils.copies import AUGMENT, read_changes
 from utils.record import Origin, content, listing, of_settings, outdated
 from utils.recordings import HASH, SOUND
+from utils.table import read_table, write_table
 
 VERSION = 1  # raised when other features come of the same recordings and options
 DESCRIPTORS = "descriptors.scp"
@@ -68,7 +69,7 @@ class Features:
 
 def origin(data: Path, features: Features, more: dict[str, str] | None = None) -> Origin:
     """What the features of `data` are made from, and what they are; `more`: other options of them."""
-    known = {"recordings": listing(data_dir.read_table(data / "wav.scp").values())}
+    known = {"recordings": listing(read_table(data / "wav.scp").values())}
     scps = [name for name in features.tables if name.endswith(".scp")]
     known |= {name: scp_content(data / name) for name in scps if (data / name).is_file()}
     # Only where they are: features made before there were such tables stay true without them.
@@ -88,7 +89,7 @@ def why(data: Path, features: Features, needed: list[str], more: dict[str, str] 
         entries = read_scp(scp)
         if missing := [ark for ark in archives(entries) if not Path(ark).is_file()]:
             return f"{missing[0]} is not there"
-        if entries != data_dir.read_table(scp):
+        if entries != read_table(scp):
             cli.warn(f"{scp}: its archives were moved, and it now says where to")
-            data_dir.write_table(scp, entries)
+            write_table(scp, entries)
     return outdated(data, origin(data, features, more), *(data / name for name in needed))

@@ -13,9 +13,8 @@ import torch
 from steps.frontend.crops import Crops
 from steps.frontend.options import Input
 from steps.frontend.packed import Packed, pack
-from utils import data_dir
 from utils.cli import UserError
-from utils.table import keys
+from utils.table import keys, read_table
 
 
 @dataclass
@@ -58,12 +57,12 @@ def read_corpus(
 ) -> Corpus:
     """The data dir `data`, whose utterances all need an emotion, with its packed inputs (`elsewhere`, if it cannot be
     written) or, instead, `given` vectors of all utterances; crops are wanted on `device`."""
-    emotions = data_dir.read_table(data / "utt2emo")
+    emotions = read_table(data / "utt2emo")
     names = list(keys(data / "feats.scp") if given is None else given)
     if unlabelled := set(names) - emotions.keys():
         raise UserError(f"{data}/utt2emo: {len(unlabelled)} utterances have no emotion ({min(unlabelled)}, …)")
     inputs = pack(data, options, elsewhere) if given is None else list(given.values())
-    speakers = data_dir.read_table(data / "utt2spk")
+    speakers = read_table(data / "utt2spk")
     classes = sorted({emotions[name] for name in names})
-    corpora = data_dir.read_table(data / "utt2corpus") if (data / "utt2corpus").is_file() else {}
+    corpora = read_table(data / "utt2corpus") if (data / "utt2corpus").is_file() else {}
     return Corpus(names, inputs, speakers, emotions, classes, options.crop, device, corpora)

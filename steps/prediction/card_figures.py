@@ -15,10 +15,10 @@ from steps.prediction import head, making, trials
 from steps.prediction.model import Calibration
 from steps.prediction.training import Labelled
 from steps.systems.system import Backend
-from utils import config
 from utils.cli import UserError
 from utils.recordings import SOUND, read_sounds, sources
 from utils.table import read_table
+from utils.yaml_file import read_yaml
 
 SOUNDS = 30  # of each kind that is no speech
 
@@ -26,7 +26,7 @@ SOUNDS = 30  # of each kind that is no speech
 def heard(data: Path) -> tuple[int, float]:
     """Sampling rate and upper edge, in Hz, of the descriptors in `data`."""
     try:
-        options = FbankOptions(**config.read_yaml(data / "fbank.yaml")["fbank"])
+        options = FbankOptions(**read_yaml(data / "fbank.yaml")["fbank"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{data}/fbank.yaml: says no filter-bank ({error}); make the features again") from None
     return options.sample_frequency, options.upper_edge

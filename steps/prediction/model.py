@@ -19,6 +19,7 @@ import numpy as np
 from steps.frontend.features import LOWEST_EDGE, RATES
 from utils import config
 from utils.cli import UserError
+from utils.yaml_file import read_yaml
 
 WEIGHTS, GRAPH, CARD = "model.safetensors", "model.onnx", "CARD.md"
 CONFIG, CALIBRATION = "config.yaml", "calibration.yaml"
@@ -87,7 +88,7 @@ class Model:
                 raise UserError(f"{folder}: holds no {name}, so it is no model folder; steps/make_model.py makes one")
         self.settings = config.load(Settings, folder / CONFIG)
         self.calibration = config.load(Calibration, folder / CALIBRATION)
-        if lacking := [name for name in vars(Calibration()) if name not in config.read_yaml(folder / CALIBRATION)]:
+        if lacking := [name for name in vars(Calibration()) if name not in read_yaml(folder / CALIBRATION)]:
             raise UserError(f"{folder / CALIBRATION}: lacks '{lacking[0]}'; it is damaged, or of another version")
         classes = self.settings.classes
         if len(set(classes)) < 2 or len(set(classes)) < len(classes):

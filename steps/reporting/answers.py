@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from steps.reporting.tables import MISTAKES, comparison
@@ -43,7 +43,7 @@ def answers(results: Results) -> list[Answer]:
     replies = [Answer("What should I use?", best(results))]
     replies += [reply(results, question) for question in results["groups"]["questions"]]
     if leaks := results["leaks"]:
-        replies.append(Answer("What do the usual mistakes inflate?", " ".join(map(inflation, leaks))))
+        replies.append(Answer("What do the usual mistakes inflate?", inflation(leaks)))
     if results["comparisons"]:
         replies.append(Answer("Which changes make a difference?", *changes(results)))
     if (chosen := results["selection"]) and chosen["mean_gain"] is not None:  # null where a last epoch was not scored
@@ -152,15 +152,21 @@ def verdict(row: Mapping[str, Any], mine: tuple[str, str], theirs: tuple[str, st
     return ("yes" if as_asked else "no, the opposite") if off_zero(row) else "no difference is shown"
 
 
-def inflation(leak: Mapping[str, Any]) -> str:
-    """What a mistake adds: with an interval, paired by speaker, where speakers are true."""
-    name, seeds = MISTAKES.get(leak["mistake"], leak["mistake"]), names([str(seed) for seed in leak["seeds"]])
-    details = [f"{leak['system']}, seed{'s' * (len(leak['seeds']) > 1)} {seeds}"]
-    if leak["gain"]["low"] is not None:
-        details.insert(0, f"95 % interval {bounds(leak['gain'])}")
-    gain, wf1 = leak["gain"]["value"], leak["wf1"]["value"]
-    words = f"{name[0].upper()}{name[1:]} inflates wF1 by {number(gain, digits=1)} points, to {wf1:.1f}"
-    return f"{words} ({'; '.join(details)})."
+def inflation(leaks: Sequence[Mapping[str, Any]]) -> str:
+    """What each mistake adds: with an interval, paired by speaker, where speakers are true."""
+    sentences = []
+    for mistake in dict.fromkeys(leak["mistake"] for leak in leaks):
+        each = []
+        for leak in (one for one in leaks if one["mistake"] == mistake):
+            gain, seeds = leak["gain"], names([str(seed) for seed in leak["seeds"]])
+            interval = "" if gain["low"] is None else f"95 % interval {bounds(gain)}; "
+            each.append(
+                f"{leak['system']} by {number(gain['value'], digits=1)} points, to {leak['wf1']['value']:.1f} "
+                f"({interval}seed{'s' * (len(leak['seeds']) > 1)} {seeds})"
+            )
+        name = MISTAKES.get(mistake, mistake)
+        sentences.append(f"{name[0].upper()}{name[1:]} inflates wF1 of {names(each)}.")
+    return " ".join(sentences)
 
 
 def best(results: Results) -> str:

@@ -1,15 +1,14 @@
-"""What is told, section by section: on the page, in exp/RESULTS.md and a recipe's results/README.md alike; more briefly
-in the root's RESULTS.md and README.md."""
+"""What is told of one corpus, section by section, alike on the page, in exp/RESULTS.md and in its results/README.md."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steps.reporting import answers, corpus, over_corpora, tables
-from steps.reporting.page import bullets, document, picture
+from steps.reporting import answers, corpus, tables
+from steps.reporting.page import bullets, picture
 from steps.reporting.words import Results, names
 
 ASKED = """\
@@ -24,7 +23,6 @@ A difference counts where its 95 % interval excludes 0 and its p stays below 0.0
 comparisons of its family. Where the interval alone excludes 0, it is called a hint. The interval is a bootstrap of
 the pooled wF1 over speakers; p is Wilcoxon's, of each speaker's own wF1: two tests, which may disagree. Intervals of
 probes are over runs."""
-PEERS = "Systems called peer_… see vectors that `bench/peers.py` makes: `bench/peers.py --help`."
 FILES = """\
 `results.json` holds every figure (its layout: `steps/evaluation/results.py`), `<system>.tar.xz` what they are computed
 from, a folder a run (its files: `utils/runs.py`)."""
@@ -151,81 +149,6 @@ def conditions(results: Results, systems: Iterable[str]) -> dict[str, str]:
     return {key: ", ".join(dict.fromkeys(map(str, values))) for key, values in merged.items() if values}
 
 
-def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping[str, Any] | None) -> str:
-    """RESULTS.md: the answers. others: folders of further results, which have a page of their own; compared: of
-    together.json."""
-    sections: Sections = {"The question": [ASKED]}
-    every = list(recipes)
-    sections |= of_corpora(every, compared) if len(every) > 1 else of_recipe(every[0]) if every else {}
-    if others:
-        sections["Other results"] = [bullets(f"[{folder}]({folder}/README.md)" for folder in others)]
-    return document("Results", "steps/publish.py", sections)
-
-
-def all_corpora(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None) -> list[str]:
-    """What holds for all, what is best on each corpus, the other answers, and the corpora's systems in one table."""
-    every = list(recipes)
-    results_of = {recipe.name: recipe.results for recipe in every}
-    best, each = over_corpora.best(results_of, compared)
-    said = over_corpora.answers(results_of, compared)
-    first = every[0].shared.partition("\n\n")[0]
-    best = f"**What should I use?** {best}"
-    whose = [over_corpora.whose(compared)] if compared else []
-    return [*[first] * bool(first), best, bullets(each), *whose, *map(str, said), tables.corpora(results_of).markdown()]
-
-
-def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> Sections:
-    """What RESULTS.md says of several corpora; what belongs to one alone stands on its own page."""
-    first_words = {one.name: " ".join(one.about.partition("\n\n")[0].split()) for one in recipes}
-    pages = [f"[{one.name}]({one.place}/README.md): {first_words[one.name]}" for one in recipes]
-    first, *others = recipes
-    answered = [question.get("compare") for question in first.results["groups"]["questions"]]
-    differences = [tables.together(compared, answered).markdown(), *over_corpora.varied(compared)] if compared else []
-    for_all = first.shared.partition("\n\n")[2]
-    main = list(dict.fromkeys(name for recipe in recipes for name in tables.short(recipe.results)))
-    of = {name: next(one.results for one in recipes if name in one.results["systems"]) for name in main}
-    return {
-        "Answers": [*all_corpora(recipes, compared), CERTAINTY],
-        "The systems": [bullets(f"{name}{answers.about(of[name], name)}" for name in main)],
-        "Other differences over all corpora": differences,
-        "The corpora": [
-            picture(f"{first.place}/figures/main", f"wF1 on {first.name} with its 95 % interval over speakers."),
-            "All systems, probes, costs and figures of each:",
-            bullets(pages),
-        ],
-        "Limits": [*[for_all] * bool(for_all), "Those of each corpus stand on its page."],
-        "Reproduce": [
-            f"```\n{commands(first, tables.short(first.results))}{keeping(first)}\n```",
-            f"DIR is the corpus's folder. The commands for {names([one.name for one in others])} stand on their pages. "
-            + PEERS * ("peer_" in commands(first, tables.short(first.results))),
-        ],
-    }
-
-
-def of_recipe(recipe: Recipe) -> Sections:
-    """What RESULTS.md says of one corpus."""
-    results, name, shown = recipe.results, recipe.name, tables.short(recipe.results)
-    systems, folder = results["systems"], recipe.place
-    first, _, limits = recipe.about.partition("\n\n")
-    return {
-        name: [first],
-        f"{name}: answers": [*map(str, answers.answers(results)), CERTAINTY],
-        f"{name}: results": [
-            tables.systems(results, shown, tables.MAIN).markdown(),
-            described(results, shown),
-            picture(f"{folder}/figures/main", "wF1 of these systems with its 95 % interval over speakers."),
-            f"All {len(systems)} systems, probes, Fig. 1: [{folder}]({folder}/README.md).",
-        ],
-        f"{name}: limits": [limits or "None are written down (results/about.md)."],
-        f"{name}: reproduce": [
-            f"```\n{commands(recipe, shown)}{keeping(recipe)}\n```",
-            f"DIR is the corpus's folder. Training took {conditions(results, shown)['time']}. The commands for all "
-            f"{len(systems)} systems are in [{folder}]({folder}/README.md), those for the mistakes in "
-            f"[egs/{recipe.folder}](egs/{recipe.folder}/README.md).",
-        ],
-    }
-
-
 def commands(recipe: Recipe, shown: Iterable[str]) -> str:
     """What to type to make these systems again: a line for each set of seeds, and for each that sees vectors of its
     own."""
@@ -251,17 +174,3 @@ def again(recipe: Recipe) -> Sections:
             "How these were made: " + "; ".join(f"{key}: {words}" for key, words in made.items()) + ".",
         ]
     }
-
-
-def readme(recipes: Iterable[Recipe], compared: Mapping[str, Any] | None) -> str:
-    """What stands between the marks of README.md: the short table and the answers."""
-    every = list(recipes)
-    if len(every) > 1:
-        return "\n" + "\n\n".join(all_corpora(every, compared)) + "\n\n"
-    blocks = []
-    for recipe in every:
-        results = recipe.results
-        said = [str(answer._replace(more="")) for answer in answers.answers(results)]
-        table = tables.systems(results, tables.short(results), tables.MAIN).markdown()
-        blocks += [recipe.about.partition("\n\n")[0] or f"On {recipe.name}:", bullets(said), table]
-    return "\n" + "\n\n".join(blocks) + "\n\n"

@@ -10,16 +10,16 @@ from steps.reporting.answers import (
     NOT,
     Answer,
     about,
+    inflation,
     levels,
-    points,
     probed,
     reply,
     speaker_rows,
     verdict,
     whom,
 )
-from steps.reporting.tables import comparison
-from steps.reporting.words import Results, bounds, certainty, change, corrected, names, number, signed
+from steps.reporting.tables import Table, comparison, short
+from steps.reporting.words import DASH, Results, bounds, certainty, change, corrected, names, number, p_value, signed
 
 
 def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[Answer]:
@@ -30,10 +30,11 @@ def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | Non
     for question in next(iter(results_of.values()))["groups"]["questions"]:
         pair = tuple(question.get("compare", ()))
         if compared and pair in rows:
-            replies.append(Answer(question["ask"], pooled(rows[pair])))
+            replies.append(Answer(question["ask"], *pooled(rows[pair])))
             continue
         each = {name: reply(results, question).said for name, results in results_of.items()}
         known = {name: results_of[name] for name, said in each.items() if not said.startswith(NOT)}
+        more = ""
         if not known:
             said = next(iter(each.values()))
         elif pair:
@@ -41,8 +42,10 @@ def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | Non
             rest = "; ".join(by_corpus({name: known[name] for name in others}, *pair))
             said = f"On {first}: {each[first]}" + f" On others: {rest}." * bool(rest)
         else:
-            said = probed_everywhere(known, *probed(question))
-        replies.append(Answer(question["ask"], said))
+            said, more = probed_everywhere(known, *probed(question))
+        replies.append(Answer(question["ask"], said, more))
+    if leaks := [f"On {name}: {inflation(own['leaks'])}" for name, own in results_of.items() if own["leaks"]]:
+        replies.append(Answer("What do the usual mistakes inflate?", " ".join(leaks)))
     return replies
 
 
@@ -55,15 +58,15 @@ def whose(compared: Mapping[str, Any]) -> str:
     )
 
 
-def pooled(row: Mapping[str, Any]) -> str:
-    """A difference over all corpora."""
+def pooled(row: Mapping[str, Any]) -> tuple[str, str]:
+    """A difference over all corpora; and how sure it is beyond its interval."""
     system, reference, difference, seeds = row["system"], row["reference"], row["difference"], [*row["by_seed"]]
     models = len(set(row.get("starts", {}).values()) - {""})
     trained = f", {models} pre-training{'s' * (models > 1)}" * bool(models)
     return (
         f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} differs from {reference} by "
-        f"{points(difference, corrected(row, row['planned']))}; {'seeds' if len(seeds) > 1 else 'seed'} {names(seeds)}"
-        f"{trained}."
+        f"{signed(difference['value'], 1)} points (95 % interval {bounds(difference)}).",
+        f"({corrected(row, row['planned'])}; {'seeds' if len(seeds) > 1 else 'seed'} {names(seeds)}{trained})",
     )
 
 
@@ -91,8 +94,10 @@ def by_corpus(results_of: Mapping[str, Results], system: str, reference: str) ->
     return [f"{name} {change(one['difference'])}" for name, one in own.items() if one]
 
 
-def probed_everywhere(results_of: Mapping[str, Results], mine: tuple[str, str], theirs: tuple[str, str]) -> str:
-    """What probes say of training speakers on each corpus; of unseen ones, its own page tells."""
+def probed_everywhere(
+    results_of: Mapping[str, Results], mine: tuple[str, str], theirs: tuple[str, str]
+) -> tuple[str, str]:
+    """What probes say of training speakers, in short, and on each corpus; of unseen ones, its own page tells."""
     each, verdicts = [], set()
     for name, results in results_of.items():
         row = speaker_rows(results, mine, theirs)["train"]
@@ -101,8 +106,9 @@ def probed_everywhere(results_of: Mapping[str, Results], mine: tuple[str, str], 
         verdicts.add(verdict(row, mine, theirs))
     lead = verdicts.pop() if len(verdicts) == 1 else "that differs between corpora"
     return (
-        f"{lead[0].upper()}{lead[1:]}. Points by which a linear probe recognises training speakers better "
-        f"{whom(mine, theirs)} (mean recall): {'; '.join(each)}."
+        f"{lead[0].upper()}{lead[1:]}.",
+        f"Points by which a linear probe recognises training speakers better "
+        f"{whom(mine, theirs)} (mean recall): {'; '.join(each)}.",
     )
 
 
@@ -134,3 +140,46 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
         shown = f"; no difference shown from {names(equals)}" * bool(equals)
         each.append(f"{corpus}: {name}, {wf1['value']:.1f}{span}{shown}.")
     return f"{lead}On each corpus:", each
+
+
+def table(results_of: Mapping[str, Results]) -> Table:
+    """wF1 of the main systems, a column a corpus."""
+    main = list(dict.fromkeys(name for results in results_of.values() for name in short(results)))
+    order = list(dict.fromkeys(name for results in results_of.values() for name in results["groups"]["main"]))
+    rows = [["majority class", *(number(results["majority"]["wf1"]) for results in results_of.values())]]
+    for system in sorted(main, key=lambda name: order.index(name) if name in order else len(order)):
+        entries = [results["systems"].get(system) for results in results_of.values()]
+        cells = [f"{number(entry['wf1']['value'])} ({bounds(entry['wf1'])})" if entry else DASH for entry in entries]
+        rows.append([system, *cells])
+    tested = [
+        f"{name}: {len(results['test']['speakers'])} speakers, {results['test']['utterances']} utterances"
+        for name, results in results_of.items()
+    ]
+    notes = [
+        "wF1 (F1 weighted by class) in percent, mean over seeds, with its 95 % interval (bootstrap over speakers). "
+        "Each speaker is tested once, by systems that never heard them.",
+        f"Tested: {'; '.join(tested)}.",
+    ]
+    return Table(["system", *results_of], rows, notes)
+
+
+def differences(compared: Mapping[str, Any]) -> Table:
+    """Every difference over all corpora."""
+    rows = [
+        [
+            row["system"],
+            row["reference"],
+            change(row["difference"]),
+            " ".join(row["by_seed"]),
+            p_value(row["p"]),
+            "planned" if row["planned"] else p_value(row["p_corrected"]),
+            certainty(row),
+        ]
+        for row in compared["comparisons"]
+    ]
+    notes = [
+        f"Points of wF1 over the same {compared['speakers']} speakers, with the 95 % interval of a bootstrap.",
+        "seeds: those that both systems have. Intervals cover speakers, not seeds.",
+        "p: Wilcoxon's signed ranks over speakers; Holm: corrected for all that were compared, but the planned one.",
+    ]
+    return Table(["system", "against", "difference", "seeds", "p", "p, Holm", "shown"], rows, notes)

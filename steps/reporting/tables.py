@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,52 +102,6 @@ class Table:
 def comparison(results: Results, system: str, reference: str | None) -> dict[str, Any] | None:
     pairs = {(row["system"], row["reference"]): row for row in results.get("comparisons", [])}
     return pairs.get((system, reference))
-
-
-def corpora(results_of: Mapping[str, Results]) -> Table:
-    """wF1 of the main systems, a column a corpus."""
-    main = list(dict.fromkeys(name for results in results_of.values() for name in short(results)))
-    order = list(dict.fromkeys(name for results in results_of.values() for name in results["groups"]["main"]))
-    rows = [["majority class", *(number(results["majority"]["wf1"]) for results in results_of.values())]]
-    for system in sorted(main, key=lambda name: order.index(name) if name in order else len(order)):
-        entries = [results["systems"].get(system) for results in results_of.values()]
-        cells = [f"{number(entry['wf1']['value'])} ({bounds(entry['wf1'])})" if entry else DASH for entry in entries]
-        rows.append([system, *cells])
-    tested = [
-        f"{name}: {len(results['test']['speakers'])} speakers, {results['test']['utterances']} utterances"
-        for name, results in results_of.items()
-    ]
-    notes = [
-        "wF1 (F1 weighted by class) in percent, mean over seeds, with its 95 % interval (bootstrap over speakers). "
-        "Each speaker is tested once, by systems that never heard them.",
-        f"Tested: {'; '.join(tested)}.",
-    ]
-    return Table(["system", *results_of], rows, notes)
-
-
-def together(content: Mapping[str, Any], answered: Collection[Any]) -> Table:
-    """Differences over all corpora, without those of the pairs `answered`, which answers tell."""
-    rows = []
-    for row in content["comparisons"]:
-        if [row["system"], row["reference"]] in answered:
-            continue
-        rows.append(
-            [
-                row["system"],
-                row["reference"],
-                change(row["difference"]),
-                " ".join(row["by_seed"]),
-                p_value(row["p"]),
-                DASH if row["planned"] else p_value(row["p_corrected"]),
-                words.certainty(row),
-            ]
-        )
-    notes = [
-        f"Points of wF1 over the same {content['speakers']} speakers, with the 95 % interval of a bootstrap over them.",
-        "seeds: those that both systems have. Intervals cover speakers, not seeds.",
-        "p: Wilcoxon's signed ranks over speakers; Holm: corrected for all that were compared, but the planned one.",
-    ]
-    return Table(["system", "against", "difference", "seeds", "p", "p, Holm", "shown"], rows, notes)
 
 
 def short(results: Results) -> list[str]:

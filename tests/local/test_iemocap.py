@@ -13,7 +13,8 @@ import pytest
 from local import iemocap
 from utils import folds
 from utils.cli import UserError
-from utils.data_dir import check_prefixes, read_table
+from utils.data_dir import check_prefixes
+from utils.table import read_table
 
 IMPRO = {"neu": 1099, "hap": 284, "exc": 663, "ang": 289, "sad": 608, "fru": 971, "xxx": 870}  # 4784
 SCRIPT = {"neu": 609, "hap": 311, "exc": 378, "ang": 814, "sad": 476, "fru": 878, "xxx": 1637, "sur": 152}  # 5255

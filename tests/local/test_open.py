@@ -13,7 +13,8 @@ import soundfile
 
 from local.rows import Row, speaker_ids
 from utils import folds
-from utils.data_dir import check_prefixes, read_table
+from utils.data_dir import check_prefixes
+from utils.table import read_table
 from utils.validate_data_dir import validate
 
 CORPORA = Path(os.environ.get("CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))

@@ -9,7 +9,8 @@ import pytest
 
 from local import voxceleb1
 from utils.cli import UserError
-from utils.data_dir import check_prefixes, read_table
+from utils.data_dir import check_prefixes
+from utils.table import read_table
 
 CORPORA = Path(os.environ.get("CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
 DEV = ["id10001/aaa/00001", "id10001/aaa/00002", "id10001/-b_/00001", "id10002/v1/00001", "id10002/v2/00001"]

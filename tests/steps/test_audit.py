@@ -114,15 +114,15 @@ def test_what_is_wrong_with_the_corpus_stands_beside_the_results(corpus, scored,
     shutil.rmtree(tmp_path / "exp/figures")
     said, text, page = scored()
     assert "Warning: the corpus itself has 2 errors (steps/audit.py)." in said
-    kept = results.read(tmp_path / "exp")["corpus_findings"]
+    kept = results.read(tmp_path / "exp" / "results.json")["corpus_findings"]
     assert kept["forced"] and {row["what"] for row in kept["findings"]} >= {"rate", "bandwidth"}
     section = text.partition("\n## The corpus\n")[2].partition("\n## ")[0]
     assert "--force true" in section and "![corpus](figures/corpus.png)" in section
     assert "| error | sampling rate tells the class | 100.0 | 33.3 |" in section and "| note |" not in section
     assert page.count("The class, guessed without listening") == 1
     assert (tmp_path / "exp/figures/corpus.png").is_file()
-    made = results.read(tmp_path / "exp")
+    made = results.read(tmp_path / "exp" / "results.json")
     del made["corpus_findings"]  # as in results kept before there was an audit
-    results.write(tmp_path / "exp", made)
+    results.write(tmp_path / "exp" / "results.json", made)
     type_in("steps/report.py", tmp_path / "exp")
     assert "The corpus" not in (tmp_path / "exp/RESULTS.md").read_text()

@@ -21,11 +21,12 @@ from steps.systems import fine_tuning
 from steps.systems import train_run as one_run
 from steps.systems.system import Config, Training
 from steps.systems.train_run import train_run
-from utils import config, data_dir, folds
+from utils import config, folds
 from utils.archive import ArkWriter, read_array
 from utils.cli import UserError
 from utils.hold import hold
 from utils.scores import read_scores
+from utils.table import read_table, write_table
 
 CPU = torch.device("cpu")
 SETTINGS = Config(
@@ -166,8 +167,8 @@ def test_the_classifier_starts_as_logistic_regression_on_whole_utterances(emotio
     settings = Config(network=network, input=Input(crop=40), training=training)
     train(emotional, tmp_path / "out", settings)  # with rates of 0 it stays what it was
     model = load_file(tmp_path / "out/model.safetensors")
-    table = data_dir.read_table(tmp_path / "out/embedding.scp")
-    labels, x = data_dir.read_table(emotional / "utt2emo"), {name: read_array(entry) for name, entry in table.items()}
+    table = read_table(tmp_path / "out/embedding.scp")
+    labels, x = read_table(emotional / "utt2emo"), {name: read_array(entry) for name, entry in table.items()}
     known = [name for name in x if name.startswith(("s0", "s1"))]
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
     probe.fit([x[name] for name in known], [labels[name] for name in known])
@@ -181,7 +182,7 @@ def test_the_classifier_starts_as_logistic_regression_on_whole_utterances(emotio
 
 def test_a_run_folder_can_be_embedded_again(emotional, finish, tmp_path, type_in):
     type_in("steps/embed.py", finish, emotional, tmp_path / "again")
-    ours, again = (data_dir.read_table(place / "embedding.scp") for place in (finish, tmp_path / "again"))
+    ours, again = (read_table(place / "embedding.scp") for place in (finish, tmp_path / "again"))
     assert ours.keys() == again.keys()
     for name in ours:
         assert read_array(ours[name]) == pytest.approx(read_array(again[name]), abs=1e-5)
@@ -475,9 +476,9 @@ def test_training_speakers_of_one_class_teach_no_classifier(emotional, system, t
 
 
 def test_a_class_that_no_training_speaker_shows_is_told(emotional, system, tmp_path, type_in):
-    emotions = data_dir.read_table(emotional / "utt2emo")
+    emotions = read_table(emotional / "utt2emo")
     emotions |= dict.fromkeys([name for name in emotions if name.startswith("s3")][:1], "sad")
-    data_dir.write_table(emotional / "utt2emo", emotions)
+    write_table(emotional / "utt2emo", emotions)
     words = ["--config", system, "--backend.kind", "linear", "--backend.sees", "functionals", "--runs", "r1"]
     done = type_in("steps/finetune.py", *words, emotional, tmp_path / "sys")
     assert "no training speaker of r1 shows sad: it will never decide so" in done.stderr
@@ -485,13 +486,13 @@ def test_a_class_that_no_training_speaker_shows_is_told(emotional, system, tmp_p
 
 @pytest.mark.parametrize("AD", ["false", "true"])
 def test_an_utterance_of_two_frames_is_scored(emotional, system, tmp_path, type_in, AD):
-    feats, vad = (data_dir.read_table(emotional / name) for name in ("feats.scp", "vad.scp"))
+    feats, vad = (read_table(emotional / name) for name in ("feats.scp", "vad.scp"))
     with ArkWriter(tmp_path / "f2.ark", tmp_path / "f2.scp", 3) as out:
         out.write("s3-0", read_array(feats["s3-0"])[:2])
     with ArkWriter(tmp_path / "v2.ark", tmp_path / "v2.scp") as out:
         out.write("s3-0", read_array(vad["s3-0"])[:2])
-    data_dir.write_table(emotional / "feats.scp", feats | data_dir.read_table(tmp_path / "f2.scp"))
-    data_dir.write_table(emotional / "vad.scp", vad | data_dir.read_table(tmp_path / "v2.scp"))
+    write_table(emotional / "feats.scp", feats | read_table(tmp_path / "f2.scp"))
+    write_table(emotional / "vad.scp", vad | read_table(tmp_path / "v2.scp"))
     words = ["--config", system, "--network.extractor", "vgg5", "--network.AD", AD, "--runs", "r1"]
     type_in("steps/finetune.py", *words, emotional, tmp_path / "sys")
     assert np.isfinite(read_scores(tmp_path / "sys/r1_seed0/scores").posteriors).all()
@@ -607,9 +608,9 @@ def test_a_linear_model_takes_up_the_embeddings_of_other_systems(emotional, syst
     words = ["steps/finetune.py", "--conf", folder, "--systems", "mean", "--nj", "2", emotional, tmp_path / "exp"]
     type_in(*words)
     run = tmp_path / "exp/above/r2_seed0"
-    tables = [data_dir.read_table(tmp_path / f"exp/{name}/r2_seed0/embedding.scp") for name in ("child", "base")]
+    tables = [read_table(tmp_path / f"exp/{name}/r2_seed0/embedding.scp") for name in ("child", "base")]
     x = {name: np.concatenate([read_array(table[name]) for table in tables]) for name in tables[0]}
-    labels = data_dir.read_table(emotional / "utt2emo")
+    labels = read_table(emotional / "utt2emo")
     train = [name for name in x if name.startswith(("s2", "s3"))]
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
     model.fit([x[name] for name in train], [labels[name] for name in train])
@@ -627,7 +628,7 @@ def test_descriptors_are_seen_where_they_are(emotional, system, tmp_path, type_i
     )
     words = ["steps/finetune.py", "--conf", folder, "--systems", "voice", emotional, tmp_path / "exp"]
     assert "has no descriptors.scp (steps/make_fbank.py --descriptors true)" in type_in(*words, code=1).stderr
-    emotions, rng = data_dir.read_table(emotional / "utt2emo"), np.random.default_rng(0)
+    emotions, rng = read_table(emotional / "utt2emo"), np.random.default_rng(0)
     with ArkWriter(tmp_path / "d.ark", emotional / "descriptors.scp") as out:
         for name, emotion in emotions.items():
             out.write(name, rng.normal(size=5) + 9 * (emotion == "hap"))
@@ -638,7 +639,7 @@ def test_descriptors_are_seen_where_they_are(emotional, system, tmp_path, type_i
 
 
 def test_once_C_is_chosen_training_and_validation_speakers_teach_together(emotional, system, tmp_path, type_in):
-    folder, emotions = conf(system), data_dir.read_table(emotional / "utt2emo")
+    folder, emotions = conf(system), read_table(emotional / "utt2emo")
     (folder / "systems/voice.yaml").write_text(
         "training: {epochs: 0}\nbackend: {kind: linear, sees: descriptors, C: [0.1], refit: true}\n"
     )

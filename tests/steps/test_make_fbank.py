@@ -11,8 +11,9 @@ import soundfile
 
 from utils.archive import read_array
 from utils.cli import UserError
-from utils.data_dir import Utterance, read_table, write_data_dir, write_table
+from utils.data_dir import Utterance, write_data_dir
 from utils.recordings import read_sounds
+from utils.table import read_table, write_table
 
 RATE = 16000
 

@@ -11,7 +11,8 @@ from steps.prediction import head
 from steps.prediction.model import Model
 from tests.steps.prediction.test_waveform import voice
 from utils.archive import ArkWriter
-from utils.data_dir import Utterance, write_data_dir, write_table
+from utils.data_dir import Utterance, write_data_dir
+from utils.table import write_table
 
 SIZE = 1851
 

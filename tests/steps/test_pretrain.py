@@ -8,8 +8,8 @@ import pytest
 
 from steps.training.extractor import Config
 from utils import config
-from utils.data_dir import read_table
 from utils.hold import hold
+from utils.table import read_table
 
 TINY = ["--network.width", "2", "--input.crop", "40", "--training.epochs", "2", "--training.batch", "8"]
 

@@ -92,7 +92,7 @@ def test_the_means_are_put_into_results_json(exp, probe, type_in):
     said = probe()
     assert "results.json: not there" in said
     type_in("steps/score.py", "--conf", exp.parent / "conf", exp)
-    whole = results.read(exp)
+    whole = results.read(exp / "results.json")
     assert whole["probes"].keys() == {"ad", "plain"}
     minus, pair = (
         next(row for row in whole["probe_differences"] if (row["against"], row["attribute"], row["of"]) == key)
@@ -103,9 +103,10 @@ def test_the_means_are_put_into_results_json(exp, probe, type_in):
     for path in exp.glob("*/*/probes"):
         path.unlink()
     type_in("steps/score.py", "--conf", exp.parent / "conf", exp)
-    assert results.read(exp)["probes"] == {} and results.read(exp)["probe_differences"] == []
+    unprobed = results.read(exp / "results.json")
+    assert unprobed["probes"] == {} and unprobed["probe_differences"] == []
     probe()
-    assert results.read(exp) == whole
+    assert results.read(exp / "results.json") == whole
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_the_extractor_is_applied_again_when_it_or_the_features_have_changed(emo
     said = probe(*words)
     assert "31 embeddings" in said and "2 runs probed" in said
     type_in("steps/score.py", "--conf", exp.parent / "conf", exp)
-    means = results.read(exp)["probes"]["pretrained"]["embedding"]["speaker"]["train"]
+    means = results.read(exp / "results.json")["probes"]["pretrained"]["embedding"]["speaker"]["train"]
     assert means["probe"]["by_run"].keys() == {"r1", "r2"}
     (exp / "pretrained/r1_seed0/probes").unlink()
     said = probe(*words)

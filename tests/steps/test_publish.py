@@ -123,8 +123,8 @@ def test_what_is_not_finished_is_named_and_what_leaks_is_kept_apart(corpus, tmp_
     assert (corpus / "results/leak_random/good.tar.xz").is_file() and not (corpus / "results/random.tar.xz").exists()
     text, everything = (tmp_path / "RESULTS.md").read_text(), (corpus / "results/README.md").read_text()
     assert "- Left out, as no seed has all runs: poor (1 of 2 runs)." in everything and "\n| poor" not in text
-    assert "Choosing the epoch on the test speakers inflates wF1 by 0.0 points, to 9" in text
-    assert "Splitting by utterance instead of speaker inflates wF1 by 0.0 points, to 9" in text
+    assert "Choosing the epoch on the test speakers inflates wF1 of good by 0.0 points, to 9" in text
+    assert "Splitting by utterance instead of speaker inflates wF1 of good by 0.0 points, to 9" in text
     table = everything.partition("## What mistakes inflate")[2]
     assert [line.split(" | ")[1] for line in table.splitlines() if line.startswith("| good")] == [
         "choosing the epoch on the test speakers", "splitting by utterance instead of speaker",
@@ -212,5 +212,8 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     assert compared["corpora"] == ["one", "two"] and compared["utterances"] == 40
     assert "over 4 speakers of one and two together (40 utterances)" in text
     assert "## Answers" in text and "the highest of the 2 systems trained on all" in text
+    page = (corpus / "results/README.md").read_text()
+    assert "| good | poor |" in page and "[one](one/README.md)" in page and "| good | poor |" not in text
+    assert "[egs/toy/results](egs/toy/results/README.md)" in text
     readme = (corpus.parents[1] / "README.md").read_text()
     assert "## Answers" not in readme and "the highest of" in readme and "stale" not in readme

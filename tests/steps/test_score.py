@@ -45,7 +45,7 @@ def score(corpus, type_in):
 
     def run(*words, code=0):
         done = type_in("steps/score.py", "--conf", corpus / "conf", *words, corpus / "exp", code=code)
-        return done.stderr if code else (done.stdout, results.read(corpus / "exp"))
+        return done.stderr if code else (done.stdout, results.read(corpus / "exp/results.json"))
 
     return run
 
@@ -147,12 +147,12 @@ def test_results_json_is_json_that_others_can_read(corpus, score):
     json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert re.search(r'"confusion": \[\n +\[5\.0, 0\.0, ', text) is None and "[10.0, 0.0, 0.0]" in text  # a line a row
     (corpus / "exp/results.json").write_text(text.replace('"format": 1', '"format": 99'))
-    wrong = (("{", "is not JSON"), ("[]", "is not of format"), ('{"format": 1}', "is not of format"))
+    wrong = (("{", "is not JSON"), ("[]", "is not of format"), ('{"format": 1}', "was changed after steps/score.py"))
     for text, message in ((None, "is not of format 1"), *wrong):
         if text:
             (corpus / "exp/results.json").write_text(text)
         with pytest.raises(Exception, match=message):
-            results.read(corpus / "exp")
+            results.read(corpus / "exp/results.json")
 
 
 def test_every_key_of_results_json_is_described(score):
@@ -307,14 +307,14 @@ def test_archives_give_the_same_and_withheld_labels_come_from_the_data_dir(corpu
             runs.pack(corpus / "exp" / system, kept / f"{system}.tar.xz", labels=labels)
     words = ("steps/score.py", "--conf", corpus / "conf", "--title", "toy")
     type_in(*words, tmp_path / "kept_True/results")
-    assert results.read(tmp_path / "kept_True/results") == figures
+    assert results.read(tmp_path / "kept_True/results/results.json") == figures
     error = type_in(*words, tmp_path / "kept_False/results", code=1).stderr
     assert "holds no labels" in error and "--data DIR" in error and len(error.splitlines()) == 1
     (tmp_path / "data").mkdir()
     labels = [f"{run}-{i} {CLASSES[i % 2]}" for run in ("r1", "r2") for i in range(10)]
     (tmp_path / "data/utt2emo").write_text("\n".join(labels) + "\n")
     type_in(*words, "--data", tmp_path / "data", tmp_path / "kept_False/results")
-    assert results.read(tmp_path / "kept_False/results") == figures
+    assert results.read(tmp_path / "kept_False/results/results.json") == figures
 
 
 def test_mistakes_in_words(corpus, score, type_in, tmp_path):

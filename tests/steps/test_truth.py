@@ -37,7 +37,7 @@ def train(exp, strength, plus, right=0.5, minus=0.5):
         probes += [Probe("embedding_minus", "emotion", "unseen", "probe", minus - off, 0.5, 20, "session")]
         probes += [Probe("embedding", "emotion", "unseen", "purity", 0.9, 0.5, 20, "none")]
         write_probes(place / "probes", probes)
-    write(exp / str(strength), make(exp / str(strength), exp))
+    write(exp / str(strength) / "results.json", make(exp / str(strength), exp))
 
 
 def test_what_is_carried_at_each_strength(tmp_path, type_in):
@@ -67,7 +67,7 @@ def test_a_leak_at_strength_0_is_an_error(tmp_path, type_in):
 def test_two_folders_of_one_strength_are_refused_and_names_stay_as_they_are(tmp_path, type_in):
     train(tmp_path / "exp", "0.5", 0.8)
     (tmp_path / "exp/0.5/sys").rename(tmp_path / "exp/0.5/svm_None")
-    write(tmp_path / "exp/0.5", make(tmp_path / "exp/0.5", tmp_path / "exp"))
+    write(tmp_path / "exp/0.5/results.json", make(tmp_path / "exp/0.5", tmp_path / "exp"))
     (tmp_path / "exp/²").mkdir()
     type_in("steps/truth.py", tmp_path / "exp", tmp_path / "out")
     assert "\tsvm_None\t" in (tmp_path / "out/truth.tsv").read_text()

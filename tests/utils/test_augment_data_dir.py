@@ -6,8 +6,9 @@ from utils import folds
 from utils.cli import UserError
 from utils.combine_data import combine
 from utils.copies import read_changes
-from utils.data_dir import Utterance, subset, write_data_dir
+from utils.data_dir import Utterance, write_data_dir
 from utils.make_folds import choose
+from utils.parts import subset
 from utils.table import read_table, write_lines, write_table
 from utils.validate_data_dir import validate
 

@@ -4,7 +4,7 @@ import pytest
 
 from utils.cli import UserError
 from utils.combine_data import combine
-from utils.data_dir import subset
+from utils.parts import subset
 from utils.split_data import split
 from utils.table import read_lines, read_table, write_lines
 from utils.validate_data_dir import validate

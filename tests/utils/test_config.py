@@ -9,6 +9,7 @@ import pytest
 from steps.systems.system import Config
 from utils import config
 from utils.cli import UserError
+from utils.yaml_file import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MILESTONES = "--training.milestones"
@@ -55,7 +56,7 @@ def test_files_of_another_form_are_refused_in_one_line(tmp_path, text, message):
 
 def test_a_key_may_replace_a_merged_one(tmp_path):
     (tmp_path / "own.yaml").write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n")
-    assert config.read_yaml(tmp_path / "own.yaml")["b"] == {"x": 3, "y": 2}
+    assert read_yaml(tmp_path / "own.yaml")["b"] == {"x": 3, "y": 2}
 
 
 @pytest.mark.parametrize("value", ["", "null", "2026-01-01", "!!set {1}", "!!binary aGk=", "[[1]]", "{a: 1}", "many"])

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from utils.cli import UserError
-from utils.data_dir import Utterance, check_prefixes, keyed_on, subset, tables, write_data_dir
+from utils.data_dir import Utterance, check_prefixes, keyed_on, tables, write_data_dir
+from utils.parts import subset
 from utils.table import read_lines, read_table
 from utils.validate_data_dir import validate
 

@@ -14,8 +14,8 @@ import torch
 
 from steps.training.checkpoint import load_checkpoint, save_checkpoint, save_model
 from utils.archive import ArkWriter, read_array
-from utils.data_dir import read_table
 from utils.files import set_aside, whole
+from utils.table import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 

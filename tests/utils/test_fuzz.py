@@ -32,6 +32,7 @@ from utils.record import Origin, outdated
 from utils.recordings import read_sounds
 from utils.scores import read_scores
 from utils.table import read_table
+from utils.yaml_file import read_yaml
 
 # Seconds in all; `FUZZ=100000 pytest tests/utils/test_fuzz.py` takes hours.
 quick = settings(
@@ -76,7 +77,7 @@ READERS = {
     "sounds": read_sounds,
     "people's table, CSV": records,
     "recordings": lambda path: list(of_table(path)),
-    "yaml": config.read_yaml,
+    "yaml": read_yaml,
     "configuration": lambda path: config.load(Outer, path),
     "scp": read_scp,
     "trials": read_trials,
@@ -85,7 +86,7 @@ READERS = {
     "weights": lambda path: load_model(torch.nn.Linear(2, 2), path),
     "checkpoint": lambda path: load_checkpoint(path, {}),
     "published": results.read_published,
-    "results.json": lambda path: results.read(path.parent),
+    "results.json": results.read,
     "groups.yaml": lambda path: systems.read_groups(path.parent),
     "utt2augment": lambda path: read_changes(path.parent),
     ".made_from.test": lambda path: outdated(path.parent, Origin("test", 1, {}, {})),

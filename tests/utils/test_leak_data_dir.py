@@ -7,8 +7,9 @@ import pytest
 
 from steps.evaluation import results
 from utils import folds, runs
+from utils.cli import UserError
 from utils.data_dir import Utterance, write_data_dir
-from utils.table import read_table
+from utils.table import read_table, write_table
 
 
 @pytest.fixture
@@ -29,6 +30,14 @@ def data(tmp_path):
     (tmp_path / "data/frame_shift").write_text("0.01\n")
     (tmp_path / "data/utt2odd").write_text(f"{utterances[0].name} kept\n")
     return tmp_path / "data"
+
+
+def test_one_sound_under_two_false_speakers_is_part_of_the_mistake(data, tmp_path, type_in):
+    write_table(data / "utt2hash", dict.fromkeys(read_table(data / "utt2spk"), "0" * 32))
+    with pytest.raises(UserError, match="are the same recording under two speakers"):
+        folds.of_data_dir(data)
+    type_in("utils/leak_data_dir.py", data, tmp_path / "lying")
+    assert folds.of_data_dir(tmp_path / "lying").keys() == {"r1"}
 
 
 def original(name):
@@ -102,13 +111,13 @@ def test_systems_are_trained_on_it_where_the_leak_table_looks_and_nowhere_else(e
     home.mkdir(parents=True)
     (tmp_path / "exp").rename(home / "exp")
     type_in("steps/score.py", home / "exp")
-    made = results.read(home / "exp")
+    made = results.read(home / "exp" / "results.json")
     assert list(made["systems"]) == ["small"] and [row["mistake"] for row in made["leaks"]] == ["random"]
     assert not (home / "exp/small/r1_seed0/leak").exists()
     type_in("steps/publish.py", home / "exp")
     kept = runs.finished(home / "results/leak_random/small")
     assert {texts.read("leak").split(",")[0] for texts in kept.values()} == {"random"}
-    assert results.read(home / "results")["leaks"] == made["leaks"]
+    assert results.read(home / "results" / "results.json")["leaks"] == made["leaks"]
 
 
 def test_scores_under_leaking_folds_become_no_results_wherever_they_are(emotional, tmp_path, type_in):

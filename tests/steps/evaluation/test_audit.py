@@ -8,8 +8,8 @@ import pytest
 from steps.evaluation import audit, corpus
 from steps.evaluation.corpus_checks import look
 from utils.cli import UserError
-from utils.data_dir import write_table
 from utils.recordings import Sound, write_sounds
+from utils.table import write_table
 
 CLASSES = ["ang", "hap", "neu", "sad"]
 SPEAKERS = [f"s{number}" for number in range(8)]

@@ -17,8 +17,9 @@ from steps.frontend.features import Features
 from steps.frontend.options import FbankOptions
 from utils.archive import read_array
 from utils.cli import UserError
-from utils.data_dir import Utterance, read_table, write_data_dir
+from utils.data_dir import Utterance, write_data_dir
 from utils.recordings import Source
+from utils.table import read_table
 
 RATE = 16000
 

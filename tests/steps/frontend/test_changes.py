@@ -10,8 +10,9 @@ from steps.frontend.changes import apply, chords, decaying, mulaw, reverberated,
 from utils.archive import read_array
 from utils.augment_data_dir import Copies, augment
 from utils.copies import Change
-from utils.data_dir import Utterance, read_table, write_data_dir, write_table
+from utils.data_dir import Utterance, write_data_dir
 from utils.recordings import Source
+from utils.table import read_table, write_table
 
 RATE = 16000
 

@@ -14,8 +14,8 @@ from steps.frontend.given import Given
 from utils import folds
 from utils.archive import ArkWriter, read_array
 from utils.cli import UserError
-from utils.data_dir import read_table, write_table
 from utils.scores import read_scores
+from utils.table import read_table, write_table
 
 CONF = Path(__file__).resolve().parents[3] / "egs/iemocap/conf"
 

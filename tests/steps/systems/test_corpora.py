@@ -21,7 +21,7 @@ from steps.systems.partition import Partition
 from steps.systems.system import Backend, Config, Training
 from steps.systems.train_run import train_run
 from utils import folds
-from utils.data_dir import read_table, write_table
+from utils.table import read_table, write_table
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")

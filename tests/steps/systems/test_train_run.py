@@ -16,8 +16,8 @@ from steps.systems.system import Config
 from steps.systems.train_run import train_run
 from utils import config, folds, systems
 from utils.archive import read_array
-from utils.data_dir import read_table, write_table
 from utils.scores import read_scores
+from utils.table import read_table, write_table
 
 CONF = Path(__file__).resolve().parents[3] / "egs/iemocap/conf"
 # Those that take up others are tested with steps/finetune.py.

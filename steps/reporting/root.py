@@ -1,0 +1,123 @@
+"""What visitors read first: the root's RESULTS.md, the results in its README.md and, of several corpora, the page that
+compares over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from steps.reporting import answers, over_corpora, tables
+from steps.reporting.documents import ASKED, CERTAINTY, Recipe, Sections, commands, conditions, described, keeping
+from steps.reporting.page import bullets, document, picture
+from steps.reporting.words import Results, names
+
+BLANK = "\n\n"  # between paragraphs
+PEERS = "Systems called peer_… see vectors that `bench/peers.py` makes: `bench/peers.py --help`."
+
+
+def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping[str, Any] | None) -> str:
+    """RESULTS.md: the answers. others: folders of further results, which have a page of their own; compared: of
+    together.json."""
+    sections: Sections = {"The question": [ASKED]}
+    every = list(recipes)
+    sections |= of_corpora(every, compared) if len(every) > 1 else of_recipe(every[0]) if every else {}
+    if others:
+        sections["Other results"] = [bullets(f"[{folder}]({folder}/README.md)" for folder in others)]
+    return document("Results", "steps/publish.py", sections)
+
+
+def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> Sections:
+    """What RESULTS.md says of several corpora; what belongs to one alone stands on its own page."""
+    first, *others = recipes
+    results_of = {recipe.name: recipe.results for recipe in recipes}
+    main = list(dict.fromkeys(name for results in results_of.values() for name in tables.short(results)))
+    of = {name: next(results for results in results_of.values() if name in results["systems"]) for name in main}
+    about, _, limits = first.shared.partition(BLANK)
+    typed = commands(first, tables.short(first.results))
+    return {
+        "Answers": [
+            *[about] * bool(about),
+            *best(results_of, compared),
+            *([over_corpora.whose(compared)] if compared else []),
+            *map(str, over_corpora.answers(results_of, compared)),
+            over_corpora.table(results_of).markdown(),
+            CERTAINTY,
+        ],
+        "The systems": [bullets(f"{name}{answers.about(of[name], name)}" for name in main)],
+        "The corpora": [
+            picture(f"{first.place}/figures/main", f"wF1 on {first.name} with its 95 % interval over speakers."),
+            "All systems, probes, costs and figures of each:",
+            bullets(pages({recipe.place: recipe for recipe in recipes})),
+        ],
+        "Limits": [*[limits] * bool(limits), "Those of each corpus stand on its page."],
+        "Reproduce": [
+            f"```\n{typed}{keeping(first)}\n```",
+            f"DIR is the corpus's folder. The commands for {names([one.name for one in others])} stand on their pages. "
+            + PEERS * ("peer_" in typed),
+        ],
+    }
+
+
+def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[str]:
+    """What to use, over all corpora and on each."""
+    lead, each = over_corpora.best(results_of, compared)
+    return [f"**What should I use?** {lead}", bullets(each)]
+
+
+def pages(recipes: Mapping[str, Recipe]) -> list[str]:
+    """A link to each corpus's page, with what the corpus is; recipes: folder of the page → corpus."""
+    return [
+        f"[{one.name}]({folder}/README.md): {' '.join(one.about.partition(BLANK)[0].split())}"
+        for folder, one in recipes.items()
+    ]
+
+
+def together(recipes: Collection[Recipe], compared: Mapping[str, Any]) -> str:
+    """Of a recipe with several corpora, the page beside together.json: every difference over all of them."""
+    sections: Sections = {
+        "": [over_corpora.whose(compared), over_corpora.differences(compared).markdown(), CERTAINTY],
+        "What a difference varies with": over_corpora.varied(compared),
+        "The corpora": [bullets(pages({recipe.name: recipe for recipe in recipes}))],
+    }
+    return document(
+        "Differences over all corpora", "steps/publish.py", {at: own for at, own in sections.items() if own}
+    )
+
+
+def of_recipe(recipe: Recipe) -> Sections:
+    """What RESULTS.md says of one corpus."""
+    results, name, shown = recipe.results, recipe.name, tables.short(recipe.results)
+    systems, folder = results["systems"], recipe.place
+    first, _, limits = recipe.about.partition(BLANK)
+    return {
+        name: [first],
+        f"{name}: answers": [*map(str, answers.answers(results)), CERTAINTY],
+        f"{name}: results": [
+            tables.systems(results, shown, tables.MAIN).markdown(),
+            described(results, shown),
+            picture(f"{folder}/figures/main", "wF1 of these systems with its 95 % interval over speakers."),
+            f"All {len(systems)} systems, probes, Fig. 1: [{folder}]({folder}/README.md).",
+        ],
+        f"{name}: limits": [limits or "None are written down (results/about.md)."],
+        f"{name}: reproduce": [
+            f"```\n{commands(recipe, shown)}{keeping(recipe)}\n```",
+            f"DIR is the corpus's folder. Training took {conditions(results, shown)['time']}. The commands for all "
+            f"{len(systems)} systems are in [{folder}]({folder}/README.md), those for the mistakes in "
+            f"[egs/{recipe.folder}](egs/{recipe.folder}/README.md).",
+        ],
+    }
+
+
+def readme(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> str:
+    """What stands between the marks of README.md: the answers, briefly, and the short table."""
+    results_of, blocks = {recipe.name: recipe.results for recipe in recipes}, []
+    if len(recipes) > 1:
+        briefly = bullets(str(answer._replace(more="")) for answer in over_corpora.answers(results_of, compared))
+        about = next(iter(recipes)).shared.partition(BLANK)[0]
+        blocks = [about, *best(results_of, compared), briefly, over_corpora.table(results_of).markdown()]
+    else:
+        for recipe in recipes:
+            said = [str(answer._replace(more="")) for answer in answers.answers(recipe.results)]
+            table = tables.systems(recipe.results, tables.short(recipe.results), tables.MAIN).markdown()
+            blocks += [recipe.about.partition(BLANK)[0] or f"On {recipe.name}:", bullets(said), table]
+    return "\n" + "\n\n".join(filter(None, blocks)) + "\n\n"
