@@ -28,7 +28,7 @@ AIM = 250  # cases, all of which are to hold
 KINDS = {
     "Recordings: broken, odd, hostile": {
         "frontend/test_audio": "broken|claims|ends_badly|cut_short|playlist|no_speech_has|searched|another_length"
-        "|a_pipe|many_channels|cannot_be_used|without_pyav|freed|how_long",
+        "|a_pipe|many_channels|in_one_file|passes_over|cannot_be_used|without_pyav|freed|how_long",
         "steps/test_make_fbank": "unusable|one_sample|too_many|beyond_its_file|vanishes",
         "frontend/test_changes": "cannot",
         "utils/test_fuzz": "header_of_a_wav",

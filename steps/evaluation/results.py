@@ -65,7 +65,7 @@ from steps.evaluation.differences import add_tests
 from steps.evaluation.entry import Json, entry
 from steps.evaluation.evidence import Evidence, gather
 from steps.evaluation.metrics import majority
-from steps.evaluation.significance import FEW, RESAMPLES, SEED
+from steps.evaluation.significance import FEW, MANY, RESAMPLES, SEED
 from utils import systems
 from utils.cli import UserError
 from utils.files import whole
@@ -75,7 +75,8 @@ from utils.yaml_file import read_yaml
 NAME = "results.json"
 FORMAT = 1
 HOW = {
-    "interval": f"95 % percentile bootstrap over speakers, {RESAMPLES} resamples, seed {SEED}",
+    "interval": f"95 % percentile bootstrap over speakers (of more than {MANY}: over {MANY} groups of them), "
+    f"{RESAMPLES} resamples, seed {SEED}",
     "p": "Wilcoxon's signed ranks over speakers, two-sided",
     "p_corrected": "Holm within the family; the planned comparison is none",
     "p_mcnemar": "McNemar's exact test of utterances, with the first seed: a description",

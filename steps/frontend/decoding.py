@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import re
 import stat
@@ -27,7 +28,14 @@ OTHERS = {".m4a", ".mp4", ".aac", ".mka", ".mkv", ".weba", ".webm", ".wma", ".am
 # The formats that FFmpeg may take a file for; among the others are playlists, which name files and addresses.
 FORMATS = "mov,mp4,m4a,3gp,matroska,webm,aac,asf,amr,avi,wav,mp3,flac,ogg,aiff,caf,au,w64,mpegts,mpeg,flv,ac3"
 
-
+HEADS = {  # of formats whose files libsndfile reads to the end of the first sound: where one begins
+    "FLAC": rb"fLaC[\x00\x80]\x00\x00\x22",
+    "MP3": rb"(?:Xing|Info)\x00\x00\x00[\x00-\x0f]",
+    "AU": rb"\.snd\x00\x00\x00",
+    "CAF": rb"caff\x00\x01\x00\x00",
+    "W64": rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb",
+}
+JOINED = "several recordings, one behind the other: part them"
 PIPED = 0x7FFFF000  # bytes: lengths from here on are what programs put that write into a pipe (sox, FFmpeg)
 UNREACHABLE = {errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.EHOSTDOWN, errno.EIO}  # what holds it has gone
 EMPTY = 100  # bytes: a WAV without sound is no longer
@@ -85,6 +93,9 @@ def decode(source: Source, beyond: float) -> Decoded:
     if file.format == "OGG" and (wrong := what_is_wrong(path)):
         file.close()
         raise Unusable(wrong)
+    if file.format in HEADS and heads(path, HEADS[file.format]) > 1:
+        file.close()
+        raise Unusable(JOINED)
     pieces = _of_libsndfile(file, source, beyond)
     return Decoded(_possible(file.samplerate), file.channels, f"{file.format}/{file.subtype}", pieces)
 
@@ -149,6 +160,12 @@ def _skip(file: soundfile.SoundFile, count: int, size: int) -> None:
             count -= len(passed)
 
 
+def heads(path: str, pattern: bytes) -> int:
+    """How many sounds begin in a file."""
+    with open(os.fsencode(path), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return sum(1 for _ in re.finditer(pattern, content))
+
+
 def another_follows(path: str) -> bool:
     """Whether behind a WAV there is another one in the same file."""
     with open(path, "rb") as file:
@@ -187,7 +204,7 @@ def _by_pyav(source: Source, beyond: float) -> Decoded:
         if container.format.name == "ogg" and (wrong := what_is_wrong(source.path)):
             raise Unusable(wrong)
         if container.format.name == "wav" and another_follows(source.path):
-            raise Unusable("several recordings, one behind the other: part them")
+            raise Unusable(JOINED)
         if not container.streams.audio:
             raise Unusable("holds no sound")
         codec = container.streams.audio[0].codec_context

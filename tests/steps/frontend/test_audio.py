@@ -210,6 +210,16 @@ def test_what_libsndfile_passes_over_in_an_ogg_is_refused(tmp_path, subtype, cha
         read_audio(tmp_path / "a.ogg", RATE, 640)
 
 
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "au", "caf", "w64"])
+def test_two_recordings_in_one_file_are_refused(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, words(2), RATE)
+    assert len(read_audio(path, RATE, 640).signal) == 2 * RATE
+    path.write_bytes(2 * path.read_bytes())
+    with pytest.raises(Unusable, match="several recordings, one behind the other"):
+        read_audio(path, RATE, 640)
+
+
 @pytest.mark.parametrize("rate", [RATE, 44100])
 def test_a_recording_that_was_used_is_freed_at_once(tmp_path, rate):
     """Not by the collector of circles, which comes to what has lived for a while only now and then."""
