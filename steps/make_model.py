@@ -20,8 +20,6 @@ import json
 import sys
 from pathlib import Path
 
-from utils.yaml_file import read_yaml
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 import steps  # noqa: F401  # isort: skip (before what takes long: it says why)
@@ -35,6 +33,7 @@ from utils import cli, config
 from utils.archive import scp_content
 from utils.files import whole
 from utils.record import Origin, content, of_settings, outdated
+from utils.yaml_file import read_yaml
 
 VERSION = 2  # raised when another model or other figures come of the same recordings
 RESULTS = "results.json"

@@ -19,11 +19,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from utils.yaml_file import read_yaml
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils import cli, config, runs
+from utils.yaml_file import read_yaml
 
 ALL = "all"
 OTHERS = "ablation"  # the family of the systems that no family names
