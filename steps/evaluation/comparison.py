@@ -100,6 +100,7 @@ def compare(system: Summary, reference: Summary, metric: str = "wf1") -> dict[st
         "reference": reference.name,
         "difference": between._asdict(),
         "by_seed": {str(seed): float(value) for seed, value in zip(seeds, change)},
+        "deterministic": system.deterministic and reference.deterministic,
         "starts": {str(seed): system.starts.get(seed, "") for seed in seeds},
         "spread": spread(dict(zip(seeds, map(float, change))), system.starts, between),
         "p": p,

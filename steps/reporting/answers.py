@@ -24,6 +24,7 @@ CEILING = 90.0  # of a probe, in percent: above it, spaces cannot differ by much
 NOT = "Not answered: "
 LEADS = {  # certainty of a difference → of one downwards, of one upwards
     "difference": ("No, it harms", "Yes"),
+    "one training": ("Not here: lower, by one training of each", "Yes here, by one training of each"),
     "hint": ("A hint that it harms", "A hint that it does"),
     "no difference": ("No difference is shown", "No difference is shown"),
 }
@@ -82,15 +83,22 @@ def compare(results: Results, system: str, reference: str) -> tuple[str, str]:
         why = f"{' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not trained" if absent else ""
         return f"{NOT}{why or f'{reference} is not the parent of {system}, or they have no seed in common'}.", ""
     difference, seeds = row["difference"], row["by_seed"]
-    mine, theirs = (results["systems"][name]["wf1"]["value"] for name in (system, reference))
     each = ", ".join(f"{signed(value, 1)} with seed {seed}" for seed, value in seeds.items())
     return (
-        f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} reaches wF1 {mine:.1f}, {reference} {theirs:.1f}: "
+        f"{lead(row)}: {system} differs from {reference} by "
         + points(difference, corrected(row, row["family"] == "planned"))
         + "."
         + f" Seed by seed: {each}." * (len(seeds) > 1),
         "",
     )
+
+
+def lead(row: Mapping[str, Any]) -> str:
+    """What a comparison answers, in a few words. One training is no proof, whatever the interval over speakers."""
+    sure = certainty(row)
+    if sure == "difference" and len(row["by_seed"]) == 1 and not row.get("deterministic"):
+        sure = "one training"
+    return LEADS[sure][row["difference"]["value"] > 0]
 
 
 def points(difference: Mapping[str, Any], note: str) -> str:
@@ -191,11 +199,11 @@ def about(results: Results, name: str) -> str:
 
 def changes(results: Results) -> tuple[str, str]:
     """Which systems are told apart from their parents, the largest difference first; which may be."""
-    kinds: dict[str, list[str]] = {kind: [] for kind in LEADS}
+    kinds: dict[str, list[str]] = {kind: [] for kind in ("difference", "hint", "no difference")}
     for row in sorted(results["comparisons"], key=lambda row: -abs(row["difference"]["value"])):
         kinds[certainty(row)].append(f"{row['system']} {signed(row['difference']['value'], 1)}")
     survive, hints = names(kinds["difference"], 40), names(kinds["hint"], 40)
     return (
-        f"Those that survive Holm's correction: {survive} of {len(results['comparisons'])}.",
+        f"Of {len(results['comparisons'])}, those that survive Holm's correction within their family: {survive}.",
         f"Hints (the interval excludes 0, the corrected p is above 0.05): {hints}.",
     )

@@ -19,10 +19,9 @@ feature map into F⁺, from which the emotion is decided, and F⁻, which is mea
 speakers never heard? Every system is trained on some speakers, selects its epoch on others, and is tested on the rest;
 every speaker is tested once."""
 CERTAINTY = """\
-A difference counts where its 95 % interval excludes 0 and its p stays below 0.05 after Holm's correction for the other
-comparisons of its family. Where the interval alone excludes 0, it is called a hint. The interval is a bootstrap of
-the pooled wF1 over speakers; p is Wilcoxon's, of each speaker's own wF1: two tests, which may disagree. Intervals of
-probes are over runs."""
+A difference counts where its 95 % interval excludes 0 and its p stays below 0.05 after Holm's correction. Where the
+interval alone excludes 0, it is called a hint. The interval is a bootstrap of the pooled wF1 over speakers; p is
+Wilcoxon's, of each speaker's own wF1: two tests, which may disagree. Intervals of probes are over runs."""
 FILES = """\
 `results.json` holds every figure (its layout: `steps/evaluation/results.py`), `<system>.tar.xz` what they are computed
 from, a folder a run (its files: `utils/runs.py`)."""
@@ -90,7 +89,7 @@ def everything(results: Results, folder: Path, networks: Iterable[str], suffixes
             corpus.summary(audit),
             *["Errors were overridden with --force true."] * (audit["forced"] and corpus.wrong(audit, "error")),
             drawn("corpus", corpus_figure.draw(audit), CORPUS),
-            corpus.findings(audit, ("error", "warning")).markdown(),
+            corpus.findings(audit, ("error", "warning", "note")).markdown(),
         ]
         if audit
         else [],

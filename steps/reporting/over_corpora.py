@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from steps.reporting.answers import (
-    LEADS,
     NOT,
     Answer,
     about,
     inflation,
+    lead,
     levels,
     probed,
     reply,
@@ -30,7 +30,7 @@ def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | Non
     for question in next(iter(results_of.values()))["groups"]["questions"]:
         pair = tuple(question.get("compare", ()))
         if compared and pair in rows:
-            replies.append(Answer(question["ask"], *pooled(rows[pair])))
+            replies.append(Answer(question["ask"], *pooled(rows[pair], results_of)))
             continue
         each = {name: reply(results, question).said for name, results in results_of.items()}
         known = {name: results_of[name] for name, said in each.items() if not said.startswith(NOT)}
@@ -58,14 +58,16 @@ def whose(compared: Mapping[str, Any]) -> str:
     )
 
 
-def pooled(row: Mapping[str, Any]) -> tuple[str, str]:
-    """A difference over all corpora; and how sure it is beyond its interval."""
+def pooled(row: Mapping[str, Any], results_of: Mapping[str, Results]) -> tuple[str, str]:
+    """A difference over all corpora, and on each; and how sure the former is beyond its interval."""
     system, reference, difference, seeds = row["system"], row["reference"], row["difference"], [*row["by_seed"]]
     models = len(set(row.get("starts", {}).values()) - {""})
-    trained = f", {models} pre-training{'s' * (models > 1)}" * bool(models)
+    trained = f" on {models} pre-training{'s' * (models > 1)}" * bool(models)
+    own = by_corpus(results_of, system, reference)
+    each = f"; by corpus, with all speakers: {', '.join(own)}" * bool(own)
     return (
-        f"{LEADS[certainty(row)][difference['value'] > 0]}: {system} differs from {reference} by "
-        f"{signed(difference['value'], 1)} points (95 % interval {bounds(difference)}).",
+        f"{lead(row)}: {system} differs from {reference} by {signed(difference['value'], 1)} points (95 % interval "
+        f"{bounds(difference)}){each}.",
         f"({corrected(row, row['planned'])}; {'seeds' if len(seeds) > 1 else 'seed'} {names(seeds)}{trained})",
     )
 
@@ -104,9 +106,9 @@ def probed_everywhere(
         level, _, chance = levels(results, mine, theirs, "train")
         each.append(f"{name} {change(row)}, to {level:.1f} % (chance {chance:.1f} %)")
         verdicts.add(verdict(row, mine, theirs))
-    lead = verdicts.pop() if len(verdicts) == 1 else "that differs between corpora"
+    said = verdicts.pop() if len(verdicts) == 1 else "that differs between corpora"
     return (
-        f"{lead[0].upper()}{lead[1:]}.",
+        f"{said[0].upper()}{said[1:]}.",
         f"Points by which a linear probe recognises training speakers better "
         f"{whom(mine, theirs)} (mean recall): {'; '.join(each)}.",
     )
@@ -122,35 +124,39 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     rows = {row["reference"]: row for row in (compared or {"comparisons": []})["comparisons"] if row["system"] == first}
     leads = [
         f"{name}, {means[name]:.1f}"
-        + (f" (lead over all speakers together {change(rows[name]['difference'])})" if name in rows else "")
+        + (f" (lead {change(rows[name]['difference'])} over the speakers told of below)" if name in rows else "")
         for name in rest[:2]
     ]
     following = f"; next {names(leads)}" * bool(rest)
-    lead = (
-        f"{first}{about(every[0], first)}: mean wF1 over the corpora {means[first]:.1f}, the highest of the "
-        f"{len(means)} systems trained on all{following}. The best of several is biased upwards. "
+    highest = (
+        f"{first}{about(every[0], first)} has the highest mean wF1 over the corpora, {means[first]:.1f}, of the "
+        f"{len(means)} systems that were run on all{following}. The best of several is biased upwards. "
         if first
         else ""
     )
     each = []
     for corpus, results in results_of.items():
         name, equals = results["best"]["system"], [*results["best"]["not_told_from"]]
+        told = [one for one in equals if one in short(results)]
+        told += [f"{len(equals) - len(told)} more"] * (len(equals) > len(told))
         wf1 = results["systems"][name]["wf1"]
         span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
-        shown = f"; no difference shown from {names(equals)}" * bool(equals)
-        each.append(f"{corpus}: {name}, {wf1['value']:.1f}{span}{shown}.")
-    return f"{lead}On each corpus:", each
+        shown = f"; no difference shown from {names(told)}" * bool(told)
+        each.append(f"{corpus} ({len(results['test']['speakers'])} speakers): {name}, {wf1['value']:.1f}{span}{shown}.")
+    return f"{highest}On each corpus:", each
 
 
 def table(results_of: Mapping[str, Results]) -> Table:
     """wF1 of the main systems, a column a corpus."""
     main = list(dict.fromkeys(name for results in results_of.values() for name in short(results)))
     order = list(dict.fromkeys(name for results in results_of.values() for name in results["groups"]["main"]))
-    rows = [["majority class", *(number(results["majority"]["wf1"]) for results in results_of.values())]]
+    rows = [["majority class", DASH, *(number(results["majority"]["wf1"]) for results in results_of.values())]]
     for system in sorted(main, key=lambda name: order.index(name) if name in order else len(order)):
         entries = [results["systems"].get(system) for results in results_of.values()]
         cells = [f"{number(entry['wf1']['value'])} ({bounds(entry['wf1'])})" if entry else DASH for entry in entries]
-        rows.append([system, *cells])
+        seeds = [[*map(str, entry["seeds"])] for entry in entries if entry and not entry["deterministic"]]
+        of_all = all(own == seeds[0] for own in seeds)
+        rows.append([system, "; ".join(" ".join(own) for own in seeds[: 1 if of_all else None]) or DASH, *cells])
     tested = [
         f"{name}: {len(results['test']['speakers'])} speakers, {results['test']['utterances']} utterances"
         for name, results in results_of.items()
@@ -158,9 +164,11 @@ def table(results_of: Mapping[str, Results]) -> Table:
     notes = [
         "wF1 (F1 weighted by class) in percent, mean over seeds, with its 95 % interval (bootstrap over speakers). "
         "Each speaker is tested once, by systems that never heard them.",
+        "seeds: the trainings; where corpora have other ones, of each. Rows of other seeds are told apart by the "
+        "differences above, which are over the same, and not by subtraction.",
         f"Tested: {'; '.join(tested)}.",
     ]
-    return Table(["system", *results_of], rows, notes)
+    return Table(["system", "seeds", *results_of], rows, notes)
 
 
 def differences(compared: Mapping[str, Any]) -> Table:

@@ -33,7 +33,8 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     main = list(dict.fromkeys(name for results in results_of.values() for name in tables.short(results)))
     of = {name: next(results for results in results_of.values() if name in results["systems"]) for name in main}
     about, _, limits = first.shared.partition(BLANK)
-    typed = commands(first, tables.short(first.results))
+    quoted = [*tables.short(first.results), *asked(first.results)]
+    typed = commands(first, dict.fromkeys(quoted))
     return {
         "Answers": [
             *[about] * bool(about),
@@ -52,10 +53,16 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
         "Limits": [*[limits] * bool(limits), "Those of each corpus stand on its page."],
         "Reproduce": [
             f"```\n{typed}{keeping(first)}\n```",
-            f"DIR is the corpus's folder. The commands for {names([one.name for one in others])} stand on their pages. "
-            + PEERS * ("peer_" in typed),
+            f"DIR is the corpus's folder. The commands for {names([one.name for one in others])} stand on their pages, "
+            f"those for mistakes in [egs/{first.folder}](egs/{first.folder}/README.md). " + PEERS * ("peer_" in typed),
         ],
     }
+
+
+def asked(results: Results) -> list[str]:
+    """The systems that questions are about."""
+    pairs = (question.get("compare", []) for question in results["groups"]["questions"])
+    return [name for pair in pairs for name in pair if name in results["systems"]]
 
 
 def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[str]:

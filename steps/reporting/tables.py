@@ -14,7 +14,7 @@ from steps.reporting.words import DASH, Results, bounds, change, number, off_zer
 
 INTERVAL, DIFFERENCE, PAPER, ROLES = "95 % interval", "difference from parent", "wF1 in the paper", "choice of roles"
 MEASURES = {"wF1": "wf1", "UA": "ua", "WA": "wa"}
-NAMES = {"wF1": "F1 weighted by class", "UA": "mean recall", "WA": "accuracy"}
+NAMES = {"wF1": "each class's F1, weighted by its size", "UA": "mean recall", "WA": "accuracy"}
 COSTS = {"parameters": "parameters", "multiplications/s": "multiplications", "real-time factor": "real_time_factor"}
 # Columns of systems; one without content is left out of a table.
 SCORED = ("system", "seeds", "wF1", INTERVAL, "UA", "WA", "last epoch", PAPER)
@@ -45,7 +45,8 @@ WORDS = {
 }
 NOTES = {
     "what differs": "the keys that the system's file in `conf/systems` sets.",
-    "seeds": "trainings, each with other random numbers; a dash where the result depends on no seed.",
+    "seeds": "trainings, each with other random numbers (of linear models, those of their extractors); a dash where a "
+    "result depends on no seed.",
     INTERVAL: "bootstrap over speakers; how much other seeds or another pre-training would change is not in it.",
     "last epoch": "wF1 of each run's last epoch instead of the one that the validation speakers select.",
     "over runs": "wF1 of each run by itself, mean ± sd.",
@@ -54,8 +55,8 @@ NOTES = {
     "* survives Holm's correction.",
     "p": "Wilcoxon's signed ranks over speakers, two-sided.",
     "p, Holm": "corrected within the family (`conf/groups.yaml`). The planned comparison needs no correction.",
-    "multiplications/s": "for a second of speech.",
-    "real-time factor": "time over duration, on one CPU core.",
+    "multiplications/s": "of the network or classifier, for a second of speech; features are not counted.",
+    "real-time factor": "time over duration, on one CPU core, from features on; compare orders of magnitude.",
     PAPER: "of its own folds and features.",
 }
 ATTRIBUTES = [("speaker", "train"), ("speaker", "unseen"), ("emotion", "train"), ("emotion", "unseen")]
@@ -130,7 +131,8 @@ def described(results: Results, name: str) -> dict[str, str]:
         PAPER: number(results["published"].get(name)),
     }
     cells |= {title: number(system[key]["value"], system[key]["sd"]) for title, key in MEASURES.items()}
-    cells |= {title: words.compact((system["cost"] or {}).get(key)) for title, key in COSTS.items()}
+    if system["settings"].get("backend.sees") != "given":  # what makes given vectors costs most
+        cells |= {title: words.compact((system["cost"] or {}).get(key)) for title, key in COSTS.items()}
     if row:
         cells[DIFFERENCE] = change(row["difference"], 2) + " *" * (words.certainty(row) == "difference")
         cells["p"] = p_value(row["p"])

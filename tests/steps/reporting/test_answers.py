@@ -13,7 +13,7 @@ def interval(value, low=None, high=None):
 def system(wf1, parent=None, **more):
     row = {"parent": parent, "family": "table2", "differs": {}, "description": "A net. It is deep.", "seeds": [0, 1]}
     row |= {"deterministic": False, "cost": None, "not_above_majority": False, "not_above_chance": False}
-    row |= {"last_epoch": None, "over_folds": {"value": wf1, "sd": 0.0}, "roles": None}
+    row |= {"last_epoch": None, "over_folds": {"value": wf1, "sd": 0.0}, "roles": None, "settings": {}}
     values = interval(wf1, wf1 - 5, wf1 + 5) | {"sd": 1.0}
     return row | {"wf1": values, "ua": values, "wa": values} | more
 
@@ -47,18 +47,21 @@ def results():
     }  # fmt: skip
 
 
-def comparison(value, low, high, p, family="table2"):
-    return {"system": "good", "reference": "poor", "family": family, "difference": interval(value, low, high),
-            "by_seed": {"0": value, "1": value}, "p": p, "p_corrected": p}  # fmt: skip
+def comparison(value, low, high, p, by_seed=None):
+    return {"system": "good", "reference": "poor", "family": "table2", "difference": interval(value, low, high),
+            "by_seed": by_seed or {"0": value, "1": value}, "p": p, "p_corrected": p}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("row", "kind", "words"),
     [
-        (comparison(10, 5, 15, 0.01), "difference", "Yes: good reaches wF1 60.0, poor 50.0: +10.0 points (95 %"),
+        (comparison(10, 5, 15, 0.01), "difference", "Yes: good differs from poor by +10.0 points (95 %"),
         (comparison(10, 5, 15, 0.06), "hint", "A hint that it does: good"),
         (comparison(-10, -15, -5, 0.06), "hint", "A hint that it harms: good"),
         (comparison(-10, -15, -5, 0.01), "difference", "No, it harms: good"),
+        (comparison(-10, -15, -5, 0.01, {"0": -10}), "difference", "Not here: lower, by one training of each: good"),
+        (comparison(10, 5, 15, 0.01, {"0": 10}), "difference", "Yes here, by one training of each: good"),
+        (comparison(10, 5, 15, 0.01, {"0": 10}) | {"deterministic": True}, "difference", "Yes: good"),
         (comparison(10, -5, 15, 0.01), "no difference", "No difference is shown: good"),
         (comparison(10, None, None, 0.01), "no difference", "No difference is shown: good"),
     ],
@@ -68,7 +71,9 @@ def test_a_difference_is_said_with_its_certainty(results, row, kind, words):
     results["groups"]["questions"] = [{"ask": "Is it?", "compare": ["good", "poor"]}]
     assert certainty(row) == kind
     answer = answers.answers(results)[1]
-    assert str(answer).startswith(f"**Is it?** {words}") and "Seed by seed" in answer.said
+    assert str(answer).startswith(f"**Is it?** {words}") and ("Seed by seed" in answer.said) == (
+        len(row["by_seed"]) > 1
+    )
     table = tables.systems(results, ["poor", "good"], tables.MAIN)
     cells = dict(zip(table.head, table.rows[2]))
     assert ("*" in cells[tables.DIFFERENCE]) == (kind == "difference")
@@ -110,7 +115,8 @@ def test_mistakes_are_said_with_what_they_inflate(results):
 def test_changes_are_told_by_their_certainty(results):
     said = answers.answers(results)[1]
     assert (
-        said.said == "Those that survive Holm's correction: good +10.0 of 1." and "p is above 0.05): none" in said.more
+        said.said == "Of 1, those that survive Holm's correction within their family: good +10.0."
+        and "p is above 0.05): none" in said.more
     )
     selected = answers.answers(results)[2].said
     assert (
@@ -157,12 +163,15 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     two["comparisons"] = [comparison(-1.0, -4.0, 2.0, 0.5)]
     both = {"one": one, "two": two}
     [alone] = over_corpora.answers(both, None)
-    assert alone.said.startswith("On one: Yes: good reaches wF1 60.0")
+    assert alone.said.startswith("On one: Yes: good differs from poor by +10.0")
     assert alone.said.endswith(" On others: two −1.0 (−4.0 to 2.0).")
     row = comparison(4.0, 1.0, 7.0, 0.02) | {"planned": False, "p_corrected": 0.2}
     compared = {"comparisons": [row], "speakers": 12, "utterances": 90, "corpora": ["one", "two"], "left_out": 3}
     [together] = over_corpora.answers(both, compared)
-    assert together.said == ("A hint that it does: good differs from poor by +4.0 points (95 % interval 1.0 to 7.0).")
+    assert together.said == (
+        "A hint that it does: good differs from poor by +4.0 points (95 % interval 1.0 to 7.0); by corpus, with "
+        "all speakers: one +10.0 (5.0 to 15.0), two −1.0 (−4.0 to 2.0)."
+    )
     assert together.more == "(p 0.020, 0.200 after Holm's correction; seeds 0 and 1)"
     assert over_corpora.whose(compared) == (
         "Differences between systems are over 12 speakers of one and two together, without the 3 that systems were "
@@ -170,19 +179,19 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     )
     best, each = over_corpora.best(both, compared)
     assert best.startswith(
-        "good (a net): mean wF1 over the corpora 60.0, the highest of the 2 systems trained on all; "
+        "good (a net) has the highest mean wF1 over the corpora, 60.0, of the 2 systems that were run on all; "
     )
-    assert "; next poor, 50.0 (lead over all speakers together +4.0 (1.0 to 7.0)). The best" in best
-    assert each[0].startswith("one: good, 60.0 (95 % interval 55.0 to 65.0)") and len(each) == 2
+    assert "; next poor, 50.0 (lead +4.0 (1.0 to 7.0) over the speakers told of below). The best" in best
+    assert each[0].startswith("one (2 speakers): good, 60.0 (95 % interval 55.0 to 65.0)") and len(each) == 2
 
 
 @pytest.mark.parametrize(
     ("starts", "end"),
-    [({"0": ""}, "; seed 0)"), ({"0": "a"}, "; seed 0, 1 pre-training)"), (None, "; seed 0)")],
+    [({"0": ""}, "; seed 0)"), ({"0": "a"}, "; seed 0 on 1 pre-training)"), (None, "; seed 0)")],
 )
 def test_a_pooled_difference_says_how_many_pre_trainings_it_rests_on(starts, end):
     row = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True, "by_seed": {"0": 1.0}}
-    assert over_corpora.pooled(row | ({} if starts is None else {"starts": starts}))[1].endswith(end)
+    assert over_corpora.pooled(row | ({} if starts is None else {"starts": starts}), {})[1].endswith(end)
 
 
 def test_the_planned_difference_says_what_it_varies_with():
