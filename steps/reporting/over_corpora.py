@@ -53,8 +53,8 @@ def whose(compared: Mapping[str, Any]) -> str:
     """Which speakers differences over all corpora are of."""
     without = f", without the {compared['left_out']} that systems were developed on" * bool(compared["left_out"])
     return (
-        f"Differences between systems are over {compared['speakers']} speakers of {names(compared['corpora'])} together"
-        f"{without} ({compared['utterances']} utterances):"
+        f"Differences are over {compared['speakers']} speakers of {names(compared['corpora'])} together{without} "
+        f"({compared['utterances']} utterances); those by corpus are over all of its speakers."
     )
 
 
@@ -64,7 +64,7 @@ def pooled(row: Mapping[str, Any], results_of: Mapping[str, Results]) -> tuple[s
     models = len(set(row.get("starts", {}).values()) - {""})
     trained = f" on {models} pre-training{'s' * (models > 1)}" * bool(models)
     own = by_corpus(results_of, system, reference)
-    each = f"; by corpus, with all speakers: {', '.join(own)}" * bool(own)
+    each = f"; by corpus: {', '.join(own)}" * bool(own)
     return (
         f"{lead(row)}: {system} differs from {reference} by {signed(difference['value'], 1)} points (95 % interval "
         f"{bounds(difference)}){each}.",

@@ -169,13 +169,13 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     compared = {"comparisons": [row], "speakers": 12, "utterances": 90, "corpora": ["one", "two"], "left_out": 3}
     [together] = over_corpora.answers(both, compared)
     assert together.said == (
-        "A hint that it does: good differs from poor by +4.0 points (95 % interval 1.0 to 7.0); by corpus, with "
-        "all speakers: one +10.0 (5.0 to 15.0), two −1.0 (−4.0 to 2.0)."
+        "A hint that it does: good differs from poor by +4.0 points (95 % interval 1.0 to 7.0); by corpus: "
+        "one +10.0 (5.0 to 15.0), two −1.0 (−4.0 to 2.0)."
     )
     assert together.more == "(p 0.020, 0.200 after Holm's correction; seeds 0 and 1)"
     assert over_corpora.whose(compared) == (
-        "Differences between systems are over 12 speakers of one and two together, without the 3 that systems were "
-        "developed on (90 utterances):"
+        "Differences are over 12 speakers of one and two together, without the 3 that systems were developed on "
+        "(90 utterances); those by corpus are over all of its speakers."
     )
     best, each = over_corpora.best(both, compared)
     assert best.startswith(
