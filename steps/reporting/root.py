@@ -12,7 +12,10 @@ from steps.reporting.page import bullets, document, picture
 from steps.reporting.words import Results, names
 
 BLANK = "\n\n"  # between paragraphs
-PEERS = "Systems called peer_… see vectors that `bench/peers.py` makes: `bench/peers.py --help`."
+PEERS = (
+    "Systems called peer_… see vectors that `bench/peers.py` makes of a data dir, and are trained one by one: "
+    "`--embeddings peer_compare.npz --systems peer_compare`."
+)
 
 
 def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping[str, Any] | None) -> str:
@@ -33,8 +36,11 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     main = list(dict.fromkeys(name for results in results_of.values() for name in tables.short(results)))
     of = {name: next(results for results in results_of.values() if name in results["systems"]) for name in main}
     about, _, limits = first.shared.partition(BLANK)
-    quoted = [*tables.short(first.results), *asked(first.results)]
-    typed = commands(first, dict.fromkeys(quoted))
+    systems = first.results["systems"]
+    quoted = dict.fromkeys([*tables.short(first.results), *asked(first.results)])
+    typed = [name for name in quoted if systems[name]["settings"].get("backend.sees") != "given"]
+    seeds = sorted({seed for name in typed for seed in systems[name]["seeds"]})
+    command = f"{first.command} --seeds '{' '.join(map(str, seeds))}' --systems '{' '.join(typed)}'"
     return {
         "Answers": [
             *[about] * bool(about),
@@ -52,9 +58,11 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
         ],
         "Limits": [*[limits] * bool(limits), "Those of each corpus stand on its page."],
         "Reproduce": [
-            f"```\n{typed}{keeping(first)}\n```",
-            f"DIR is the corpus's folder. The commands for {names([one.name for one in others])} stand on their pages, "
-            f"those for mistakes in [egs/{first.folder}](egs/{first.folder}/README.md). " + PEERS * ("peer_" in typed),
+            f"```\n{command}\n{keeping(first)}\n```",
+            f"DIR is the corpus's folder; likewise {names([one.name for one in others])}. The commands with the seeds of "
+            f"each row stand on its corpus's page, those for mistakes in [egs/{first.folder}](egs/{first.folder}/README.md)."
+            + f" {PEERS}"
+            * (len(typed) < len(quoted)),
         ],
     }
 
