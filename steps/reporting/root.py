@@ -59,10 +59,9 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
         "Limits": [*[limits] * bool(limits), "Those of each corpus stand on its page."],
         "Reproduce": [
             f"```\n{command}\n{keeping(first)}\n```",
-            f"DIR is the corpus's folder; likewise {names([one.name for one in others])}. The commands with the seeds of "
-            f"each row stand on its corpus's page, those for mistakes in [egs/{first.folder}](egs/{first.folder}/README.md)."
-            + f" {PEERS}"
-            * (len(typed) < len(quoted)),
+            f"DIR is the corpus's folder; likewise {names([one.name for one in others])}. The commands with the "
+            "seeds of each row stand on its corpus's page, those for mistakes in "
+            f"[egs/{first.folder}](egs/{first.folder}/README.md).{f' {PEERS}' * (len(typed) < len(quoted))}",
         ],
     }
 
