@@ -167,7 +167,7 @@ def train_here(plan: Plan, todo: list[Run]) -> None:
         )
         with hold(folder):
             begin(folder, plan.origin(run))
-            train_run(corpus, plan.folds[run.run], folder, run.seed, settings, plan.pretrained(run.seed))
+            train_run(corpus, plan.folds[run.run], folder, run.seed, settings, plan.pretrained(run.system, run.seed))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ class Pretrained:
 
 def lacks(settings: Config, options: Namespace) -> str:
     """What a system needs and has not, in the data dir or in the options of steps/finetune.py; "" where it has all."""
-    table = options.data / CORPORA
+    table, extractor = options.data / CORPORA, settings.training.extractor
+    if extractor and not (model := Path(options.pretrained) / extractor / runs.MODEL).is_file():
+        return f"starts from a model of its own, which is not there: {model}"
     if settings.backend.sees == "given" and not options.embeddings:
         return "needs vectors: name them with --embeddings"
     if settings.backend.sees == "descriptors" and not vectors_of("descriptors", options).is_file():

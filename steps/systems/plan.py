@@ -54,12 +54,13 @@ class Plan:
         self.vectors = {kind: given.content for kind, given in self.given.items()}
         self.read: dict[str, dict[str, np.ndarray]] = {}
         self.corpora = content(data / CORPORA) if any(settings.needs_corpora for settings in every) else ""
-        starts = seeds if any(settings.training.pretrained for settings in every) else []
-        self.models = {seed: content(self.pretrained(seed) / runs.MODEL) for seed in starts}
+        starting = {name: settings for name, settings in self.settings.items() if settings.training.pretrained}
+        folders = {self.pretrained(name, seed) for name in starting for seed in seeds}
+        self.models = {folder: content(folder / runs.MODEL) for folder in folders}
 
-    def pretrained(self, seed: int) -> Path:
+    def pretrained(self, system: str, seed: int) -> Path:
         """The folder of the model that a pre-trained system starts from."""
-        return runs.pretrained_for(seed, Path(self.options.pretrained))
+        return runs.pretrained_for(seed, Path(self.options.pretrained) / self.settings[system].training.extractor)
 
     def check(self, chosen: folds.Folds, seeds: Sequence[int]) -> None:
         """Refuse here what would be refused behind the first run."""
@@ -70,7 +71,7 @@ class Plan:
         if any(settings.needs_corpora for settings in self.settings.values()):
             check_corpora(data, utt2spk)
         for name, settings in self.settings.items():
-            for folder in {self.pretrained(seed) for seed in seeds}:
+            for folder in {self.pretrained(name, seed) for seed in seeds}:
                 check_pretrained(folder, settings, utt2spk.values())
             check_classes(settings, chosen, utt2spk, utt2emo, name)
 
@@ -104,7 +105,7 @@ class Plan:
         if settings.needs_corpora:
             read["corpora"] = self.corpora
         if settings.training.pretrained:
-            read["pre-trained model"] = self.models[run.seed]
+            read["pre-trained model"] = self.models[self.pretrained(run.system, run.seed)]
         chosen = of_settings(settings, ["training.oracle"])
         return Origin("finetune", VERSION, chosen | self.speakers(run), read, of_settings(Config()))
 

@@ -24,6 +24,8 @@ class Training:
 
     pretrained: bool = False
     """Start the extractor from the model in --pretrained."""
+    extractor: str = ""
+    """Folder in --pretrained that holds this model; empty: --pretrained itself."""
     epochs: int = 50
     """Number of epochs, each as many crops as utterances; 0 leaves the network as it is, for a backend to use."""
     batch: int = 128
@@ -69,6 +71,8 @@ class Training:
         config.require_not_negative(self, "classifier_lr", "extractor_lr", "lambda_ad", "lambda_speaker", "probe_C")
         if self.probe_C and not is_C(self.probe_C):
             raise ValueError(f"probe_C is {self.probe_C}, and must be 0 (none), or from 1e-10 to 1e10")
+        if "/" in self.extractor or self.extractor.startswith("."):
+            raise ValueError(f"extractor is '{self.extractor}', and must be the name of a folder in --pretrained")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing is {self.label_smoothing}, and must be from 0 (none) to below 1")
         if min(self.milestones, default=1) < 1:
