@@ -39,9 +39,13 @@ PORTION = 1000  # utterances at most: a few hours of audio, seconds of work
 
 
 def extract_in_jobs(options: config.Namespace, features: Features) -> None:
-    """Make the features of all portions through the job runner, and join their tables in order."""
+    """Make the features of all portions through the job runner, and join their tables in order. What was lost before
+    stays in `lost`: it is in the data dir no more."""
     data, name = options.data, options.name
-    utterances = len(read_table(data / "utt2spk"))
+    there = read_table(data / "utt2spk")
+    utterances = len(there)
+    gone = read_table(data / "lost") if (data / "lost").is_file() else {}
+    before = [f"{utterance} {why}\n".encode() for utterance, why in gone.items() if utterance not in there]
     count = min(options.nj * -(-utterances // (PORTION * options.nj)), utterances)  # as many for each job
     if options.redo:
         remove(data / f"split{count}utt")
@@ -57,6 +61,7 @@ def extract_in_jobs(options: config.Namespace, features: Features) -> None:
         raise cli.UserError(f"{data}: making features failed; the log is named above")
     for table in features.made:
         with whole(data / table) as temporary, open(temporary, "wb") as joined:
+            joined.writelines(before if table == "lost" else [])
             joined.writelines((portion / table).read_bytes() for portion in portions)
 
 
@@ -78,7 +83,7 @@ def extract_portions(options: config.Namespace, features: Features) -> None:
 def settle(data: Path, features: Features) -> None:
     """Take the unusable recordings out of the data dir, or refuse where they are too many."""
     lost = read_table(data / "lost")
-    total = len(read_table(data / "utt2spk"))
+    total = len({*read_table(data / "utt2spk"), *lost})
     if lost:
         reasons = Counter(re.split(r": | [(\[]", reason)[0] for reason in lost.values())
         said = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
@@ -136,11 +141,7 @@ def make(options: config.Namespace, features: Features) -> None:
     if not reason and not options.redo:
         print(f"{data}: features are there and up to date")
         return
-    for table in [
-        *features.made,
-        "frame_shift",
-        DESCRIPTORS,
-    ]:  # the archives that an old table points into are about to be replaced
+    for table in {*features.made, "frame_shift", DESCRIPTORS} - {"lost"}:  # the archives are about to be replaced
         (data / table).unlink(missing_ok=True)
     print(f"{data}: making features{f' ({reason})' if reason else ''}", flush=True)
     config.save(features, data / "fbank.yaml")  # how they are made, for people and for prediction; what is split has it

@@ -40,6 +40,8 @@ def whole(path: Path | str) -> Iterator[Path]:
             error.filename = str(path)
         raise
     finally:
+        if before.exists() and not path.exists():  # interrupted between the two names, or the second was refused
+            before.rename(path)
         remove(temporary)
         remove(before)
 

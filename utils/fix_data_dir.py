@@ -59,7 +59,8 @@ def fix(data: Path | str) -> None:
 
     kept = list(map(set(keep).__contains__, utterances))
     changed = False
-    for path in {**kinds, data / "spk2utt": "speaker"}:
+    # utt2spk first: killed in the middle, other tables have lines too many, and none too few.
+    for path in {data / "utt2spk": "utterance", data / "spk2utt": "speaker", **kinds}:
         old = path.read_bytes() if path.is_file() else b""
         if path.name == "spk2utt":
             content = content_of(f"{speaker} {' '.join(names)}" for speaker, names in spk2utt.items())

@@ -36,7 +36,8 @@ if [[ -n $stage ]]; then redo=true; else redo=false; fi
 run_stage() {
   [[ $1 -le $last_stage ]] || die "stage $1 comes after the default of stop_stage, $last_stage"
   [[ $1 -le $stop_stage && $1 -ge ${stage:-1} ]] || return 1
-  echo "=== $(basename -- "$0"), stage $1: $2 ($(date '+%Y-%m-%d %H:%M:%S')) ==="
+  echo "=== $(basename -- "$0"), stage $1: $2 ($(date '+%Y-%m-%d %H:%M:%S')) ===" 2>/dev/null ||
+    die "standard output cannot be written: is it closed, or the disk full?"
 }
 
 # given OPTION DATA: whether the folder of a corpus was given, in the variable of that name. Without one, a data dir that is

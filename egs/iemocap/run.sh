@@ -14,6 +14,7 @@
 #   4  the systems, each on every run with every seed                      exp/<system>/<run>_seed<k>/scores
 #   5  weighted F1, UA, WA; what the embeddings carry; a page to look at   exp/{results.json,RESULTS.md,report.html}
 set -euo pipefail
+{ # bash reads all of it before it begins: this file may be edited while it runs
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 iemocap=${IEMOCAP:-}  # folder that holds Session1 to Session5
@@ -79,3 +80,5 @@ if run_stage 5 "Results"; then
   [[ -z $systems ]] || $cuda_cmd "$exp/log/probe.log" steps/probe.py --pretrained "$pretrained" "$data/iemocap" "$exp"
   steps/report.py --data "$data/iemocap" "$exp"
 fi
+exit
+}

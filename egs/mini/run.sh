@@ -9,6 +9,7 @@
 #   2  egs/voxceleb1/run.sh: pre-train on speakers                       exp/voxceleb1/resnet18
 #   3  egs/iemocap/run.sh: plain systems, then five networks; score all  exp/iemocap/{RESULTS.md,report.html}
 set -euo pipefail
+{ # bash reads all of it before it begins: this file may be edited while it runs
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 runs="Ses01F Ses02M Ses04F" # of the ten: what fits into a few minutes
@@ -39,3 +40,5 @@ if run_stage 3 "egs/iemocap/run.sh"; then
     --nj "$nj" "${again[@]}" --conf conf/iemocap --data data/iemocap --exp exp/iemocap
   echo "The table is of three generated speakers. That the networks are not in the paper's order is explained in egs/mini/README.md."
 fi
+exit
+}

@@ -9,6 +9,7 @@
 #   2  egs/iemocap/run.sh on each: train, score, probe exp/truth/<strength>
 #   3  collect                                         results/{truth.tsv,README.md}
 set -euo pipefail
+{ # bash reads all of it before it begins: this file may be edited while it runs
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 strengths="0 0.75 1.5 2.5"     # of the emotions
@@ -47,3 +48,5 @@ fi
 if run_stage 3 "What each space carries"; then
   steps/truth.py exp/truth "$results"
 fi
+exit
+}

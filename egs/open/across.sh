@@ -15,6 +15,7 @@
 #   4  the matrix: wF1 and UA by what was trained on and tested           exp/across/SET/{README.md,across.json,figures}
 #   5  a model to use, of all speakers: steps/predict.py --model DIR      exp/across/SET/model
 set -euo pipefail
+{ # bash reads all of it before it begins: this file may be edited while it runs
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 corpora=              # NAME=DIR or NAME=FILE, of each corpus
@@ -99,3 +100,5 @@ if run_stage 5 "A model to use" && [[ -n $model ]]; then
   steps/make_model.py --system "$conf/systems/$model.yaml" --copies "$data/copies" --about "$exp/about.yaml" \
     --redo "$redo" "$data/all" "$exp/model"
 fi
+exit
+}

@@ -15,6 +15,7 @@
 #   4  the systems, each on every run with every seed                      exp/NAME/<system>/<run>_seed<k>/scores
 #   5  weighted F1, UA, WA; what the embeddings carry; a page to look at   exp/NAME/{results.json,RESULTS.md,report.html}
 set -euo pipefail
+{ # bash reads all of it before it begins: this file may be edited while it runs
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 corpus=               # an open corpus by its name; list: which there are
@@ -100,3 +101,5 @@ if run_stage 5 "Results"; then
   [[ -z $systems ]] || $cuda_cmd "$exp/log/probe.log" steps/probe.py --pretrained "$pretrained" "$data" "$exp"
   steps/report.py --data "$data" "$exp"
 fi
+exit
+}

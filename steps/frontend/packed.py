@@ -108,11 +108,13 @@ def states(data: Path, options: Input, home: Path) -> str:
 
 
 def unchanged(home: Path, only: Path | None = None) -> bool:
-    """Whether all files that `states` named, or those in the folder `only`, are as they were."""
+    """Whether all files that `states` named, or those in the folder `only`, are as they were. In a copy of a data dir
+    it names those of the original, which tell nothing of the copy's."""
     if not (home / STATES).is_file() or not (home / FRAMES).is_file():
         return False
     lines = [line.split(" ", 2) for line in (home / STATES).read_text(errors="surrogateescape").splitlines()]
-    return all(
+    frames = str(home.resolve() / FRAMES)
+    return (only is not None or any(line[2:] == [frames] for line in lines)) and all(
         len(line) == 3 and (only not in (None, Path(line[2]).parent) or state(Path(line[2])) == " ".join(line[:2]))
         for line in lines
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import kaldi_native_io
@@ -75,6 +76,21 @@ def test_unusable_recordings_are_counted_named_and_left_out(corpus, tmp_path, ty
     )
     assert read_table(corpus / "utt2spk").keys() == read_table(corpus / "feats.scp").keys()
     assert read_table(corpus / "lost").keys() == {"s0-0", "s1-1"} and len(read_table(corpus / "utt2emo")) == 10
+    type_in("utils/validate_data_dir.py", "--no-text", corpus)
+
+
+def test_what_was_lost_is_not_forgotten_when_it_is_made_again_or_killed(corpus, tmp_path, type_in):
+    (tmp_path / "wav/s0_0.wav").write_bytes(b"")
+    shutil.copytree(corpus, tmp_path / "before")
+    words = ["steps/make_fbank.py", "--max_lost", "0.2", corpus]
+    type_in(*words)
+    type_in(*words, "--redo", "true")
+    assert read_table(corpus / "lost").keys() == {"s0-0"} and len(read_table(corpus / "utt2spk")) == 11
+    for name in ("wav.scp", "utt2emo"):  # killed in the middle of taking it out, and before its record
+        shutil.copy(tmp_path / "before" / name, corpus)
+    Path(corpus / ".made_from.make_fbank").unlink()
+    assert "1 of 12 utterances left out" in type_in(*words).stderr
+    assert read_table(corpus / "lost").keys() == {"s0-0"} and len(read_table(corpus / "wav.scp")) == 11
     type_in("utils/validate_data_dir.py", "--no-text", corpus)
 
 

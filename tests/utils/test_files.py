@@ -117,6 +117,19 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     assert names(tmp_path) == ["corpus"] and names(tmp_path / "corpus") == ["two"]
 
 
+def test_a_folder_interrupted_between_its_two_names_is_the_old_one(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/old").touch()
+
+    def interrupted(path, target):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), whole(tmp_path / "a") as temporary:
+        temporary.mkdir()
+        monkeypatch.setattr(Path, "replace", interrupted)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"] and (tmp_path / "a/old").exists()
+
+
 def test_what_was_set_aside_before_is_not_lost(tmp_path):
     for content, backup in (("one", ".backup"), ("two", ".backup.2"), ("three", ".backup.3")):
         (tmp_path / "scores").write_text(content)

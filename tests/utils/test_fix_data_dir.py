@@ -6,6 +6,7 @@ import pytest
 
 from utils.cli import UserError
 from utils.data_dir import tables
+from utils.files import whole
 from utils.fix_data_dir import fix
 from utils.table import read_lines, read_table, write_lines
 from utils.validate_data_dir import validate
@@ -146,3 +147,20 @@ def test_typed_in(data, tmp_path, type_in):
     without("feats.scp", "spk1-u1")(data)
     assert "kept 26 utterances of 27" in type_in("utils/fix_data_dir.py", data).stdout
     assert "not a data dir" in type_in("utils/fix_data_dir.py", tmp_path, code=1).stderr
+
+
+def test_killed_in_the_middle_no_table_has_lines_too_few(data, monkeypatch):
+    (data / "utt2emo").write_text("".join((data / "utt2emo").read_text().splitlines(keepends=True)[1:]))
+    written = []
+
+    def killed(path):
+        written.append(path.name)
+        if len(written) == 3:  # the copy of what was there, utt2spk, and the next
+            raise KeyboardInterrupt
+        return whole(path)
+
+    monkeypatch.setattr("utils.fix_data_dir.whole", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fix(data)
+    kept = read_table(data / "utt2spk").keys()
+    assert len(kept) == 26 and all(kept <= read_table(data / name).keys() for name in ("utt2emo", "wav.scp"))

@@ -184,6 +184,13 @@ def test_a_stage_that_is_named_is_made_again_and_what_follows():
     assert stages(run("--corpus", "x", "--stage", "1", "--stop-stage", "2")) == [1, 2]
 
 
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"])
+def test_a_stage_that_cannot_say_so_does_not_pass_for_finished(where):
+    Path("run.sh").write_text("".join(line for line in RUN_SH.splitlines(True) if "check_counts=$" not in line))
+    done = subprocess.run(["bash", "-c", f"./run.sh {where}"], capture_output=True, text=True, timeout=60)
+    assert done.returncode and "standard output cannot be written" in done.stderr and not Path("exp/made").exists()
+
+
 def test_a_stage_that_fails_ends_the_script():
     for cause in ("broken", "unwhole"):
         Path(cause).touch()

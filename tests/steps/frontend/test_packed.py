@@ -2,9 +2,11 @@
 
 import os
 import pickle
+import shutil
 import stat
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +92,19 @@ def test_it_is_made_once_and_again_when_what_it_is_made_from_changes(emotional):
     frames.unlink()
     with pytest.raises(UserError, match="decisions"):
         pack(emotional, options)
+
+
+def test_a_copy_with_other_features_does_not_read_those_of_the_original(emotional, tmp_path):
+    old = pack(emotional, WAYS[1])
+    copy = Path(shutil.copytree(emotional, tmp_path / "copy"))
+    assert np.array_equal(pack(copy, WAYS[1]).frames, old.frames)
+    shutil.rmtree(copy)
+    shutil.copytree(emotional, copy)
+    feats = read_scp(copy / "feats.scp")
+    with ArkWriter(tmp_path / "other.ark", copy / "feats.scp") as archive:
+        for name, entry in feats.items():
+            archive.write(name, read_array(entry)[:, :10])
+    assert pack(copy, WAYS[1]).bins == 10
 
 
 def test_features_that_are_missing_or_too_many_are_named(emotional):
