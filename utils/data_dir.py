@@ -11,7 +11,7 @@ from pathlib import Path
 
 from utils.cli import UserError, warn
 from utils.files import whole
-from utils.hold import hold
+from utils.hold import LOCK, hold
 from utils.record import Origin, listing, outdated, total
 from utils.table import content_of
 
@@ -93,11 +93,13 @@ def members(names: Sequence[str], owners: Sequence[str], where: Path | str) -> d
 
 def replaceable(dest: Path | str, *sources: Path | str) -> Path:
     """Where a data dir may be written, links followed. Raises UserError if `dest` is one of `sources`, or holds
-    something that is not a data dir, which replacing it would delete."""
+    something that is not a data dir, which replacing it would delete. What a killed program left of its hold is nothing
+    to keep."""
     path = Path(dest).resolve()
     if any(path == Path(source).resolve() for source in sources):
         raise UserError(f"{dest}: is read, so it cannot be the data dir to write")
-    if path.exists() and not (path / "utt2spk").is_file() and not (path.is_dir() and not any(path.iterdir())):
+    empty = not path.exists() or (path.is_dir() and {one.name for one in path.iterdir()} <= {LOCK})
+    if not empty and not (path / "utt2spk").is_file():
         raise UserError(f"{dest}: exists and is not a data dir (no utt2spk), so it is not replaced")
     return path
 
