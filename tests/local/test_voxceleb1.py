@@ -178,9 +178,27 @@ def test_a_trial_of_a_missing_file_is_refused_or_dropped(prepare, corpus, tmp_pa
     data = prepare("--trials", tmp_path / "own_trials", corpus)
     assert len((data / "test" / "trials").read_text().splitlines()) == 2
     assert "1 of 3 trials" in capsys.readouterr().err
-    (tmp_path / "own_trials").write_text("0 a/b/c.wav d/e/f.wav\n")
-    data = prepare("--trials", tmp_path / "own_trials", corpus)
-    assert len(utterances(data / "test")) == 3 and not (data / "test" / "trials").exists()
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_trials_of_which_none_fits_are_refused(prepare, corpus, tmp_path, merged):
+    (tmp_path / "own_trials").write_text("0 a/b/c.wav d/e/f.wav\n1 a/b/c.wav d/e/f.wav\n")
+    if merged:  # where all would be trained on
+        (corpus / "dev/wav").rename(corpus / "wav")
+        (corpus / "dev").rmdir()
+    with pytest.raises(UserError, match="own_trials: none of its 2 trials fits: 'a/b/c', of the first, is not in test"):
+        prepare("--trials", tmp_path / "own_trials", corpus)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("before", ["wav/", "./", "/corpora/VoxCeleb1/wav/"])
+def test_trials_may_name_the_folders_before(prepare, tmp_path, before):
+    root = tmp_path / "merged"
+    make(root / "wav", DEV + TEST)
+    (root / "veri_test.txt").write_text(TRIALS.replace(" id", f" {before}id"))
+    data = prepare(root)
+    assert set(read_table(data / "train" / "utt2spk").values()) == {"id10001", "id10002"}
+    assert len((data / "test" / "trials").read_text().splitlines()) == 2
 
 
 def test_without_trials_or_test(prepare, corpus, capsys):
