@@ -114,7 +114,8 @@ def write_data_dir(
     spk2gender, utt2emo, utt2sentence, utt2heard, `folds` (lines of run, train|valid|test, speaker) and `others` (file →
     lines); where utterances are stretches of recordings, segments, and a sum for the name of a recording. A data dir of
     that name is replaced, unless it was made of the same, from recordings of the same sizes and times: then it stays.
-    Raises UserError for names that make no valid data dir, and where only some utterances have an emotion."""
+    Raises UserError for names that make no valid data dir, of files too, and where only some utterances have an
+    emotion."""
     rows = sorted(utterances, key=lambda row: row.name)
     if not rows:
         raise UserError(f"{path}: no utterances to write")
@@ -134,6 +135,10 @@ def write_data_dir(
             segments[row.name] = f"{of_path[os.path.abspath(row.wav)]} {row.begin:.3f} {row.end:.3f}"
     else:
         recordings = {row.name: os.path.abspath(row.wav) for row in rows}
+    if odd := [
+        name for name in recordings.values() if name != name.rstrip() or name[-1] == "|" or set("\r\n") & set(name)
+    ]:
+        raise UserError(f"{path}: {odd[0]!r}: a file whose name has a line break, or ends in a blank or '|': rename it")
     contents = {
         name: content_of(f"{key} {table[key]}" for key in sorted(table))
         for name, table in {

@@ -272,6 +272,13 @@ def test_voxceleb2_is_checked(prepare, corpus, tmp_path, monkeypatch):
         prepare("--voxceleb2", other, corpus)
 
 
+def test_a_name_that_no_table_can_hold_is_refused(prepare, corpus, tmp_path):
+    make(corpus / "dev" / "wav", ["id10001/aaa/0\n1"])
+    with pytest.raises(UserError, match=r"id10001/aaa/0\\n1.wav': a file whose name has a line break"):
+        prepare(corpus)
+    assert not (tmp_path / "data" / "heldout").exists()
+
+
 def test_nothing_to_hold_out_is_refused(prepare, tmp_path):
     make(tmp_path / "flat" / "wav", ["a/1/x", "b/1/x"])
     with pytest.raises(UserError, match="no speaker in dev has two videos"):
