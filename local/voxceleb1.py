@@ -141,11 +141,21 @@ def find_parts(corpus: Path, genders: dict[str, str], testers: set[str]) -> tupl
     return dev, test
 
 
+def find_voxceleb2(corpus: Path) -> str:
+    """The place of VOXCELEB2 that holds recordings. Raises UserError where there is none, or two do."""
+    there = [place for place in VOXCELEB2 if (corpus / place).is_dir()]
+    full = [place for place in there if any(map(is_audio, files_below(corpus / place)))]
+    full = [place for place in full if place != "dev" or full[0] == "dev"]  # else it holds what lies in dev/aac
+    if not there:
+        raise UserError(f"{corpus}: expected one of VoxCeleb2's folders {', '.join(VOXCELEB2)} here")
+    if len(full) > 1:
+        raise UserError(f"{corpus}: {full[0]} and {full[1]} both hold recordings: keep one, or move one elsewhere")
+    return (full or there)[0]
+
+
 def more_speakers(corpus: Path, tested: set[str], check: bool) -> list[Utterance]:
     """The utterances of VoxCeleb2's dev part. Raises UserError for a speaker of `tested`, VoxCeleb1's test part."""
-    place = next((place for place in VOXCELEB2 if (corpus / place).is_dir()), None)
-    if not place:
-        raise UserError(f"{corpus}: expected one of VoxCeleb2's folders {', '.join(VOXCELEB2)} here")
+    place = find_voxceleb2(corpus)
     genders, testers = read_meta(corpus, "VoxCeleb2", ",")
     if not testers and not place.startswith("dev"):
         warn(f"{corpus}: no vox2_meta.csv says who is test, so all speakers are taken as dev")

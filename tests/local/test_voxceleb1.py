@@ -238,6 +238,17 @@ def test_voxceleb2_adds_its_speakers(prepare, corpus, tmp_path, place, suffix):
     assert read_table(data / "train" / "wav.scp")["id00012-aa-00001"] == f"{other}/{place}/id00012/aa/00001{suffix}"
 
 
+def test_voxceleb2_is_where_its_recordings_are(prepare, corpus, tmp_path):
+    other = tmp_path / "VoxCeleb2"
+    (other / "dev" / "aac" / "id00012").mkdir(parents=True)
+    (other / "dev" / "aac" / "readme.txt").touch()
+    make(other / "dev" / "wav", MORE)
+    assert "id00012" in read_table(prepare("--voxceleb2", other, corpus) / "train" / "utt2spk").values()
+    make(other / "dev" / "aac", MORE[:1], ".m4a")
+    with pytest.raises(UserError, match="VoxCeleb2: dev/aac and dev/wav both hold recordings"):
+        prepare("--voxceleb2", other, corpus)
+
+
 def test_the_test_parts_of_both_are_no_training(prepare, corpus, tmp_path, capsys):
     other = tmp_path / "VoxCeleb2"
     make(other / "aac", [*MORE, "id00017/x/00001", "id00017/y/00001"], ".m4a")
