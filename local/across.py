@@ -5,7 +5,8 @@
   local/across.py protocols <data-dir> DEST   data dirs DEST/<protocol>, which differ in their folds
   local/across.py about NAME…                 print title, language, licence and address of those known by name, as YAML
 
-<data-dir> of `protocols` has utt2corpus, and folds whose runs are <corpus>:<run>. The protocols:
+<data-dir> of `protocols` has utt2corpus, and folds whose runs are <corpus>:<run>. The protocols, each left out where
+there are too few speakers for it:
   within_<corpus>   the corpus by itself, in its own runs
   from_<corpus>     trained and validated on the corpus, tested on all others: one run
   left_out          trained on all corpora but one, tested on that: a run for each
@@ -79,7 +80,8 @@ def protocols(runs_of: dict[str, Folds], speakers_of: dict[str, list[str]]) -> d
             ]
         if len(speakers_of[corpus]) > 1:
             result[f"from_{corpus}"] = list(_run("run01", [corpus], others, speakers_of, validating))
-        result["left_out"] += _run(corpus, others, [corpus], speakers_of, validating)
+        if any(len(speakers_of[other]) > 1 for other in others):  # else none would be left to train on
+            result["left_out"] += _run(corpus, others, [corpus], speakers_of, validating)
     for number in range(max(map(len, runs_of.values()))):
         name = f"run{number + 1:02d}"
         for corpus, runs in runs_of.items():
@@ -89,7 +91,7 @@ def protocols(runs_of: dict[str, Folds], speakers_of: dict[str, list[str]]) -> d
             again = number >= len(runs)  # those whom this run would test have been tested
             for part, speakers in list(runs.values())[number % len(runs)].items():
                 result["together"] += [(name, "train" if again and part == "test" else part, who) for who in speakers]
-    return result
+    return {protocol: lines for protocol, lines in result.items() if lines}
 
 
 def _run(
@@ -116,7 +118,10 @@ def write_protocols(data: Path, dest: Path) -> list[str]:
         speakers_of.setdefault(corpus_of[speaker], []).append(speaker)
     if len(speakers_of) < 2:
         raise cli.UserError(f"{data}/utt2corpus: names one corpus, and two are needed")
-    made = protocols(of_corpora(read(data / "folds"), corpus_of), speakers_of)
+    folds = read(data / "folds") if (data / "folds").is_file() else {}  # all are of too few speakers for any
+    made = protocols(of_corpora(folds, corpus_of), speakers_of)
+    if not made:
+        raise cli.UserError(f"{data}: no corpus has two speakers, one to train on and one to validate")
     for name, lines in made.items():
         speakers = {speaker for _, _, speaker in lines}
         subset(data, dest / name, [utt for utt, speaker in utt2spk.items() if speaker in speakers])

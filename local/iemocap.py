@@ -57,6 +57,9 @@ def read_labels(corpus: Path, doubts: Doubts) -> dict[str, str]:
     """Utterance → label, from lines `[6.2901 - 8.2357]<TAB>Ses01F_impro01_F000<TAB>neu<TAB>[2.5, 2.5, 2.5]`."""
     labels: dict[str, str] = {}
     for path in listed(corpus, "dialog/EmoEvaluation", 1, ".txt"):
+        if not path.is_file():  # nobody may ever write into a pipe
+            doubts["files of labels that are no plain files"].append(str(path))
+            continue
         for number, line in enumerate(path.read_text("utf-8-sig", "replace").splitlines(), 1):
             if not line.startswith("["):  # the header and the raters' lines
                 continue

@@ -49,6 +49,17 @@ def check_counts(corpus: OpenCorpus, rows: Sequence[Row], folder: Path) -> None:
         )
 
 
+def check_classes(wanted: Sequence[str], known: Sequence[str], where: Path | str, beside_others: str) -> None:
+    """Raise UserError for a class that is not `known`; beside other corpora, which may have it, only where all are."""
+    lacking = [name for name in wanted if name not in known]
+    if lacking and beside_others and len(lacking) < len(wanted):
+        cli.warn(f"{where}: has no class {' '.join(lacking)}: it is taken from the other corpora alone")
+    elif lacking:
+        raise cli.UserError(
+            f"{where}: --classes: '{lacking[0]}' is none of: {' '.join(known)}; name some of these, or --classes all"
+        )
+
+
 def of_corpus(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utterance], list[make_folds.Line]]:
     """The utterances of an open corpus, and its own folds."""
     if args.corpus not in corpora.names():
@@ -68,8 +79,7 @@ def of_corpus(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteran
     if args.check_counts:
         check_counts(corpus, rows, folder)
     wanted = corpus.known if args.classes == "all" else args.classes.replace(",", " ").split() or corpus.classes
-    if unknown := [name for name in wanted if name not in corpus.known]:
-        raise cli.UserError(f"--classes: '{unknown[0]}' is none of: {' '.join(corpus.known)}")
+    check_classes(wanted, corpus.known, f"local/open/{args.corpus}.yaml", args.beside_others)
     for row in rows:
         if why := corpus.bad.get(Path(stem(row.path)).name):
             left_out[f"known to be bad: {why}"].append(row.path)
@@ -99,9 +109,7 @@ def of_table(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteranc
         cli.warn(words)
     chosen = select(rows, files, labels, left_out)
     if wanted := [] if args.classes in ("", "all") else args.classes.replace(",", " ").split():
-        if unknown := [name for name in wanted if name not in {row.label for row in chosen}]:
-            known = " ".join(sorted({row.label for row in chosen}))
-            raise cli.UserError(f"--classes: '{unknown[0]}' is none of: {known}")
+        check_classes(wanted, sorted({row.label for row in chosen}), args.table, args.beside_others)
         for row in chosen:
             if row.label not in wanted:
                 left_out[f"class '{row.label}'"].append(row.where)

@@ -103,13 +103,13 @@ def read_meta(corpus: Path, name: str, separator: str) -> tuple[dict[str, str], 
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """The lines `1 id10270/x/00001.wav id10270/y/00008.wav` of a list of trials."""
+    """The lines `1 id10270/x/00001.wav id10270/y/00008.wav` of a list of trials; folders before these mean nothing."""
     trials = []
     for number, line in enumerate(read_lines(path), 1):
         label, *names = line.split() or [""]
         if label not in ("0", "1") or len(names) != 2:
             raise UserError(f"{path}:{number}: expected '<0|1> <file> <file>', found '{line.strip()}'")
-        first, second = map(stem, names)
+        first, second = ("/".join(Path(stem(name)).parts[-3:]) for name in names)
         trials.append(("target" if label == "1" else "nontarget", first, second))
     return trials
 
@@ -141,11 +141,21 @@ def find_parts(corpus: Path, genders: dict[str, str], testers: set[str]) -> tupl
     return dev, test
 
 
+def find_voxceleb2(corpus: Path) -> str:
+    """The place of VOXCELEB2 that holds recordings. Raises UserError where there is none, or two do."""
+    there = [place for place in VOXCELEB2 if (corpus / place).is_dir()]
+    full = [place for place in there if any(map(is_audio, files_below(corpus / place)))]
+    full = [place for place in full if place != "dev" or full[0] == "dev"]  # else it holds what lies in dev/aac
+    if not there:
+        raise UserError(f"{corpus}: expected one of VoxCeleb2's folders {', '.join(VOXCELEB2)} here")
+    if len(full) > 1:
+        raise UserError(f"{corpus}: {full[0]} and {full[1]} both hold recordings: keep one, or move one elsewhere")
+    return (full or there)[0]
+
+
 def more_speakers(corpus: Path, tested: set[str], check: bool) -> list[Utterance]:
     """The utterances of VoxCeleb2's dev part. Raises UserError for a speaker of `tested`, VoxCeleb1's test part."""
-    place = next((place for place in VOXCELEB2 if (corpus / place).is_dir()), None)
-    if not place:
-        raise UserError(f"{corpus}: expected one of VoxCeleb2's folders {', '.join(VOXCELEB2)} here")
+    place = find_voxceleb2(corpus)
     genders, testers = read_meta(corpus, "VoxCeleb2", ",")
     if not testers and not place.startswith("dev"):
         warn(f"{corpus}: no vox2_meta.csv says who is test, so all speakers are taken as dev")
@@ -175,16 +185,22 @@ def check_counts(corpus: Path, part: str, utterances: list[Utterance]) -> None:
 def match_trials(
     trials: list[Trial], test: list[Utterance], path: Path, check: bool
 ) -> tuple[list[Trial], list[Utterance]]:
-    """The trials by utterance-id, and the utterances that are in one (all, if no trial is left). Trials that name a
-    missing file are refused, or without `check` dropped."""
+    """The trials by utterance-id, and the utterances that are in one. Trials that name a missing file are refused, or
+    without `check` dropped, unless all do."""
     rows = {place(row): row for row in test}
     if missing := {name for trial in trials for name in trial[1:] if name not in rows}:
+        if all(not missing.isdisjoint(trial[1:]) for trial in trials):
+            first = next(name for name in trials[0][1:] if name in missing)
+            raise UserError(
+                f"{path}: none of its {len(trials)} trials fits: '{first}', of the first, is not in test; expected "
+                "<speaker>/<video>/<utterance>.wav as they lie there"
+            )
         total, trials = len(trials), [trial for trial in trials if missing.isdisjoint(trial[1:])]
         lost = f"{path}: {total - len(trials)} of {total} trials name files that are not in test ({some(missing)})"
         if check:
             raise UserError(f"{lost}: --check-counts false drops them")
         warn(f"{lost}: dropped")
-    tried = {name for trial in trials for name in trial[1:]} or set(rows)
+    tried = {name for trial in trials for name in trial[1:]}
     if len(tried) < len(rows):
         print(f"{path}: {len(rows) - len(tried)} utterances of test are in no trial and left out")
     return [(kind, rows[a].name, rows[b].name) for kind, a, b in trials], [rows[name] for name in tried]
@@ -224,7 +240,7 @@ def main() -> None:
         tested = speakers(test) | set(map(safe, testers)) | TESTERS
         dev += more_speakers(args.voxceleb2, tested, args.check_counts)
     refuse_collisions(dev + test)
-    if trials and test:
+    if trials and (test or not (args.corpus / "dev").is_dir()):  # in one merged wav, they say who is test
         trials, test = match_trials(trials, test, trial_list, args.check_counts)
     elif not trials:
         warn(f"{trial_list}: no trials, so none are written and the equal error rate will be skipped")

@@ -38,7 +38,10 @@ def look(data: Path, exp: Path) -> audit.Json:
     features = {path.name: scp_content(path) for path in (data / "feats.scp", data / "vad.scp") if path.is_file()}
     origin = Origin("audit", VERSION, content=tables | features)
     if not outdated(exp, origin, exp / audit.NAME, exp / "figures/corpus.png"):
-        return audit.read(exp)
+        try:
+            return audit.read(exp)
+        except cli.UserError as damaged:
+            cli.warn(str(damaged))
     found = audit.audit(corpus.read(data, acoustics.measure(data)))
     audit.write(exp, found)
     figures.save(corpus_figure.draw(found), exp / "figures", "corpus", ["png", "svg"])

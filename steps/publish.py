@@ -142,6 +142,7 @@ def main() -> None:
     chosen = choose(exp, conf, options.systems)
     if not labels and not options.data:
         raise cli.UserError("--labels false needs --data DIR, the data dir that has the labels")
+    audit.read(exp)  # one that is damaged is refused before anything is kept
     keep_all(exp, folder, chosen, labels)
     if (exp / audit.NAME).is_file() and exp.resolve() != folder.resolve():
         shutil.copyfile(exp / audit.NAME, folder / audit.NAME)

@@ -252,6 +252,20 @@ def test_mistakes_end_in_one_line_and_leave_nothing(work, script, words, message
 
 
 @pytest.mark.parametrize(
+    ("corpora", "message"),
+    [
+        ("a=x.csv fbank=y.csv", "'fbank=y.csv': the name 'fbank' is taken, as are: all "),
+        ("a=x.csv a=y.csv", "'a=y.csv': another corpus is called so"),
+        ("a-b=x.csv a_b=y.csv", "'a_b=y.csv': another corpus is called so"),
+    ],
+)
+def test_names_of_corpora_are_their_own(tmp_path, corpora, message):
+    words = ["--data", "d", "--exp", "e", "--corpora", corpora]
+    (complaint,) = call(tmp_path, ROOT / "egs/open/across.sh", *words, code=1).splitlines()
+    assert message in complaint and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
     "script", [IEMOCAP, VOXCELEB1, ROOT / "egs/open/run.sh", ROOT / "egs/open/across.sh", ROOT / "egs/mini/run.sh"]
 )
 def test_help_names_stages_and_options(script, tmp_path):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make one data dir, DEST, of several. What only some of them have is left out, with a notice; a speaker, utterance or
 recording that several have must be the same in each. Copies stay copies (utt2uniq, utt2augment) beside utterances of
-data dirs without any. A DEST made of the same is kept."""
+data dirs without any, and runs stay runs (folds) beside speakers that are in none. A DEST made of the same is kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from utils.hold import hold
 from utils.record import Origin, content, outdated
 from utils.table import columns, content_of, key_of, read_lines, read_table, write_lines, write_table
 
-VERSION = 1  # raised when the same data dirs are combined in another way
+VERSION = 2  # raised when the same data dirs are combined in another way
 
 
 def combine(dest: Path, sources: Sequence[Path]) -> int:
@@ -50,10 +50,12 @@ def combine(dest: Path, sources: Sequence[Path]) -> int:
         for name in sorted({path.name for source in sources for path in tables(source)} - {"spk2utt"}):
             paths = [source / name for source in sources]
             lacking = [path.parent for path in paths if not path.is_file()]
-            if lacking and name not in (UNIQ, AUGMENT):
+            if name == "folds":
+                if lacking:
+                    warn(f"folds: {lacking[0]} has none, so no run has its speakers")
+                write_lines(temporary / name, _merged_folds([path for path in paths if path.is_file()]))
+            elif lacking and name not in (UNIQ, AUGMENT):
                 warn(f"{name} is left out, as {lacking[0]} has none")
-            elif name == "folds":
-                write_lines(temporary / name, _merged_folds(paths))
             elif keyed_on(name, bool(segments)):
                 write_lines(temporary / name, _merged(paths))
             elif len(contents := {path.read_bytes() for path in paths}) == 1:

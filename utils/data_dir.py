@@ -11,7 +11,7 @@ from pathlib import Path
 
 from utils.cli import UserError, warn
 from utils.files import whole
-from utils.hold import hold
+from utils.hold import LOCK, hold
 from utils.record import Origin, listing, outdated, total
 from utils.table import content_of
 
@@ -93,11 +93,13 @@ def members(names: Sequence[str], owners: Sequence[str], where: Path | str) -> d
 
 def replaceable(dest: Path | str, *sources: Path | str) -> Path:
     """Where a data dir may be written, links followed. Raises UserError if `dest` is one of `sources`, or holds
-    something that is not a data dir, which replacing it would delete."""
+    something that is not a data dir, which replacing it would delete. What a killed program left of its hold is nothing
+    to keep."""
     path = Path(dest).resolve()
     if any(path == Path(source).resolve() for source in sources):
         raise UserError(f"{dest}: is read, so it cannot be the data dir to write")
-    if path.exists() and not (path / "utt2spk").is_file() and not (path.is_dir() and not any(path.iterdir())):
+    empty = not path.exists() or (path.is_dir() and {one.name for one in path.iterdir()} <= {LOCK})
+    if not empty and not (path / "utt2spk").is_file():
         raise UserError(f"{dest}: exists and is not a data dir (no utt2spk), so it is not replaced")
     return path
 
@@ -112,7 +114,8 @@ def write_data_dir(
     spk2gender, utt2emo, utt2sentence, utt2heard, `folds` (lines of run, train|valid|test, speaker) and `others` (file →
     lines); where utterances are stretches of recordings, segments, and a sum for the name of a recording. A data dir of
     that name is replaced, unless it was made of the same, from recordings of the same sizes and times: then it stays.
-    Raises UserError for names that make no valid data dir, and where only some utterances have an emotion."""
+    Raises UserError for names that make no valid data dir, of files too, and where only some utterances have an
+    emotion."""
     rows = sorted(utterances, key=lambda row: row.name)
     if not rows:
         raise UserError(f"{path}: no utterances to write")
@@ -132,6 +135,10 @@ def write_data_dir(
             segments[row.name] = f"{of_path[os.path.abspath(row.wav)]} {row.begin:.3f} {row.end:.3f}"
     else:
         recordings = {row.name: os.path.abspath(row.wav) for row in rows}
+    if odd := [
+        name for name in recordings.values() if name != name.rstrip() or name[-1] == "|" or set("\r\n") & set(name)
+    ]:
+        raise UserError(f"{path}: {odd[0]!r}: a file whose name has a line break, or ends in a blank or '|': rename it")
     contents = {
         name: content_of(f"{key} {table[key]}" for key in sorted(table))
         for name, table in {

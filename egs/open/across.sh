@@ -41,12 +41,18 @@ enter "$here" pretrained conf data exp
 read -ra pairs <<<"$corpora"
 [[ -n $systems ]] || die "--systems is empty: name at least one"
 [[ ${#pairs[@]} -ge 2 ]] || die "--corpora \"NAME=DIR NAME=DIR ...\": at least two are needed"
-names=() places=()
+names=() places=() taken=" "
+own="all copies fbank others protocols training" # folders and rows of the table that are none of a corpus
 for pair in "${pairs[@]}"; do
   [[ $pair =~ ^[A-Za-z0-9][A-Za-z0-9._-]*=.+$ ]] || die "--corpora: '$pair' is not NAME=DIR or NAME=FILE (no blanks in paths; a link helps)"
   place=${pair#*=}
   if [[ $place != /* ]]; then place=$_caller/$place; fi
-  names+=("${pair%%=*}") places+=("$place")
+  name=${pair%%=*}
+  [[ " $own " != *" $name "* ]] || die "--corpora: '$pair': the name '$name' is taken, as are: $own"
+  # Speakers are called <name>_<speaker>, where a "-" of the name is a "_", too.
+  [[ $taken != *" ${name//-/_} "* ]] || die "--corpora: '$pair': another corpus is called so, too ('-' counts as '_')"
+  taken+="${name//-/_} "
+  names+=("$name") places+=("$place")
 done
 set=$(IFS=+ && echo "${names[*]}") # other corpora are other protocols, in another band
 data=$data/$set exp=$exp/$set

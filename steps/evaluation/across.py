@@ -4,8 +4,9 @@
 
 format    1
 corpora   corpus → utterances, speakers, classes (class → utterances), majority (wF1 of deciding for the commonest)
-systems   system → trained → tested → wf1 INTERVAL, ua INTERVAL, utterances, speakers. trained: a corpus, "others" (all
-          but the tested one) or "all"; tested: a corpus. What is tested by itself, or by "all", is so in its own folds
+systems   system → trained → tested → wf1 INTERVAL, ua INTERVAL, utterances, speakers, untaught (tested classes that
+          were not trained on). trained: a corpus, "others" (all but the tested one) or "all"; tested: a corpus. What is
+          tested by itself, or by "all", is so in its own folds
 corpus_probe  system → value, chance, vectors: how well a linear probe tells the corpus, of speakers it has not heard,
           from what the classifier of the first run of `together` sees; mean recall, in percent
 """
@@ -58,6 +59,14 @@ def cells(summary: Summary, corpus_of: Mapping[str, str]) -> dict[str, dict[str,
     return result
 
 
+def untaught(corpora: Mapping[str, dict[str, Any]], trained: str, tested: str) -> list[str]:
+    """The classes of the corpus `tested` that what is `trained` on lacks, so that none of them is ever told."""
+    others = [name for name in corpora if name != tested]
+    teaching = {OTHERS: others, ALL: list(corpora)}.get(trained, [trained])
+    taught = {label for name in teaching for label in corpora[name]["classes"]}
+    return [label for label in corpora[tested]["classes"] if label not in taught]
+
+
 def corpus_probe(scp: Path, utt2spk: Mapping[str, str], utt2corpus: Mapping[str, str]) -> dict[str, Any]:
     """How well the corpus is told from the vectors of `scp`."""
     entries = read_scp(scp)
@@ -87,8 +96,10 @@ def compare(exp: Path, data: Path) -> dict[str, Any]:
             summary = summarise(folder / system, runs.finished(folder / system))
             if strangers := set(summary.speakers) - corpus_of.keys():
                 raise UserError(f"{folder / system}: speaker '{min(strangers)}' is not in {data}; train this again")
-            rows = result["systems"].setdefault(system, {})
-            rows.setdefault(trained_on(folder.name), {}).update(cells(summary, corpus_of))
+            trained, found = trained_on(folder.name), cells(summary, corpus_of)
+            for corpus, cell in found.items():
+                cell["untaught"] = untaught(result["corpora"], trained, corpus)
+            result["systems"].setdefault(system, {}).setdefault(trained, {}).update(found)
             first = next(iter(summary.texts.values())).place / f"{runs.EMBEDDING}.scp"
             if folder.name == "together" and first.is_file():
                 result["corpus_probe"][system] = corpus_probe(first, utt2spk, utt2corpus)

@@ -18,6 +18,7 @@ from utils.copies import UNIQ
 from utils.table import read_table
 
 PARTS = 5  # that the speakers of every corpus are dealt into
+WITHOUT = " (across.sh --model '' makes no model)"
 
 
 @dataclass
@@ -83,9 +84,26 @@ def read(data: Path, copies: Path | None = None) -> Labelled:
     speakers, of_corpus = (np.array([table[name] for name in names]) for table in (utt2spk, corpora))
     changed, origins = read_copies(copies, names, x.shape[1])
     result = Labelled(np.array(names), x, y, classes, speakers, of_corpus, changed, origins)
-    if max(len(np.unique(speakers[of_corpus == corpus])) for corpus in np.unique(of_corpus)) < PARTS:
-        raise UserError(f"{data}: no corpus has {PARTS} speakers, too few to leave some out each time")
+    check(result, data)
     return result
+
+
+def check(known: Labelled, data: Path) -> None:
+    """Raises UserError for recordings that no model is made of, or that do not tell how good it is."""
+    if len(known.classes) < 2:
+        raise UserError(
+            f"{data}/utt2emo: all recordings are {known.classes[0]}, and a model tells classes apart{WITHOUT}"
+        )
+    if max(len(set(known.speakers[known.corpora == corpus])) for corpus in np.unique(known.corpora)) < PARTS:
+        raise UserError(f"{data}: no corpus has {PARTS} speakers, too few to leave some out each time{WITHOUT}")
+    parts = known.parts()
+    for k, name in enumerate(known.classes):
+        if len(set(parts[known.y == k])) < 2:
+            who = " ".join(sorted(set(known.speakers[known.y == k]))[:5])
+            raise UserError(
+                f"{data}/utt2emo: class '{name}' is left to nobody while its speakers ({who}) are left out, to tell "
+                f"how good the model is: add speakers of it, or take other --classes{WITHOUT}"
+            )
 
 
 def read_copies(data: Path | None, names: list[str], size: int) -> tuple[np.ndarray, np.ndarray]:

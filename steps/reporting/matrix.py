@@ -19,6 +19,10 @@ Band and class mix are made alike before training, the level in systems that tak
 apart (language, sentences, microphones, rooms, acting) differs between what is trained on and what is tested, and is
 part of every figure off the diagonal."""
 Across = dict[str, Any]  # across.json: its layout stands in steps/evaluation/across.py
+LACKS = "†"
+UNTAUGHT = f"""\
+{LACKS} ({DASH} where they are all): classes are tested that were not trained on, so that the system cannot tell them,
+and errs on all of their recordings:""".replace("\n", " ")
 ROWS = {"others": "all others", "all": "all"}
 NOTES = [
     "Each cell: wF1 in percent, with its 95 % interval (bootstrap over speakers), and UA after the slash.",
@@ -34,22 +38,34 @@ def rows_of(result: Across, system: str) -> list[str]:
     return [name for name in (*result["corpora"], *ROWS) if name in trained]
 
 
+def entry_of(result: Across, system: str, trained: str, tested: str) -> dict[str, Any] | None:
+    """What stands in a cell; None where nothing was tested, or no class that was is one that was trained on."""
+    entry: dict[str, Any] | None = result["systems"][system][trained].get(tested)
+    return entry if entry and len(entry["untaught"]) < len(result["corpora"][tested]["classes"]) else None
+
+
 def cell(entry: dict[str, Any] | None) -> str:
     if entry is None:
         return DASH
-    return (
-        f"{number(entry['wf1']['value'], digits=1)} ({bounds(entry['wf1'])}) / {number(entry['ua']['value'], digits=1)}"
-    )
+    wf1, ua = (number(entry[name]["value"], digits=1) for name in ("wf1", "ua"))
+    return f"{wf1} ({bounds(entry['wf1'])}) / {ua}{' ' + LACKS if entry['untaught'] else ''}"
 
 
 def table(result: Across, system: str) -> Table:
     corpora = result["corpora"]
     body = [
-        [ROWS.get(name, name), *(cell(result["systems"][system][name].get(corpus)) for corpus in corpora)]
+        [ROWS.get(name, name), *(cell(entry_of(result, system, name, corpus)) for corpus in corpora)]
         for name in rows_of(result, system)
     ]
+    lacking = [
+        f"{ROWS.get(name, name)} on {corpus}: {' '.join(entry['untaught'])}"
+        for name in rows_of(result, system)
+        for corpus, entry in result["systems"][system][name].items()
+        if entry["untaught"]
+    ]
+    notes = [*NOTES, f"{UNTAUGHT} {'; '.join(lacking)}."] if lacking else NOTES
     base = ["majority class", *(f"{corpora[corpus]['majority']:.1f}" for corpus in corpora)]
-    return Table(["trained on", *corpora], [*body, base], NOTES)
+    return Table(["trained on", *corpora], [*body, base], notes)
 
 
 def probed(result: Across) -> str:
@@ -71,12 +87,13 @@ def heat(result: Across) -> Figure:
     canvas, axes = plt.subplots(1, len(systems), figsize=size, squeeze=False)
     for ax, system in zip(axes[0], systems):
         rows = rows_of(result, system)
-        found = [[result["systems"][system][name].get(corpus) for corpus in corpora] for name in rows]
+        found = [[entry_of(result, system, name, corpus) for corpus in corpora] for name in rows]
         values = np.array([[np.nan if one is None else one["wf1"]["value"] for one in line] for line in found])
         ax.imshow(values, cmap="cividis", vmin=10, vmax=80, aspect="auto")
         for (y, x), value in np.ndenumerate(values):
-            if not np.isnan(value):
-                ax.text(x, y, f"{value:.0f}", ha="center", va="center", color="white" if value < 48 else "black")
+            if (one := found[y][x]) is not None:
+                text = f"{value:.0f}{LACKS if one['untaught'] else ''}"
+                ax.text(x, y, text, ha="center", va="center", color="white" if value < 48 else "black")
         names = [ROWS.get(name, name) for name in rows]
         ax.set_xticks(range(len(corpora)), corpora)
         ax.set_yticks(range(len(rows)), names if ax is axes[0][0] else [""] * len(rows))

@@ -64,6 +64,34 @@ def test_protocols(data, tmp_path, type_in):
         assert set(read_table(place / "utt2corpus")) == set(read_table(place / "utt2spk"))
 
 
+def of_speakers(place, **counts):
+    """A data dir of corpora without runs: corpus → speakers."""
+    rows = [
+        Utterance(f"{corpus}_s{k}-{i}", place / f"{corpus}{k}{i}.wav", f"{corpus}_s{k}", f"{corpus}_s{k}", "", one)
+        for corpus, count in counts.items()
+        for k in range(count)
+        for i, one in enumerate(["ang", "sad"])
+    ]
+    write_data_dir(place, rows, [], {"utt2corpus": sorted(f"{row.name} {row.name.split('_')[0]}" for row in rows)})
+    return place
+
+
+def test_corpora_of_too_few_speakers_for_runs_of_their_own(tmp_path, type_in):
+    pairs = of_speakers(tmp_path / "pairs", a=2, b=2)
+    assert type_in("local/across.py", "protocols", pairs, tmp_path / "p").stdout.split() == [
+        "left_out",
+        "from_a",
+        "from_b",
+    ]
+    solo = of_speakers(tmp_path / "solo", a=2, b=1)
+    assert type_in("local/across.py", "protocols", solo, tmp_path / "q").stdout.split() == ["left_out", "from_a"]
+    for place in (tmp_path / "p/left_out", tmp_path / "q/left_out", tmp_path / "q/from_a"):
+        folds.of_data_dir(place)  # refuses a run without training
+    alone = of_speakers(tmp_path / "alone", a=1, b=1)
+    said = type_in("local/across.py", "protocols", alone, tmp_path / "r", code=1).stderr
+    assert "no corpus has two speakers" in said and not (tmp_path / "r").exists()
+
+
 def test_one_corpus_is_too_few(data, tmp_path, type_in):
     names = read_table(data / "utt2corpus")
     (data / "utt2corpus").write_text("".join(f"{name} same\n" for name in names))

@@ -287,6 +287,18 @@ def test_folds_need_two_sessions_of_two(prepare, tmp_path):
         prepare("--check-counts", "false", tmp_path / "small")
 
 
+def test_a_pipe_among_the_labels_is_named_and_not_waited_for(prepare, corpus, capsys):
+    pipe = corpus / "Session1/dialog/EmoEvaluation/x.txt"
+    os.mkfifo(pipe)
+    try:
+        with pytest.raises(UserError, match="1 files of labels that are no plain files .first: .*/x.txt."):
+            prepare(corpus)
+        assert len(read_table(prepare("--check-counts", "false", corpus) / "utt2spk")) == 2280
+    finally:
+        pipe.unlink()
+    assert "EmoEvaluation/x.txt" in capsys.readouterr().err
+
+
 def test_the_folder_above_the_release_will_do_and_others_will_not(prepare, corpus):
     assert len(read_table(prepare(corpus.parent) / "utt2spk")) == 2280
     with pytest.raises(UserError, match="expected IEMOCAP's folders Session1 to Session5 here"):

@@ -56,6 +56,16 @@ def emotions(tmp_path):
     return Counter(read_table(tmp_path / "data/x/utt2emo").values())
 
 
+def test_beside_others_a_class_may_be_theirs_alone(prepare, spoken, type_in, tmp_path):
+    words = ["--table", table(tmp_path / "my.csv", ["path", "speaker", "emotion"], spoken)]
+    said = prepare(*words, "--classes", "ang fea", code=1)
+    assert "my.csv: --classes: 'fea' is none of: ang hap neu sad; name some of these, or --classes all" in said
+    assert "'fea' is none of" in prepare(*words, "--classes", "fea cal", "--beside-others", "mine", code=1)
+    beside = ["--classes", "ang fea", "--beside-others", "mine", tmp_path / "data/x"]
+    assert "my.csv: has no class fea" in type_in("local/open.py", *words, *beside).stderr
+    assert emotions(tmp_path) == {"ang": 6}
+
+
 @pytest.mark.parametrize(
     ("name", "header", "delimiter"),
     [

@@ -178,9 +178,27 @@ def test_a_trial_of_a_missing_file_is_refused_or_dropped(prepare, corpus, tmp_pa
     data = prepare("--trials", tmp_path / "own_trials", corpus)
     assert len((data / "test" / "trials").read_text().splitlines()) == 2
     assert "1 of 3 trials" in capsys.readouterr().err
-    (tmp_path / "own_trials").write_text("0 a/b/c.wav d/e/f.wav\n")
-    data = prepare("--trials", tmp_path / "own_trials", corpus)
-    assert len(utterances(data / "test")) == 3 and not (data / "test" / "trials").exists()
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_trials_of_which_none_fits_are_refused(prepare, corpus, tmp_path, merged):
+    (tmp_path / "own_trials").write_text("0 a/b/c.wav d/e/f.wav\n1 a/b/c.wav d/e/f.wav\n")
+    if merged:  # where all would be trained on
+        (corpus / "dev/wav").rename(corpus / "wav")
+        (corpus / "dev").rmdir()
+    with pytest.raises(UserError, match="own_trials: none of its 2 trials fits: 'a/b/c', of the first, is not in test"):
+        prepare("--trials", tmp_path / "own_trials", corpus)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("before", ["wav/", "./", "/corpora/VoxCeleb1/wav/"])
+def test_trials_may_name_the_folders_before(prepare, tmp_path, before):
+    root = tmp_path / "merged"
+    make(root / "wav", DEV + TEST)
+    (root / "veri_test.txt").write_text(TRIALS.replace(" id", f" {before}id"))
+    data = prepare(root)
+    assert set(read_table(data / "train" / "utt2spk").values()) == {"id10001", "id10002"}
+    assert len((data / "test" / "trials").read_text().splitlines()) == 2
 
 
 def test_without_trials_or_test(prepare, corpus, capsys):
@@ -220,6 +238,17 @@ def test_voxceleb2_adds_its_speakers(prepare, corpus, tmp_path, place, suffix):
     assert read_table(data / "train" / "wav.scp")["id00012-aa-00001"] == f"{other}/{place}/id00012/aa/00001{suffix}"
 
 
+def test_voxceleb2_is_where_its_recordings_are(prepare, corpus, tmp_path):
+    other = tmp_path / "VoxCeleb2"
+    (other / "dev" / "aac" / "id00012").mkdir(parents=True)
+    (other / "dev" / "aac" / "readme.txt").touch()
+    make(other / "dev" / "wav", MORE)
+    assert "id00012" in read_table(prepare("--voxceleb2", other, corpus) / "train" / "utt2spk").values()
+    make(other / "dev" / "aac", MORE[:1], ".m4a")
+    with pytest.raises(UserError, match="VoxCeleb2: dev/aac and dev/wav both hold recordings"):
+        prepare("--voxceleb2", other, corpus)
+
+
 def test_the_test_parts_of_both_are_no_training(prepare, corpus, tmp_path, capsys):
     other = tmp_path / "VoxCeleb2"
     make(other / "aac", [*MORE, "id00017/x/00001", "id00017/y/00001"], ".m4a")
@@ -252,6 +281,13 @@ def test_voxceleb2_is_checked(prepare, corpus, tmp_path, monkeypatch):
     make(other / "dev" / "aac", ["id10001/aaa/00009"], ".m4a")
     with pytest.raises(UserError, match="id10001 and .*id10001 would both be called 'id10001'"):
         prepare("--voxceleb2", other, corpus)
+
+
+def test_a_name_that_no_table_can_hold_is_refused(prepare, corpus, tmp_path):
+    make(corpus / "dev" / "wav", ["id10001/aaa/0\n1"])
+    with pytest.raises(UserError, match=r"id10001/aaa/0\\n1.wav': a file whose name has a line break"):
+        prepare(corpus)
+    assert not (tmp_path / "data" / "heldout").exists()
 
 
 def test_nothing_to_hold_out_is_refused(prepare, tmp_path):

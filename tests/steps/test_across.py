@@ -67,8 +67,44 @@ def test_each_cell_is_what_scikit_learn_makes_of_it(work, type_in):
         assert (cell["utterances"], cell["speakers"]) == (len(pairs), 3)
     assert made["corpus_probe"]["svm"]["value"] > 90 and "A linear probe tells the corpus" in said
     page = (folder / "exp/README.md").read_text()
-    assert "| all others |" in page and "| majority class |" in page
+    assert "†" not in page and "| all others |" in page and "| majority class |" in page
     assert (folder / "exp/figures/across.png").is_file()
+
+
+def relabelled(folder, classes):
+    """The corpus y with other classes: classes(its own) → what is in their place."""
+    path = folder / "all/utt2emo"
+    lines = [line.split() for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{name} {classes(own) if name[0] == 'y' else own}\n" for name, own in lines))
+
+
+def cells_of(folder):
+    """The table of the page: row → cells."""
+    lines = [line.strip("|").split("|") for line in (folder / "exp/README.md").read_text().splitlines()]
+    return {line[0].strip(): [cell.strip() for cell in line[1:]] for line in lines if len(line) == 3}
+
+
+def test_a_cell_whose_classes_were_not_all_trained_on_says_so(work, type_in):
+    folder, _ = work
+    relabelled(folder, lambda own: {"hap": "fea"}.get(own, own))
+    said = type_in("steps/across.py", folder / "all", folder / "exp").stdout
+    rows, page = cells_of(folder), (folder / "exp/README.md").read_text()
+    assert not rows["x"][0].endswith("†") and rows["x"][1].endswith(" †")
+    assert rows["y"][0].endswith(" †") and all(cell.endswith(" †") for cell in rows["all others"])
+    assert not any("†" in cell for cell in rows["all"])
+    told = "errs on all of their recordings: x on y: fea; y on x: hap; all others on x: hap; all others on y: fea."
+    assert told in page and told in said
+    made = json.loads((folder / "exp/across.json").read_text())["systems"]["svm"]
+    assert made["x"]["y"]["untaught"] == ["fea"] and made["x"]["x"]["untaught"] == []
+
+
+def test_where_no_class_is_in_common_no_figure_stands(work, type_in):
+    folder, _ = work
+    relabelled(folder, lambda own: f"{own}2")
+    type_in("steps/across.py", folder / "all", folder / "exp")
+    rows = cells_of(folder)
+    assert rows["x"][1] == rows["y"][0] == "–" and rows["all others"] == ["–", "–"]
+    assert "–" not in rows["x"][0] + "".join(rows["all"])
 
 
 def test_what_is_missing_is_named(work, tmp_path, type_in):

@@ -79,6 +79,15 @@ def test_errors_are_written_then_end_in_a_line_each_unless_forced(corpus, tmp_pa
     assert after == before | {"forced": True}
 
 
+def test_a_damaged_audit_is_made_anew(corpus, tmp_path, type_in):
+    words = ["steps/audit.py", corpus(features=False), tmp_path / "exp"]
+    type_in(*words)
+    whole = (tmp_path / "exp/audit.json").read_text()
+    (tmp_path / "exp/audit.json").write_text(whole[:100])
+    assert "is not of format 1" in type_in(*words).stderr
+    assert (tmp_path / "exp/audit.json").read_text() == whole
+
+
 def test_without_features_it_says_less(corpus, tmp_path, type_in):
     done = type_in("steps/audit.py", corpus(features=False), tmp_path / "exp")
     assert "Not looked at, as it is not there: utt2sentence, utt2heard, utt2dur, utt2hash, utt2sound" in done.stdout

@@ -111,6 +111,33 @@ def test_a_corpus_that_alone_has_a_class_is_not_left_out(corpora, type_in):
     assert figures["classes"] == ["ang", "neu", "sad"] and figures["unseen_corpora"]["alone"].keys() == {"small"}
 
 
+def relabel(path, new):
+    """new(name, class) → class"""
+    lines = [line.split() for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{name} {new(name, one)}\n" for name, one in lines))
+
+
+def test_what_no_model_is_made_of_is_refused_at_once(corpora, type_in):
+    words = ["steps/make_model.py", "--system", corpora / "small.yaml", corpora / "data", corpora / "m"]
+    labels = corpora / "data/utt2emo"
+    whole = labels.read_text()
+    relabel(labels, lambda name, one: "sad" if name == "s3-0" else one)
+    done = type_in(*words, code=1)
+    assert "data/utt2emo: class 'sad' is left to nobody while its speakers (s3) are left out" in done.stderr
+    assert "take other --classes (across.sh --model '' makes no model)" in done.stderr and not done.stdout
+    labels.write_text(whole)
+    relabel(
+        labels, lambda name, one: "sad" if name in ("s3-0", "s8-0") else one
+    )  # of both corpora, but left out at once
+    assert "class 'sad' is left to nobody while its speakers (s3 s8)" in type_in(*words, code=1).stderr
+    relabel(labels, lambda name, one: "ang")
+    assert "data/utt2emo: all recordings are ang" in type_in(*words, code=1).stderr
+    labels.write_text(whole)
+    relabel(corpora / "data/utt2corpus", lambda name, one: f"c{int(name[1]) // 4}")
+    assert "no corpus has 5 speakers" in (said := type_in(*words, code=1).stderr) and "--model ''" in said
+    assert not (corpora / "m").exists()
+
+
 def test_what_is_missing_is_said(corpora, type_in):
     words = ["steps/make_model.py", "--system", corpora / "small.yaml"]
     (corpora / "linear.yaml").write_text("backend: {kind: linear, sees: descriptors}\ntraining: {epochs: 0}\n")

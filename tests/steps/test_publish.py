@@ -144,6 +144,9 @@ def test_refusals(corpus, tmp_path, type_in):
     assert "--data" in said("--labels", "false", corpus / "exp")
     (corpus / "exp/poor/r1_seed0/leak").write_text("random\n")
     assert "made with false speakers, so no result" in said(corpus / "exp")
+    (corpus / "exp/poor/r1_seed0/leak").unlink()
+    (corpus / "exp/audit.json").write_text("{")
+    assert "audit.json: is not of format 1" in said(corpus / "exp")
     assert not (corpus / "results").exists()
 
 

@@ -88,6 +88,16 @@ def test_what_was_made_of_the_same_is_kept(make, train, tmp_path):
     assert "15 copies" in make("--kinds", "gain", "--gain", "[-3, 3]").stdout
 
 
+def test_where_it_was_killed_it_starts_again(make, tmp_path):
+    (tmp_path / "copies").mkdir()
+    (tmp_path / "copies/.lock").write_text("augment_data_dir.py on somewhere, process 1\n")
+    assert "15 copies" in make("--kinds", "gain").stdout
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/.kept").touch()  # might be anything
+    assert "not a data dir" in make("--kinds", "gain", dest=tmp_path / "own", code=1).stderr
+    assert (tmp_path / "own/.kept").exists()
+
+
 def test_what_was_made_of_a_sound_is_no_copys(make, train, tmp_path):
     for name in ("feats.scp", "vad.scp", "descriptors.scp", "utt2dur", "utt2hash"):
         write_table(train / name, dict.fromkeys(read_table(train / "utt2spk"), "/x/some.ark:1"))

@@ -99,6 +99,13 @@ def test_runs_that_only_some_have_are_told(halves, tmp_path, capsys):
     assert "run03 test spk5" in (tmp_path / "whole" / "folds").read_text()
 
 
+def test_runs_stay_beside_speakers_who_are_in_none(halves, tmp_path, capsys):
+    (halves[1] / "folds").unlink()
+    combine(tmp_path / "whole", halves)
+    assert f"folds: {halves[1]} has none, so no run has its speakers" in capsys.readouterr().err
+    assert sorted(read_lines(tmp_path / "whole/folds")) == sorted(read_lines(halves[0] / "folds"))
+
+
 def test_segments_in_some_only_are_refused(data, halves, segmented, tmp_path):
     with pytest.raises(UserError, match="some data dirs have segments"):
         combine(tmp_path / "whole", [segmented, halves[0]])

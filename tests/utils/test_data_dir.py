@@ -99,6 +99,10 @@ def test_gender_known_of_some_speakers_only_is_left_out_aloud(tmp_path, capsys):
         ([one(emotion="ang"), one("s-2")], "only one has an emotion"),
         ([one("a-x", "a"), one("a-b-1", "a-b")], "comes after the utterances of speaker"),
         ([], "no utterances"),
+        ([one(wav="a\nb.wav")], r"a\nb.wav': a file whose name has a line break, or ends in a blank or '|': rename it"),
+        ([one(wav="a.wav ")], "a.wav ': a file whose name"),
+        ([one(wav="sox a.wav |")], "sox a.wav |': a file whose name"),
+        ([Utterance("s-1", "a\n.wav", "s", "d", end=1.0)], r"a\n.wav': a file whose name"),
     ],
 )
 def test_write_data_dir_refuses_and_leaves_what_was_there(tmp_path, rows, said):
