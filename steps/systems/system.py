@@ -71,6 +71,8 @@ class Training:
         config.require_not_negative(self, "classifier_lr", "extractor_lr", "lambda_ad", "lambda_speaker", "probe_C")
         if self.probe_C and not is_C(self.probe_C):
             raise ValueError(f"probe_C is {self.probe_C}, and must be 0 (none), or from 1e-10 to 1e10")
+        if self.extractor and not self.pretrained:
+            raise ValueError(f"extractor {self.extractor}: is none without training.pretrained")
         if "/" in self.extractor or self.extractor.startswith("."):
             raise ValueError(f"extractor is '{self.extractor}', and must be the name of a folder in --pretrained")
         if not 0 <= self.label_smoothing < 1:

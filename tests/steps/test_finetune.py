@@ -260,6 +260,26 @@ def test_a_seed_starts_from_a_pre_training_of_its_own_where_there_is_one(emotion
     assert "1 of 3 runs to train" in type_in("steps/finetune.py", "--seeds", "0 1 2", *words).stdout
 
 
+def test_a_system_may_start_from_an_extractor_of_its_own(emotional, tmp_path, type_in):
+    folder, _ = pretrained_model(tmp_path / "speakers")
+    conf = tmp_path / "conf/systems"
+    conf.mkdir(parents=True)
+    small = "network: {width: 2}\ninput: {crop: 40}\ntraining: {epochs: 1, batch: 4, pretrained: true, extractor_lr: 0"
+    (conf / "shared.yaml").write_text(f"{small}}}\n")
+    (conf / "own.yaml").write_text(f"{small}, extractor: taught}}\n")
+    (conf / "both.yaml").write_text("training: {epochs: 0}\nbackend: {kind: mean, of: [shared, own]}\n")
+    words = ["steps/finetune.py", "--conf", tmp_path / "conf", "--pretrained", folder, "--runs", "r1"]
+    said = type_in(*words, "--systems", "all", emotional, tmp_path / "exp").stderr
+    assert f"own starts from a model of its own, which is not there: {folder}/taught/model.safetensors" in said
+    assert "both takes up own" in said and (tmp_path / "exp/shared/r1_seed0/scores").is_file()
+    assert "own starts from" in type_in(*words, "--systems", "own", emotional, tmp_path / "exp", code=1).stderr
+    pretrained_model(folder / "taught")
+    assert "2 of 3 runs to train" in type_in(*words, "--systems", "all", emotional, tmp_path / "exp").stdout
+    for name, source in (("shared", folder), ("own", folder / "taught")):
+        found = load_file(tmp_path / f"exp/{name}/r1_seed0/model.safetensors")["extractor.conv1.0.weight"]
+        assert torch.equal(found, load_file(source / "model.safetensors")["extractor.conv1.0.weight"])
+
+
 @pytest.fixture
 def system(tmp_path):
     (tmp_path / "base.yaml").write_text("network: {width: 2}\ninput: {crop: 40}\ntraining: {epochs: 1, batch: 4}\n")
@@ -330,6 +350,8 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
         (["--training.epoch", "2"], "no option --training.epoch; did you mean '--training.epochs'?"),
         (["--training.epochs", "many"], "training.epochs"),
         (["--training.pretrained", "true"], "no such model"),
+        (["--training.pretrained", "true", "--training.extractor", "../x"], "must be the name of a folder"),
+        (["--training.extractor", "x"], "is none without training.pretrained"),
         (["--input.crop", f"{10**30}"], "crop is too large"),
         (["--input.crop", f"{10**400}"], "crop is too large"),
         (["--training.lambda_ad", f"{10**400}"], "too large"),
