@@ -20,10 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from utils.audio_files import files_below, is_audio, safe, stem
+from local.trials import Trial, match_trials, read_trials, some
+from utils.audio_files import files_below, is_audio, safe
 from utils.cli import UserError, boolean, run, warn
 from utils.data_dir import Utterance, write_data_dir
-from utils.table import read_lines, read_table
+from utils.table import read_table
 
 COUNTS = {  # speakers, utterances
     "VoxCeleb1's dev": (1211, 148642),
@@ -32,21 +33,10 @@ COUNTS = {  # speakers, utterances
 }
 VOXCELEB2 = ("dev/aac", "dev/wav", "dev", "aac", "wav")  # where its speakers are, below its folder: as released, or not
 TESTERS = {f"id{number}" for number in range(10270, 10310)}  # of VoxCeleb1, the speakers of all its trials
-Trial = tuple[str, str, str]  # target|nontarget, and two utterances as `place` names them
-
-
-def place(utterance: Utterance) -> str:
-    """`<speaker>/<video>/<utterance>`: what trials call it, without the suffix, which may differ from theirs."""
-    return "/".join((*utterance.wav.parts[-3:-1], utterance.wav.stem))
 
 
 def speakers(utterances: Iterable[Utterance]) -> set[str]:
     return {row.speaker for row in utterances}
-
-
-def some(names: Iterable[str]) -> str:
-    names = sorted(names)
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 def scan(root: Path, genders: dict[str, str]) -> list[Utterance]:
@@ -100,18 +90,6 @@ def read_meta(corpus: Path, name: str, separator: str) -> tuple[dict[str, str], 
             parted = "tab-separated" if separator == "\t" else f"'{separator}'-separated"
             raise UserError(f"{meta}: expected a {parted} column {column} in every line") from None
     return {speaker: gender for speaker, gender in genders.items() if gender in ("m", "f")}, testers
-
-
-def read_trials(path: Path) -> list[Trial]:
-    """The lines `1 id10270/x/00001.wav id10270/y/00008.wav` of a list of trials; folders before these mean nothing."""
-    trials = []
-    for number, line in enumerate(read_lines(path), 1):
-        label, *names = line.split() or [""]
-        if label not in ("0", "1") or len(names) != 2:
-            raise UserError(f"{path}:{number}: expected '<0|1> <file> <file>', found '{line.strip()}'")
-        first, second = ("/".join(Path(stem(name)).parts[-3:]) for name in names)
-        trials.append(("target" if label == "1" else "nontarget", first, second))
-    return trials
 
 
 def exclude(dev: list[Utterance], path: Path) -> list[Utterance]:
@@ -180,30 +158,6 @@ def check_counts(corpus: Path, part: str, utterances: list[Utterance]) -> None:
             f"{corpus}: {people} speakers and {len(utterances)} utterances, {part} has {speaker_count} and {count}: is "
             "it whole? (--check-counts false for anything else)"
         )
-
-
-def match_trials(
-    trials: list[Trial], test: list[Utterance], path: Path, check: bool
-) -> tuple[list[Trial], list[Utterance]]:
-    """The trials by utterance-id, and the utterances that are in one. Trials that name a missing file are refused, or
-    without `check` dropped, unless all do."""
-    rows = {place(row): row for row in test}
-    if missing := {name for trial in trials for name in trial[1:] if name not in rows}:
-        if all(not missing.isdisjoint(trial[1:]) for trial in trials):
-            first = next(name for name in trials[0][1:] if name in missing)
-            raise UserError(
-                f"{path}: none of its {len(trials)} trials fits: '{first}', of the first, is not in test; expected "
-                "<speaker>/<video>/<utterance>.wav as they lie there"
-            )
-        total, trials = len(trials), [trial for trial in trials if missing.isdisjoint(trial[1:])]
-        lost = f"{path}: {total - len(trials)} of {total} trials name files that are not in test ({some(missing)})"
-        if check:
-            raise UserError(f"{lost}: --check-counts false drops them")
-        warn(f"{lost}: dropped")
-    tried = {name for trial in trials for name in trial[1:]}
-    if len(tried) < len(rows):
-        print(f"{path}: {len(rows) - len(tried)} utterances of test are in no trial and left out")
-    return [(kind, rows[a].name, rows[b].name) for kind, a, b in trials], [rows[name] for name in tried]
 
 
 def write_test(path: Path, test: list[Utterance], trials: list[Trial]) -> None:
