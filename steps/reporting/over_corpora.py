@@ -44,7 +44,9 @@ def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | Non
         else:
             said, more = probed_everywhere(known, *probed(question))
         replies.append(Answer(question["ask"], said, more))
-    if leaks := [f"On {name}: {inflation(own['leaks'])}" for name, own in results_of.items() if own["leaks"]]:
+    inflated = {name: inflation(own["leaks"]) for name, own in results_of.items() if own["leaks"]}
+    if inflated:
+        leaks = (f"On {name}, {said[0].lower()}{said[1:]}" for name, said in inflated.items())
         replies.append(Answer("What do the usual mistakes inflate?", " ".join(leaks)))
     return replies
 

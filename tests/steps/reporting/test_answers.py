@@ -211,7 +211,7 @@ def test_mistakes_on_several_corpora_are_told_by_corpus(results):
     leak |= {"gain": interval(16.4, None, None)}
     said = over_corpora.answers({"one": results, "two": {**results, "leaks": [leak]}}, None)[-1]
     assert said.said == (
-        "On two: Splitting by utterance instead of speaker inflates wF1 of poor by 16.4 points, to 73.2 (seed 0)."
+        "On two, splitting by utterance instead of speaker inflates wF1 of poor by 16.4 points, to 73.2 (seed 0)."
     )
 
 
