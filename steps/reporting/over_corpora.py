@@ -166,10 +166,12 @@ def table(results_of: Mapping[str, Results]) -> Table:
     notes = [
         "wF1 (F1 weighted by class) in percent, mean over seeds, with its 95 % interval (bootstrap over speakers). "
         "Each speaker is tested once, by systems that never heard them.",
-        "seeds: the trainings; where corpora have other ones, of each. Rows of other seeds are told apart by the "
-        "differences above, which are over the same, and not by subtraction.",
         f"Tested: {'; '.join(tested)}.",
     ]
+    if any(";" in row[1] for row in rows):
+        notes.append(
+            "seeds: of each corpus. Rows of other seeds are told apart by the differences, not by subtraction."
+        )
     return Table(["system", "seeds", *results_of], rows, notes)
 
 
