@@ -169,9 +169,7 @@ def table(results_of: Mapping[str, Results]) -> Table:
         f"Tested: {'; '.join(tested)}.",
     ]
     if any(";" in row[1] for row in rows):
-        notes.append(
-            "seeds: of each corpus. Rows of other seeds are told apart by the differences, not by subtraction."
-        )
+        notes.append("seeds: of each corpus. Rows of other seeds are told apart by the differences alone.")
     return Table(["system", "seeds", *results_of], rows, notes)
 
 
