@@ -18,7 +18,7 @@ from steps.reporting.answers import (
     verdict,
     whom,
 )
-from steps.reporting.tables import Table, comparison, short
+from steps.reporting.tables import NAMES, Table, comparison, short
 from steps.reporting.words import DASH, Results, bounds, certainty, change, corrected, names, number, p_value, signed
 
 
@@ -164,7 +164,7 @@ def table(results_of: Mapping[str, Results]) -> Table:
         for name, results in results_of.items()
     ]
     notes = [
-        "wF1 (F1 weighted by class) in percent, mean over seeds, with its 95 % interval (bootstrap over speakers). "
+        f"wF1 ({NAMES['wF1']}), in percent, mean over seeds, with its 95 % interval (bootstrap over speakers). "
         "Each speaker is tested once, by systems that never heard them.",
         f"Tested: {'; '.join(tested)}.",
     ]
