@@ -11,8 +11,11 @@ import re
 import tarfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import yaml
 
 from utils.cli import UserError
 from utils.files import whole
@@ -79,6 +82,18 @@ class Texts:
             return path.read_text(encoding="utf-8") if path.is_file() else None
         except UnicodeDecodeError:
             raise UserError(f"{path}: is no text in UTF-8; make it again") from None
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """A YAML file; {} where it is not there. Raises UserError for what is no mapping."""
+        try:
+            return dict(_yaml(self.read(name) or "") or {})
+        except (yaml.YAMLError, TypeError, ValueError):
+            raise UserError(f"{self.place / name}: is not YAML of 'key: value' lines") from None
+
+
+@lru_cache(maxsize=256)
+def _yaml(text: str) -> Any:
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def systems(exp: Path) -> list[str]:

@@ -1,5 +1,5 @@
 """Score files: a header `# utt spk label <class names>` and a line an utterance, with the posterior of each class. The
-label is "-" where the corpus does not allow it to be given away."""
+label is "-" where the corpus does not allow it to be given away. The environment.yaml of a run holds a sum of each."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from utils.cli import UserError
 from utils.files import whole
+from utils.record import total
+from utils.runs import ENVIRONMENT, Texts
 from utils.table import is_text
 
 HEADER = ["#", "utt", "spk", "label"]
 WITHHELD = "-"  # instead of a label
+SUMS = "sums"  # in a run's environment.yaml: score file → sum of its content, with the labels
 
 
 @dataclass
@@ -51,35 +55,67 @@ def check_names(data: Path, utt2spk: Mapping[str, str], utt2emo: Mapping[str, st
             raise UserError(f"{data}/utt2emo: {utterance}: '{WITHHELD}' is no class: score files have it for no label")
 
 
-def write_scores(
+def format_scores(
     path: Path,
     classes: Sequence[str],
     posteriors: Mapping[str, np.ndarray],
     speakers: Mapping[str, str],
     labels: Mapping[str, str],
-) -> None:
-    """Write the posteriors of the utterances that `posteriors` names. Raises UserError where one is not finite."""
+) -> str:
+    """The content of the score file `path`, of the utterances that `posteriors` names. Raises UserError where one is
+    not finite."""
     for utterance, values in posteriors.items():
         if not np.isfinite(values).all():
             raise UserError(
                 f"{path}: the posteriors of '{utterance}' are not finite, so nothing is written; look at its features, "
                 "and train at a lower learning rate"
             )
-    with whole(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
-        out.write(f"# utt spk label {' '.join(classes)}\n")
-        for utterance in sorted(posteriors):
-            figures = " ".join(f"{value:.6f}" for value in posteriors[utterance])
-            out.write(f"{utterance} {speakers[utterance]} {labels[utterance]} {figures}\n")
+    lines = [" ".join([*HEADER, *classes])]
+    for utterance in sorted(posteriors):
+        figures = " ".join(f"{value:.6f}" for value in posteriors[utterance])
+        lines.append(f"{utterance} {speakers[utterance]} {labels[utterance]} {figures}")
+    return "\n".join([*lines, ""])
+
+
+def sums(contents: Mapping[str, str]) -> dict[str, str]:
+    """What a run's environment.yaml says of its score files: name → content."""
+    return {name: total(text.splitlines()) for name, text in contents.items()}
+
+
+def write_scores(path: Path, *content: Any) -> None:
+    """Write one score file, of what `format_scores` takes."""
+    write_all(path.parent, {path.name: format_scores(path, *content)})
+
+
+def write_all(folder: Path, contents: Mapping[str, str]) -> None:
+    """Write score files, name → content, in their order."""
+    for name, text in contents.items():
+        with whole(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def read_scores(path: Path, emotions: Mapping[str, str] | None = None) -> Scores:
-    """A score file; emotions: utterance → class, for labels that are withheld. Raises UserError as `parse` does."""
+    """A score file, beside a run's other files or anywhere; emotions: utterance → class, for labels that are withheld.
+    Raises UserError as `parse` does."""
     try:
-        return parse(path.read_text(encoding="utf-8-sig"), path, emotions)
+        text = path.read_text(encoding="utf-8-sig")
+        return parse(text, path, emotions, known_sum(Texts(path.parent), path.name))
     except FileNotFoundError:
         raise UserError(f"{path}: no such score file; has this system been trained?") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: is not a score file: it is not text") from None
+
+
+def of_run(files: Texts, name: str, emotions: Mapping[str, str] | None = None) -> Scores | None:
+    """A score file of a run; None where it is not there. Raises UserError as `parse` does."""
+    text = files.read(name)
+    return None if text is None else parse(text, files.place / name, emotions, known_sum(files, name))
+
+
+def known_sum(files: Texts, name: str) -> str:
+    """What the run says of its score file; "" of one that an earlier version made."""
+    own = files.mapping(ENVIRONMENT).get(SUMS)
+    return str(own.get(name, "")) if isinstance(own, dict) else ""
 
 
 def rows_of(text: str, path: Path) -> tuple[list[str], list[list[str]]]:
@@ -95,13 +131,13 @@ def rows_of(text: str, path: Path) -> tuple[list[str], list[list[str]]]:
     return classes, rows
 
 
-def parse(text: str, path: Path, emotions: Mapping[str, str] | None = None) -> Scores:
-    """The content `text` of the score file `path`. Raises UserError for what `write_scores` does not write, an unknown
-    class, and labels that are withheld where `emotions` do not say them."""
+def parse(text: str, path: Path, emotions: Mapping[str, str] | None = None, known: str = "") -> Scores:
+    """The content `text` of the score file `path`, whose sum is `known`. Raises UserError for what `format_scores` does
+    not write, an unknown class, labels that are withheld where `emotions` do not say them, and another sum."""
     classes, rows = rows_of(text, path)
     number = {name: index for index, name in enumerate(classes)}
-    labels = []
-    for utterance, _, label, *_ in rows:
+    labels, lines = [], [" ".join([*HEADER, *classes])]
+    for utterance, speaker, label, *figures in rows:
         if label == WITHHELD:
             if emotions is None:
                 raise UserError(
@@ -112,6 +148,7 @@ def parse(text: str, path: Path, emotions: Mapping[str, str] | None = None) -> S
         if label not in number:
             raise UserError(f"{path}: is not a score file: '{utterance}' is '{label}', and the classes are {classes}")
         labels.append(number[label])
+        lines.append(" ".join([utterance, speaker, label, *figures]))
     try:
         posteriors = np.array([row[3:] for row in rows], dtype=np.float64)
     except ValueError as error:
@@ -119,6 +156,11 @@ def parse(text: str, path: Path, emotions: Mapping[str, str] | None = None) -> S
     if not np.isfinite(posteriors).all():
         utterance = rows[int(np.flatnonzero(~np.isfinite(posteriors).all(axis=1))[0])][0]
         raise UserError(f"{path}: the posteriors of '{utterance}' are not finite: these scores are no result")
+    if known and total(lines) != known:
+        raise UserError(
+            f"{path}: is not what training left there, by the sum in {ENVIRONMENT}: restore it, or remove it, and "
+            "steps/finetune.py makes the run again"
+        )
     return Scores(classes, [row[0] for row in rows], [row[1] for row in rows], np.array(labels), posteriors)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from steps.evaluation.metrics import by_class, of_confusions
-from steps.evaluation.summary import Summary, read_mapping, sd
-from utils import runs, systems
+from steps.evaluation.summary import Summary, sd
+from utils import runs, scores, systems
 from utils.cli import UserError
 from utils.runs import Texts
 
@@ -96,7 +96,8 @@ def conditions_of(summary: Summary) -> tuple[Json, Json | None, list[str]]:
     values: dict[str, list[str]] = {"pretrained": []}
     seconds, costs, commands = 0, [], []
     for files in summary.texts.values():
-        said = read_mapping(files, runs.ENVIRONMENT)
+        said = files.mapping(runs.ENVIRONMENT)
+        said.pop(scores.SUMS, None)
         taken, own, starts = said.pop("seconds", 0), said.pop("cost", None) or {}, said.pop("pretrained", None) or []
         numbers = [taken, *own.values()] if isinstance(own, dict) else ["none"]
         if not isinstance(starts, list) or not all(number is None or is_number(number) for number in numbers):

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from steps.evaluation.metrics import Metrics, confusion, of_confusions
 from steps.evaluation.significance import percentiles, resample
 from utils import config, runs
 from utils.cli import UserError
 from utils.runs import Texts
-from utils.scores import Scores, parse, pool, speakers_in
+from utils.scores import Scores, of_run, pool, speakers_in
 
 ORACLE = "training.oracle"  # the one setting that trains nothing differently
 # What a value switches on: without it, these keys say nothing.
@@ -139,7 +138,7 @@ class Summary:
     @cached_property
     def starts(self) -> dict[int, str]:
         """Seed → what its runs say of the pre-trained model that they start from; "" where from none."""
-        said = {seed: read_mapping(self.texts[run, seed], runs.ENVIRONMENT) for run, seed in self.texts}
+        said = {seed: self.texts[run, seed].mapping(runs.ENVIRONMENT) for run, seed in self.texts}
         return {seed: " ".join(map(str, own.get("pretrained") or [])) for seed, own in said.items()}
 
     @property
@@ -181,26 +180,12 @@ def switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key in used or key not in known}
 
 
-@lru_cache(maxsize=256)
-def _yaml(text: str) -> Any:
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-
-
-def read_mapping(texts: Texts, name: str) -> dict[str, Any]:
-    """A YAML file of a run; {} where it is not there. Raises UserError for what is no mapping."""
-    try:
-        content = _yaml(texts.read(name) or "") or {}
-        return dict(content)
-    except (yaml.YAMLError, TypeError, ValueError):
-        raise UserError(f"{texts.place / name}: is not YAML of 'key: value' lines") from None
-
-
 def _settings(system: Path, files: Mapping[Key, Texts]) -> dict[str, Any]:
     """What all of these runs were made with. Raises UserError where they differ in what both know: what a later version
     added had one value before."""
     if lacking := [texts.place for texts in files.values() if texts.read(runs.CONFIG) is None]:
         raise UserError(f"{lacking[0]}: {runs.CONFIG} is missing beside the scores; train this run again")
-    every = {texts.place: switched_on(config.flatten(read_mapping(texts, runs.CONFIG))) for texts in files.values()}
+    every = {texts.place: switched_on(config.flatten(texts.mapping(runs.CONFIG))) for texts in files.values()}
     first, *others = every.items()
     for place, own in others:
         shared = (own.keys() & first[1].keys()) - {ORACLE}
@@ -230,8 +215,8 @@ def summarise(
     settings = _settings(system, texts)
 
     def read(name: str) -> dict[Key, Scores]:
-        contents = {key: (files.place / name, files.read(name)) for key, files in texts.items()}
-        return {key: parse(text, place, emotions) for key, (place, text) in contents.items() if text is not None}
+        each = {key: of_run(files, name, emotions) for key, files in texts.items()}
+        return {key: scores for key, scores in each.items() if scores is not None}
 
     scores, last, selecting = read(runs.SCORES), read(runs.LAST), {}
     for key, files in texts.items():
@@ -255,8 +240,7 @@ def summarise(
 
 def with_file(summary: Summary, name: str, emotions: Mapping[str, str] | None = None) -> Summary | None:
     """The same with another score file of each run, of the seeds all of whose runs have it; None where no seed does."""
-    contents = {key: text for key, files in summary.texts.items() if (text := files.read(name)) is not None}
-    seeds = [seed for seed in summary.seeds if all((run, seed) in contents for run in summary.runs)]
+    each = {key: scores for key, files in summary.texts.items() if (scores := of_run(files, name, emotions))}
+    seeds = [seed for seed in summary.seeds if all((run, seed) in each for run in summary.runs)]
     texts = {key: files for key, files in summary.texts.items() if key[1] in seeds}
-    scores = {key: parse(contents[key], files.place / name, emotions) for key, files in texts.items()}
-    return replace(summary, seeds=seeds, texts=texts, scores=scores) if seeds else None
+    return replace(summary, seeds=seeds, texts=texts, scores={key: each[key] for key in texts}) if seeds else None

@@ -17,7 +17,7 @@ from utils.archive import read_array, read_scp
 from utils.cli import UserError
 from utils.files import whole
 from utils.runs import Run
-from utils.scores import read_scores, write_scores
+from utils.scores import SUMS, format_scores, read_scores, sums, write_all
 
 
 def take_up(plan: Plan, run: Run) -> None:
@@ -62,8 +62,7 @@ def mean_run(parts: Sequence[Path], out: Path, settings: Config) -> None:
     """Leave in `out` what a run has, made from the same run of other systems, finished in `parts`; `scores` is the last
     of the files. Raises UserError where they do not score the same utterances."""
     config.save(settings, out / runs.CONFIG)
-    known = [*map(read_environment, parts)]
-    write_environment(out, known[0] | {"seconds": 0}, known)
+    contents = {}
     for name in (runs.VALID, runs.SCORES):
         every = [read_scores(part / name) for part in parts]
         first = every[0]
@@ -74,4 +73,8 @@ def mean_run(parts: Sequence[Path], out: Path, settings: Config) -> None:
         rows = dict(zip(first.utterances, posteriors))
         labels = (first.classes[label] for label in first.labels)
         speakers = dict(zip(first.utterances, first.speakers))
-        write_scores(out / name, first.classes, rows, speakers, dict(zip(first.utterances, labels)))
+        labelled = dict(zip(first.utterances, labels))
+        contents[name] = format_scores(out / name, first.classes, rows, speakers, labelled)
+    known = [*map(read_environment, parts)]
+    write_environment(out, known[0] | {"seconds": 0, SUMS: sums(contents)}, known)
+    write_all(out, contents)

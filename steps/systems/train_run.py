@@ -31,7 +31,7 @@ from utils import config, runs
 from utils.archive import ArkWriter
 from utils.files import whole
 from utils.job_log import revision
-from utils.scores import write_scores
+from utils.scores import format_scores, sums, write_all
 
 
 def train_run(
@@ -68,6 +68,10 @@ def train_run(
     scores |= {runs.VALID: decisions.posteriors["valid"], runs.SCORES: decisions.posteriors["test"]}
     seconds = time.monotonic() - began
 
+    contents = {}
+    for name, values in scores.items():  # runs.SCORES is the last
+        rows = dict(zip(run.names("valid" if name == runs.VALID else "test"), values))
+        contents[name] = format_scores(out / name, corpus.classes, rows, corpus.speakers, corpus.emotions)
     config.save(settings, out / runs.CONFIG)
     save_vectors(out / runs.EMBEDDING, run, decisions.embedding)
     if decisions.minus is not None:
@@ -79,10 +83,9 @@ def train_run(
         seconds,
         pretrained if settings.training.pretrained else None,
         cost=cost(settings, len(corpus.classes), corpus.inputs[0].shape[-1]),
+        sums=sums(contents),
     )
-    for name, values in scores.items():
-        rows = dict(zip(run.names("valid" if name == runs.VALID else "test"), values))
-        write_scores(out / name, corpus.classes, rows, corpus.speakers, corpus.emotions)
+    write_all(out, contents)
     (out / runs.CHECKPOINT).unlink(missing_ok=True)
     selected = f"epoch {selection.selected} of {settings.training.epochs} selected, " if selection.selected else ""
     valid = classification_metrics(run.labels("valid"), decisions.posteriors["valid"].argmax(axis=1))

@@ -57,6 +57,14 @@ def test_a_run_leaves_what_design_says(emotional, finish):
     assert config.load(Config, finish / "config.yaml") == SETTINGS
 
 
+@pytest.mark.parametrize("name", ["scores", "scores.valid", "scores.last"])
+def test_a_score_file_that_is_cut_after_training_is_refused(finish, name):
+    lines = (finish / name).read_text().splitlines(keepends=True)
+    (finish / name).write_text("".join(lines[:-1]))
+    with pytest.raises(UserError, match=f"{name}: is not what training left there"):
+        read_scores(finish / name)
+
+
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others(emotional, finish, tmp_path):
     train(emotional, tmp_path / "again")
     train(emotional, tmp_path / "other", seed=1)

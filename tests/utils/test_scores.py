@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from utils.cli import UserError
-from utils.scores import check_names, parse, pool, read_scores, speakers_in, write_scores
+from utils.runs import Texts
+from utils.scores import check_names, of_run, parse, pool, read_scores, speakers_in, sums, write_scores
 
 CLASSES = ["ang", "neu"]
 
@@ -55,6 +57,46 @@ def test_labels_that_are_withheld_come_from_the_data_dir():
     ):
         with pytest.raises(UserError, match=message):
             parse(text, "f", emotions)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run folder, whose environment.yaml has the sum of its score file."""
+    write(tmp_path / "scores", 2, 1)
+    known = sums({"scores": (tmp_path / "scores").read_text()})
+    (tmp_path / "environment.yaml").write_text(yaml.safe_dump({"sums": known}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("a-001 a ang 0.900000 0.100000\n", ""),
+        lambda text: text.replace("label ang neu", "label neu ang"),
+        lambda text: text.replace("a-001 a ang 0.9", "a-001 a ang 0.8"),
+        lambda text: text.replace("a-001 a ang", "a-001 a neu"),
+        lambda text: text.replace("a-001 a ang", "a-001 b ang"),
+        lambda text: text + "a-003 a ang 0.900000 0.100000\n",
+    ],
+    ids=["a line lost", "classes swapped", "a posterior", "a label", "a speaker", "a line more"],
+)
+def test_a_runs_scores_that_another_hand_changed_are_no_result(run, change):
+    path, before = run / "scores", (run / "scores").read_text()
+    read = (lambda: read_scores(path), lambda: of_run(Texts(run), "scores"))
+    assert all(one().utterances == ["a-000", "a-001", "a-002"] for one in read)
+    path.write_text(change(before))
+    assert path.read_text() != before
+    for one in read:
+        with pytest.raises(UserError, match="scores: is not what training left there.*restore it, or remove it"):
+            one()
+
+
+def test_labels_that_are_withheld_are_compared_as_the_data_dir_says_them(run):
+    (run / "scores").write_text((run / "scores").read_text().replace(" ang 0", " - 0"))
+    labels = dict.fromkeys(["a-000", "a-001", "a-002"], "ang")
+    assert of_run(Texts(run), "scores", labels).labels.tolist() == [0, 0, 0]
+    with pytest.raises(UserError, match="is not what training left there"):
+        of_run(Texts(run), "scores", labels | {"a-001": "neu"})
 
 
 def test_an_utterance_scored_twice_is_refused(tmp_path):
