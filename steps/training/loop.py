@@ -141,8 +141,11 @@ def fit(
                     last_save = time.monotonic()
                     interruption.obey(wanted)
             means = {name: value.item() for name, value in progress.sums.items()}
-            if not math.isfinite(means["L"]):
-                raise UserError(f"the loss is {means['L']} in epoch {epoch}; a lower learning rate may help")
+            if wild := [f"{name} {value}" for name, value in means.items() if not math.isfinite(value)]:
+                raise UserError(
+                    f"the loss is no number in epoch {epoch} ({', '.join(wild)}); a lower learning rate, or a smaller "
+                    "weight of a loss, may help"
+                )
             speed = sum(map(len, pieces)) / (time.monotonic() - began)
             lr = optimiser.param_groups[-1]["lr"]
             progress.history[epoch - 1 :] = [{"epoch": epoch, **means, "lr": lr}]

@@ -78,7 +78,8 @@ def test_trials_of_unknown_utterances_are_counted_and_bad_lines_refused(model, e
 def test_a_loss_that_is_not_finite_ends_in_one_line(emotional, tmp_path, type_in):
     words = ["steps/pretrain.py", *TINY, "--training.lr", "1e30", "--training.final_lr", "1e30"]
     done = type_in(*words, emotional, tmp_path / "none", tmp_path / "net", code=1)
-    assert "lower learning rate" in done.stderr and not (tmp_path / "net/model.safetensors").exists()
+    assert "no number in epoch 1 (L " in done.stderr and "lower learning rate" in done.stderr
+    assert not (tmp_path / "net/model.safetensors").exists()
 
 
 def test_with_an_angular_margin_and_changing_speed_it_learns_speakers_too(emotional, tmp_path, type_in):
