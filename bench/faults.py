@@ -52,7 +52,8 @@ KINDS = {
         "systems/test_corpora": "one_line|needs|cannot_be",
     },
     "Archives, scores, models, records": {
-        "utils/test_(archive|scores|runs|record)": "nothing_is_run|refused|finite|no_archive|cannot|false_folds|another_hand",
+        "utils/test_(archive|scores|runs|record)": "nothing_is_run|refused|finite|no_archive|cannot|false_folds"
+        "|another_hand",
         "(frontend/test_given|frontend/test_packed)": "wrong|other_kinds|nobodys|was_cut|missing",
         "training/test_checkpoint": "foreign|unpickled",
         "evaluation/": "refused|lost_a_line|are_not_compared|cannot_be|other_classes",

@@ -44,7 +44,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from steps.systems.checks import without_lacking
+from steps.systems.checks import check_circles, without_lacking
 from steps.systems.combination import take_up
 from steps.systems.dealing import train_in_jobs
 from steps.systems.plan import Plan
@@ -91,6 +91,7 @@ def settings_of(options: config.Namespace) -> dict[str, Config]:
         path = options.conf / "systems" / f"{(name := names.pop(0))}.yaml"
         every[name] = config.parse(arguments(), Config, [*sys.argv[1:], "--config", str(path)])[1]
         names += [part for part in every[name].backend.of if part not in [*every, *names]]
+    check_circles(every)
     return without_lacking(every, options)
 
 

@@ -27,7 +27,7 @@ import steps  # noqa: F401  # isort: skip (before what takes long: it says why)
 import numpy as np
 
 from steps.frontend.features import DESCRIPTORS
-from steps.prediction.model import CALIBRATION, CARD, CONFIG, GRAPH, WEIGHTS, Calibration, Settings
+from steps.prediction.model import CALIBRATION, CARD, CONFIG, GRAPH, WEIGHTS, Calibration, Settings, sum_of
 from steps.systems.system import Config
 from utils import cli, config
 from utils.archive import scp_content
@@ -99,7 +99,8 @@ def main() -> None:
         folder.mkdir()
         head.save(made, folder / WEIGHTS)
         head.write_graph(made, calibration.temperature, folder / GRAPH)
-        config.save(Settings(known.classes, rate, highest, corpora), folder / CONFIG)
+        sums = {name: sum_of(folder / name, known.classes) for name in (GRAPH, WEIGHTS)}
+        config.save(Settings(known.classes, rate, highest, corpora, sums), folder / CONFIG)
         config.save(calibration, folder / CALIBRATION)
         (folder / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         card.write(results, calibration, folder)

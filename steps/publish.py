@@ -119,7 +119,7 @@ def write_root(top: Path, home: Path) -> None:
     recipes.sort(key=lambda recipe: -len(recipe.results["systems"]))
     others = [str(folder.relative_to(top)) for folder in folders if not (folder / results.NAME).is_file()]
     path = home / together.NAME
-    compared = results.read(path, "steps/publish.py") if path.is_file() else None
+    compared = results.read(path, "steps/publish.py", "comparisons") if path.is_file() else None
     page.write(top / "RESULTS.md", root.root(recipes, others, compared))
     if (readme := top / README).is_file():
         page.write(readme, MARKS.sub(lambda _: root.readme(recipes, compared), readme.read_text(encoding="utf-8")))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import math
 import re
 import sys
 from argparse import SUPPRESS, Action, RawDescriptionHelpFormatter
@@ -21,6 +20,7 @@ from utils.files import whole
 from utils.yaml_file import read_yaml
 
 T = TypeVar("T")
+LARGEST = 3e38  # what single precision can hold
 WRONG_VALUE = re.compile(r'Parser key "([^"]+)": Expected a (\S.*?)\. Got value: (.*)')
 KINDS = {  # Python's name of a type → the user's
     "<class 'int'>": "a whole number",
@@ -131,15 +131,18 @@ def bounded(settings: T) -> T:
 def require_positive(settings: Any, *names: str) -> None:
     """For a dataclass's __post_init__: raise ValueError, which `parse` reports, for a field that is not above 0."""
     for name in names:
-        if not 0 < getattr(settings, name) < math.inf:
-            raise ValueError(f"{name} is {getattr(settings, name)}, and must be above 0")
+        _require(name, value := getattr(settings, name), value > 0, "above 0")
 
 
 def require_not_negative(settings: Any, *names: str) -> None:
     """The same for a field that may be 0."""
     for name in names:
-        if not 0 <= getattr(settings, name) < math.inf:
-            raise ValueError(f"{name} is {getattr(settings, name)}, and must be 0 or above")
+        _require(name, value := getattr(settings, name), value >= 0, "0 or above")
+
+
+def _require(name: str, value: float, good: bool, words: str) -> None:
+    if not good or value > LARGEST:
+        raise ValueError(f"{name} is {value}, and must be {words}{f', {LARGEST:g} at most' * (value > LARGEST)}")
 
 
 def save(config: Any, path: Path | str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,8 +27,11 @@ def on_all_cores(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
         yield from map(function, items)
         return
     with ProcessPoolExecutor(cores, get_context("spawn"), _begin) as pool:
+        # One by one: pool.map gives up what is left when it is interrupted, and the pool's own thread then complains.
+        waiting = deque(pool.submit(function, item) for item in items)
         try:
-            yield from pool.map(function, items)
+            while waiting:
+                yield waiting.popleft().result()
         except BrokenProcessPool:
             raise MemoryError("a process was killed") from None
         finally:

@@ -7,6 +7,7 @@ way: `tar -xf` gives them back."""
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import tarfile
 from collections.abc import Collection, Iterable, Mapping
@@ -19,6 +20,8 @@ import yaml
 
 from utils.cli import UserError
 from utils.files import whole
+from utils.yaml_file import MOST as VALUES
+from utils.yaml_file import unfolded
 
 SCORES = "scores"  # posteriors for the test speakers, written last: where it is, the run is finished
 VALID = "scores.valid"  # for the validation speakers
@@ -37,6 +40,8 @@ RESULT = "result"  # of the system, beside its runs: the line that a Kaldi user 
 PRETRAINED = "pretrained"  # the "system" whose folder holds what is known of the extractor before any fine-tuning
 ARCHIVE = ".tar.xz"
 KEPT = (CONFIG, ENVIRONMENT, HISTORY, PROBES, "leak", VALID, LAST, ORACLE, SCORES)  # in an archive, in this order
+
+MOST = 1 << 30  # bytes that an archive may unfold to
 
 LEAK = "leak"  # marks a data dir with falsified speakers, and each run trained on it; its first word is the kind
 LEAKING = "leak_"  # and the kind: the folder that such systems are in, beside the honest ones
@@ -87,13 +92,16 @@ class Texts:
         """A YAML file; {} where it is not there. Raises UserError for what is no mapping."""
         try:
             return dict(_yaml(self.read(name) or "") or {})
-        except (yaml.YAMLError, TypeError, ValueError):
+        except (yaml.YAMLError, TypeError, ValueError, RecursionError):
             raise UserError(f"{self.place / name}: is not YAML of 'key: value' lines") from None
 
 
 @lru_cache(maxsize=256)
 def _yaml(text: str) -> Any:
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    if unfolded(content, {}) > VALUES:
+        raise ValueError("a bomb of aliases")
+    return content
 
 
 def systems(exp: Path) -> list[str]:
@@ -137,7 +145,11 @@ def unpack(archive: Path, system: Path) -> dict[tuple[str, int], Texts]:
     archive of runs."""
     contents: dict[tuple[str, int], dict[str, str]] = {}
     try:
-        with tarfile.open(archive, "r:xz") as tar:
+        with lzma.open(archive) as packed:  # to its end, where its sums are
+            content = packed.read(MOST + 1)
+            if len(content) > MOST or packed.read(1):
+                raise ValueError(f"it unfolds to more than {MOST} bytes")
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for member in tar:
                 folder, _, name = member.name.partition("/")
                 if (key := parse(folder)) and name in KEPT:
@@ -145,7 +157,7 @@ def unpack(archive: Path, system: Path) -> dict[tuple[str, int], Texts]:
                     if name in own or not (file := member.isfile() and tar.extractfile(member)):
                         raise ValueError(f"{member.name} stands twice, or is no file")
                     own[name] = file.read().decode("utf-8")
-    except (tarfile.TarError, EOFError, KeyError, ValueError, OSError) as error:
+    except (tarfile.TarError, lzma.LZMAError, EOFError, KeyError, ValueError, OSError) as error:
         raise UserError(f"{archive}: is not an archive of runs ({error}); steps/publish.py makes it") from None
     if not contents:
         raise UserError(f"{archive}: is not an archive of runs (it holds none); steps/publish.py makes it")

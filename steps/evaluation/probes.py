@@ -55,6 +55,8 @@ def read_labelled(scp: Path, tables: Mapping[str, Mapping[str, str]]) -> Labelle
         if unknown := entries.keys() - table.keys():
             raise UserError(f"{scp}: '{min(unknown)}' is not in {name} of the data dir: embeddings of other data?")
     vectors = np.stack([read_array(entry) for entry in entries.values()]).astype(np.float64)
+    if wild := [name for name, row in zip(entries, vectors) if not np.isfinite(row).all()]:
+        raise UserError(f"{scp}: {len(wild)} embeddings are not finite, the first that of '{wild[0]}'; make them again")
     speakers, emotions, sessions = (np.array([table[name] for name in entries]) for table in tables.values())
     return Labelled(vectors, speakers, emotions, sessions, np.array(list(entries)))
 

@@ -156,9 +156,11 @@ def write(path: Path, content: Json) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read(path: Path, maker: str = "steps/score.py") -> Json:
-    """What `write` wrote into results.json, or another file of its kind. Raises UserError where there is none, or what
-    is there has been changed since."""
+def read(path: Path, maker: str = "steps/score.py", key: str = "systems") -> Json:
+    """What `write` wrote into results.json, or another file of its kind, which has `key`. Raises UserError where there
+    is none, or what is there has been changed since."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is not a file; {maker} makes it")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -169,6 +171,8 @@ def read(path: Path, maker: str = "steps/score.py") -> Json:
         raise UserError(f"{path}: is not of format {FORMAT}; {maker} makes it anew")
     if content.get("sum") != sum_of(content):
         raise UserError(f"{path}: was changed after {maker} wrote it (its sum differs); {maker} makes it anew")
+    if key not in content:
+        raise UserError(f"{path}: is another file than its name says; {maker} makes it anew")
     return content
 
 

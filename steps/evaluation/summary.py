@@ -222,8 +222,11 @@ def summarise(
     for key, files in texts.items():
         valid = files.read(runs.VALID)
         selecting[key] = speakers_in(valid, files.place / runs.VALID) if valid is not None else set()
-        if key in last and set(last[key].utterances) != set(scores[key].utterances):
-            raise UserError(f"{files.place}: scores and scores.last differ in their utterances; train this run again")
+        if key in last and known(last[key]) != known(scores[key]):
+            raise UserError(
+                f"{files.place}: scores and scores.last differ in their classes, utterances, speakers or labels; train "
+                "this run again"
+            )
         if both := selecting[key] & set(scores[key].speakers):
             raise UserError(f"{files.place}: '{min(both)}' is tested, and selected the epoch; these scores are invalid")
     summary = Summary(system.name, names, seeds, texts, settings, scores, selecting, Metrics(*[float("nan")] * 4))
@@ -236,6 +239,11 @@ def summarise(
     if len(last) == len(texts):
         summary.last = Metrics(*(float(values.mean()) for values in replace(summary, scores=last).by_seed))
     return summary
+
+
+def known(scores: Scores) -> tuple[list[str], set[tuple[str, str, int]]]:
+    """All that a score file says but the posteriors."""
+    return scores.classes, set(zip(scores.utterances, scores.speakers, scores.labels.tolist()))
 
 
 def with_file(summary: Summary, name: str, emotions: Mapping[str, str] | None = None) -> Summary | None:

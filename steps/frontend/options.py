@@ -10,6 +10,8 @@ from typing import Literal
 from utils.cli import UserError
 from utils.config import require_positive
 
+LONGEST = 30_000  # frames of a training crop: 5 minutes
+
 
 @dataclass(frozen=True)
 class FbankOptions:
@@ -99,7 +101,7 @@ class Input:
     min_frames: int = 40
     """Fewest speech frames, above 0, to select by: an utterance with fewer keeps all of its frames. 40 are 0.4 s."""
     crop: int = 300
-    """Length of a training crop in frames, at least 2: 300 frames are 3 s. Whole utterances are tested."""
+    """Length of a training crop in frames, 2 to 30000: 300 frames are 3 s. Whole utterances are tested."""
 
     def __post_init__(self) -> None:
         require_positive(self, "cmn_window", "min_frames", "crop")
@@ -108,6 +110,8 @@ class Input:
         """Raise ValueError for a crop of fewer frames than a network takes, or of one, which CopyPaste cannot halve."""
         if self.crop < (fewest := max(smallest_input, 2)):
             raise ValueError(f"input: crop is {self.crop}, and this network takes {fewest} frames at least")
+        if self.crop > LONGEST:
+            raise ValueError(f"input: crop is {self.crop}, and {LONGEST} frames ({LONGEST // 6000} min) are the most")
 
 
 @dataclass

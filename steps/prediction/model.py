@@ -10,6 +10,8 @@ Loads neither torch nor scikit-learn."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +40,8 @@ class Settings:
     """Frequency in Hz above which nothing is heard."""
     corpora: list[str] = field(default_factory=list)
     """What it was trained on."""
+    sums: dict[str, str] = field(default_factory=dict)
+    """File → sum of its content and of the names of the classes; of what is not named, nothing is known."""
 
     def __post_init__(self) -> None:
         if self.sample_frequency not in RATES:
@@ -68,6 +72,21 @@ class Calibration:
         config.require_not_negative(self, "unsure", "unlike", "shortest")
 
 
+def sum_of(path: Path, classes: Sequence[str]) -> str:
+    """Of a file of the folder, and of what its answers are called."""
+    return hashlib.sha256(path.read_bytes() + "\n".join(classes).encode("utf-8")).hexdigest()[:32]
+
+
+def check_sum(folder: Path, settings: Settings, name: str) -> None:
+    """Raise UserError where a file of the folder is not the one that its config.yaml was written for."""
+    known = settings.sums.get(name)
+    if known and known != sum_of(folder / name, settings.classes):
+        raise UserError(
+            f"{folder / name}: is not what {CONFIG} was written for: it, or the classes there, changed since; restore "
+            "both, or make the model again"
+        )
+
+
 class Answers(NamedTuple):
     """Of N recordings, or stretches of them."""
 
@@ -93,6 +112,7 @@ class Model:
         classes = self.settings.classes
         if len(set(classes)) < 2 or len(set(classes)) < len(classes):
             raise UserError(f"{folder / CONFIG}: classes: expected several names, each once, found {classes}")
+        check_sum(folder, self.settings, GRAPH)
         import onnxruntime as ort  # type: ignore[import-untyped]  # here, as --help does without
 
         from steps.frontend.descriptors import SIZE
@@ -126,6 +146,7 @@ class Model:
         from steps.frontend.descriptors import SIZE
 
         try:
+            check_sum(self.folder, self.settings, WEIGHTS)
             with safe_open(self.folder / WEIGHTS, "numpy") as tensors:
                 mean, scale = tensors.get_tensor("mean"), tensors.get_tensor("scale")
         except (OSError, SafetensorError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from steps.frontend.features import DESCRIPTORS
@@ -73,6 +74,14 @@ def without_lacking(every: Mapping[str, Config], options: Namespace) -> dict[str
     return {name: own for name, own in every.items() if name not in lacking}
 
 
+def check_circles(every: Mapping[str, Config]) -> None:
+    """Raise UserError where a system takes itself up, by way of others or not."""
+    try:
+        TopologicalSorter({name: own.backend.of for name, own in every.items()}).prepare()
+    except CycleError as error:
+        raise UserError(f"backend.of goes in a circle: {' takes up '.join(reversed(error.args[1]))}") from None
+
+
 def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) -> None:
     """Raise UserError where a system starts from the extractor in `folder` and that is missing, is of another kind, or
     was pre-trained on some of `speakers`: these would not be unseen when they are tested. Speaker-ids are compared with
@@ -89,6 +98,8 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
             if (there := getattr(theirs, name)) != (needed := getattr(ours, name)):
                 raise UserError(f"{folder}: holds a network of {name} {there}, and {name} {needed} is wanted")
     speakers_of = folder / "speakers"
+    if speakers_of.exists() and not speakers_of.is_file():
+        raise UserError(f"{speakers_of}: is not a file; it should name the speakers that the extractor has heard")
     heard = set(speakers_of.read_text(errors="surrogateescape").split()) if speakers_of.exists() else set()
     if shared := heard & set(speakers):
         raise UserError(

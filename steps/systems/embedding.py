@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from steps.frontend.options import Input
 from steps.nnet.architecture import Network
 from utils import config
 from utils.archive import ArkWriter, scp_content
+from utils.cli import UserError
 from utils.hold import hold
 from utils.record import Origin, content, outdated
 from utils.runs import CONFIG, EMBEDDING, MODEL
@@ -66,10 +69,15 @@ def embed(model_dir: Path, data: Path, out: Path) -> int:
 
         network, options = load_network(model_dir)
         utterances = list(keys(data / "feats.scp"))
-        output = infer(network, pack(data, options, out))
+        vectors = infer(network, pack(data, options, out)).embedding.numpy()
+        if wild := [name for name, row in zip(utterances, vectors) if not np.isfinite(row).all()]:
+            raise UserError(
+                f"{model_dir}: {len(wild)} of {len(vectors)} embeddings are not finite, the first that of '{wild[0]}': "
+                "the model is damaged, or the features are not of its kind"
+            )
         origin.path(out).unlink(missing_ok=True)  # so that no embeddings ever lie beside a record of others
         with ArkWriter(ark, scp) as archive:
-            for name, row in zip(utterances, output.embedding.numpy()):
+            for name, row in zip(utterances, vectors):
                 archive.write(name, row)
         origin.write(out)
         return len(utterances)

@@ -110,7 +110,7 @@ def train_network(
         selection,
         after_epoch=after_epoch,
         checkpoint=out / runs.CHECKPOINT,
-        config={**asdict(settings), "parts": run.parts},
+        config={**asdict(settings), "parts": run.parts, "seed": seed},
         weights=run.weights(training),
         ahead=corpus.crops.far,
     )

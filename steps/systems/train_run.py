@@ -129,6 +129,7 @@ def save_environment(
     }
     if pretrained:
         results = [pretrained / "result", pretrained / "trials/result"]
-        conditions["pretrained"] = [path.read_text().partition("]")[0] + "]" for path in results if path.is_file()]
+        said = [path.read_text(errors="replace") for path in results if path.is_file()]
+        conditions["pretrained"] = [text.partition("]")[0] + "]" for text in said]
     with whole(path) as temporary:
         temporary.write_text(yaml.safe_dump(conditions | others, sort_keys=False))

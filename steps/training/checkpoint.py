@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,8 @@ def load_checkpoint(path: Path, config: dict[str, Any]) -> dict[str, Any] | None
         return None
     with readable(path), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what torch has to say of a foreign file, before it fails
+        if not path.is_file() or zipfile.ZipFile(path).testzip() is not None:  # torch compares no sums
+            raise ValueError("damaged")
         state = torch.load(path, map_location="cpu", weights_only=True)
         same = bool(state["config"] == config)
     if not same:
@@ -92,4 +95,6 @@ def load_model(model: nn.Module, path: Path, module: str = "", without: tuple[st
             raise UserError(f"{path}: does not fit this network: {prefix}{name} is {shape}, the network's is {needed}")
         if weights[name].is_floating_point() != own[name].is_floating_point() or not weights[name].isfinite().all():
             raise UserError(f"{path}: {prefix}{name} holds no numbers that a network could have learnt")
+        if name.endswith("running_var") and (weights[name] < 0).any():
+            raise UserError(f"{path}: {prefix}{name} holds variances below 0: it is damaged")
     target.load_state_dict(weights)

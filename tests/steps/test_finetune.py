@@ -96,8 +96,9 @@ def test_a_checkpoint_of_another_configuration_is_refused(emotional, tmp_path, m
     with pytest.raises(KeyboardInterrupt):
         train(emotional, tmp_path / "cut")
     other = Config(SETTINGS.network, SETTINGS.input, Training(epochs=4, batch=4))
-    with pytest.raises(UserError, match=r"checkpoint.pt.*another configuration"):
-        train(emotional, tmp_path / "cut", other)
+    for settings, seed in ((other, 0), (SETTINGS, 1)):
+        with pytest.raises(UserError, match=r"checkpoint.pt.*another configuration"):
+            train(emotional, tmp_path / "cut", settings, seed)
 
 
 def test_the_test_speaker_decides_nothing(emotional, finish, tmp_path):
@@ -362,6 +363,8 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
         (["--training.extractor", "x"], "is none without training.pretrained"),
         (["--input.crop", f"{10**30}"], "crop is too large"),
         (["--input.crop", f"{10**400}"], "crop is too large"),
+        (["--input.crop", "10000000"], "crop is 10000000, and 30000 frames (5 min) are the most"),
+        (["--training.classifier_lr", "1e308"], "classifier_lr is 1e+308, and must be 0 or above, 3e+38 at most"),
         (["--training.lambda_ad", f"{10**400}"], "too large"),
         (["--augmentation.masks", "1000000000"], "100 at most"),
         (["--backend.kind", "linear", "--backend.C", "[1e308]"], "from 1e-10 to 1e10"),
@@ -686,3 +689,14 @@ def test_once_C_is_chosen_training_and_validation_speakers_teach_together(emotio
         found = read_scores(tmp_path / f"exp/voice/r1_seed0/{name}")
         expected = model.predict_proba([x[utterance] for utterance in found.utterances])
         np.testing.assert_allclose(found.posteriors, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("others", [{"m1": ["m1", "svm"]}, {"m1": ["m2", "svm"], "m2": ["m1", "svm"]}])
+def test_systems_that_take_up_each_other_in_a_circle_are_refused(emotional, tmp_path, type_in, others):
+    conf = tmp_path / "conf/systems"
+    conf.mkdir(parents=True)
+    (conf / "svm.yaml").write_text("backend: {kind: svm, sees: functionals}\n")
+    for name, of in others.items():
+        (conf / f"{name}.yaml").write_text(f"backend: {{kind: mean, of: [{', '.join(of)}]}}\n")
+    words = ["--conf", conf.parent, "--systems", "m1", emotional, tmp_path / "exp"]
+    assert "backend.of goes in a circle: m1 takes up" in type_in("steps/finetune.py", *words, code=1).stderr

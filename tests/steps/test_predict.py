@@ -59,6 +59,41 @@ def test_a_folder_is_answered_file_by_file_as_the_model_does(sounds, type_in):
         assert ("unsure" in line["flags"]) == (answer.posteriors.max() < 0.5)
 
 
+@pytest.fixture
+def model(tmp_path):
+    """A copy of the model that comes with the recipe."""
+    return Path(shutil.copytree(MODEL, tmp_path / "model"))
+
+
+def swap_classes(model):
+    text = (model / "config.yaml").read_text()
+    (model / "config.yaml").write_text(text.replace("- ang\n- hap", "- hap\n- ang"))
+
+
+def flip(name):
+    def change(model):
+        content = bytearray((model / name).read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        (model / name).write_bytes(content)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(swap_classes, []), (flip("model.onnx"), []), (flip("model.safetensors"), ["--adapt", "true"])],
+    ids=["classes swapped", "graph", "weights"],
+)
+def test_a_model_that_is_not_as_it_was_made_is_refused(sounds, model, type_in, change, words):
+    sounds = [sounds / "a.wav"] * 20
+    assert rows(type_in("steps/predict.py", "--model", model, *words, *sounds))[1]
+    change(model)
+    said = type_in("steps/predict.py", "--model", model, *words, *sounds, code=1).stderr
+    assert "is not what config.yaml was written for" in said and said.count("\n") == 1
+    said = type_in("steps/export.py", "--model", model, model.parent / "graphs", code=1).stderr
+    assert "is not what config.yaml was written for" in said
+
+
 def test_what_cannot_be_read_is_named_and_counted_and_the_others_go_on(sounds, type_in):
     (sounds / "text.wav").write_text("hello")
     soundfile.write(sounds / "silent.wav", np.zeros(16000), 16000)
@@ -369,8 +404,9 @@ def test_another_graph_than_ours_is_refused(sounds, type_in, tmp_path, other):
 
 
 @pytest.mark.parametrize("change", [lambda x: x[:-1], lambda x: x * np.nan, lambda x: -x])
-def test_a_scale_that_is_not_ours_is_refused(sounds, type_in, tmp_path, change):
-    shutil.copytree(MODEL, tmp_path / "model")
+def test_a_scale_that_is_not_ours_is_refused(sounds, model, type_in, tmp_path, change):
+    text = (model / "config.yaml").read_text()
+    (model / "config.yaml").write_text(text.partition("sums:")[0])  # as an earlier version left it
     tensors = load_file(MODEL / "model.safetensors")
     save_file(tensors | {"scale": change(tensors["scale"])}, tmp_path / "model/model.safetensors")
     words = ["--model", tmp_path / "model", "--adapt", "true", *[sounds / "a.wav"] * 20]

@@ -88,6 +88,14 @@ def test_runs_are_probed_once_and_again_when_something_has_changed(emotional, ex
     assert "2 runs probed" in probe("--systems", "ad plain")
 
 
+def test_embeddings_that_are_not_finite_are_named(emotional, exp, probe):
+    with ArkWriter(exp / "ad/r1_seed0/embedding.ark", exp / "ad/r1_seed0/embedding.scp") as out:
+        for number, name in enumerate(sorted(read_table(emotional / "utt2spk"))):
+            out.write(name, np.full(8, np.nan if number == 5 else 1.0))
+    name = sorted(read_table(emotional / "utt2spk"))[5]
+    assert f"1 embeddings are not finite, the first that of '{name}'" in probe(code=1)
+
+
 def test_the_means_are_put_into_results_json(exp, probe, type_in):
     said = probe()
     assert "results.json: not there" in said

@@ -153,6 +153,15 @@ def test_results_that_another_hand_has_changed_are_one_line(change, tmp_path, ty
     assert len(said.splitlines()) == 1 and f"{tmp_path}/results.json: " in said and "steps/score.py" in said
 
 
+def test_another_file_of_ours_and_a_pipe_are_no_results(tmp_path, type_in):
+    path = tmp_path / "results.json"
+    shutil.copy(Path(__file__).parents[2] / "egs/open/results/together.json", path)
+    assert f"{path}: is another file than its name says" in type_in("steps/report.py", tmp_path, code=1).stderr
+    path.unlink()
+    os.mkfifo(path)
+    assert f"{path}: is not a file" in type_in("steps/report.py", tmp_path, code=1).stderr
+
+
 def opened(page):
     """The page as a browser sees it: no error, nothing fetched, no wider than a laptop."""
     if BROWSER is None:

@@ -95,6 +95,14 @@ def test_what_is_not_above_the_majority_or_chance_is_marked_and_few_speakers_war
     assert weak["not_above_majority"] and weak["not_above_chance"]
 
 
+@pytest.mark.parametrize("change", [("r1-3 r1", "r1-3 r9"), ("r1-3 r1 hap", "r1-3 r1 ang"), ("hap neu\n", "neu hap\n")])
+def test_a_last_epoch_of_other_speakers_labels_or_classes_is_refused(corpus, score, change):
+    path = corpus / "exp/good/r1_seed0/scores.last"
+    assert change[0] in (text := path.read_text())
+    path.write_text(text.replace(*change, 1))
+    assert "r1_seed0: scores and scores.last differ in their" in score(code=1)
+
+
 def test_of_one_speaker_there_is_no_interval(score):
     said, figures = score("--runs", "r1")
     wf1 = figures["systems"]["good"]["wf1"]

@@ -48,6 +48,40 @@ def test_a_process_that_was_killed_is_a_lack_of_memory():
         list(on_all_cores(end, range(6)))
 
 
+MANY = """
+import sys, time
+from utils.cores import on_all_cores
+
+def nap(number):
+    time.sleep(0.05)
+
+def main():
+    for count, _ in enumerate(on_all_cores(nap, range(1000))):
+        print(count, flush=True)
+
+if __name__ == "__main__":
+    from utils import cli
+    cli.run(main)
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_program_that_is_ended_while_much_is_left_to_do_says_nothing_of_its_threads(tmp_path, sent):
+    if os.cpu_count() < 2:
+        pytest.skip("one core")
+    (tmp_path / "many.py").write_text(MANY)
+    for wait in range(4):
+        program = subprocess.Popen(
+            ["taskset", "-c", "0,1", sys.executable, tmp_path / "many.py"], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()},
+        )  # fmt: skip
+        program.stdout.readline()
+        time.sleep(0.02 * wait)
+        program.send_signal(sent)
+        said = program.communicate(timeout=20)[1]
+        assert "Exception" not in said and "Traceback" not in said, said
+
+
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_no_process_is_left_when_the_program_is_ended(tmp_path, sent, code):
     (tmp_path / "sleepers.py").write_text(SLEEPERS)

@@ -89,6 +89,36 @@ def test_an_archive_of_other_folders_than_runs_is_refused(exp, tmp_path):
         runs.finished(tmp_path / "sys")
 
 
+def test_no_bit_of_an_archive_changes_unnoticed(exp, tmp_path):
+    runs.pack(exp / "sys", kept := tmp_path / "sys.tar.xz")
+    whole = kept.read_bytes()
+    for place in range(0, len(whole), 7):
+        kept.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        with pytest.raises(UserError, match="sys.tar.xz: is not an archive of runs"):
+            runs.finished(tmp_path / "sys")
+
+
+def test_an_archive_that_unfolds_to_more_than_a_run_has_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "MOST", 1000)
+    with tarfile.open(tmp_path / "sys.tar.xz", "w:xz") as tar:
+        member = tarfile.TarInfo("r1_seed0/scores")
+        member.size = 1001
+        tar.addfile(member, io.BytesIO(b"0" * 1001))
+    with pytest.raises(UserError, match="it unfolds to more than 1000 bytes"):
+        runs.finished(tmp_path / "sys")
+
+
+FOLDS = [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+BOMB = "\n".join(["a0: &a0 [x,x,x,x,x,x,x,x,x]", *FOLDS])
+
+
+@pytest.mark.parametrize("text", [BOMB, "a: &a {b: *a}", "[1, 2]", "a: [", "x"], ids=lambda text: text[:12])
+def test_yaml_of_a_run_that_is_no_mapping_or_unfolds_is_refused(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(UserError, match="config.yaml: is not YAML of 'key: value' lines"):
+        runs.Texts(tmp_path).mapping("config.yaml")
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\xfd7zXZ\x00broken"])
 def test_what_is_no_archive_is_named(tmp_path, content):
     (tmp_path / "sys.tar.xz").write_bytes(content)

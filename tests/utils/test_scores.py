@@ -38,6 +38,8 @@ def test_score_files_are_read_as_written(tmp_path):
         ("# utt spk label ang neu\na b sad 0.1 0.9\n", "'a' is 'sad', and the classes are"),
         ("# utt spk label ang neu\na b ang 0.1 x\n", "could not convert"),
         ("# utt spk label ang neu\nz b ang 0 1\na b ang 0.1 nan\n", "the posteriors of 'a' are not finite"),
+        ("# utt spk label ang neu\nz b ang 0 1\na b ang 0 0\n", "the posteriors of 'a' are not from 0 to 1"),
+        ("# utt spk label ang neu\na b ang -7 8\n", "the posteriors of 'a' are not from 0 to 1"),
     ],
 )
 def test_what_is_no_score_file_is_refused(tmp_path, text, message):
@@ -73,7 +75,7 @@ def run(tmp_path):
     [
         lambda text: text.replace("a-001 a ang 0.900000 0.100000\n", ""),
         lambda text: text.replace("label ang neu", "label neu ang"),
-        lambda text: text.replace("a-001 a ang 0.9", "a-001 a ang 0.8"),
+        lambda text: text.replace("a-001 a ang 0.900000 0.100000", "a-001 a ang 0.800000 0.200000"),
         lambda text: text.replace("a-001 a ang", "a-001 a neu"),
         lambda text: text.replace("a-001 a ang", "a-001 b ang"),
         lambda text: text + "a-003 a ang 0.900000 0.100000\n",

@@ -219,8 +219,9 @@ def test_systems_scored_on_other_utterances_or_labels_are_not_compared(tmp_path)
         ((" S1F ", " S2F "), "'S1F-0' is 'ang' of speaker 'S1F' in made, and 'ang' of speaker 'S2F' in other"),
     ):
         shutil.copytree(tmp_path / "made", tmp_path / "other", dirs_exist_ok=True)
-        path = tmp_path / "other/S1F_seed0/scores"
-        path.write_text(path.read_text().replace(*change))
+        for path in tmp_path.glob("other/S1F_seed0/scores*"):
+            if path.name != "scores.valid":
+                path.write_text(path.read_text().replace(*change))
         with pytest.raises(UserError, match=message):
             compare(made, summary(tmp_path / "other"))
 
@@ -250,7 +251,7 @@ def test_scores_that_lost_a_line_are_refused(tmp_path):
     (place / "scores.last").write_text(text)
     summary(tmp_path / "one")
     (place / "scores").write_text("".join(text.splitlines(keepends=True)[:-1]))
-    with pytest.raises(UserError, match="S1F_seed0: scores and scores.last differ in their utterances"):
+    with pytest.raises(UserError, match="S1F_seed0: scores and scores.last differ in their classes, utterances"):
         summary(tmp_path / "one")
 
 

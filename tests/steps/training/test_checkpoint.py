@@ -16,14 +16,14 @@ from steps.frontend.utterances import read_corpus
 from steps.nnet.architecture import Network
 from steps.systems.system import Config, Training
 from steps.systems.train_run import train_run
-from steps.training.checkpoint import save_checkpoint
+from steps.training.checkpoint import load_checkpoint, load_model, save_checkpoint, save_model
 from steps.training.interruption import Interruption
 from utils import folds
 from utils.cli import UserError
 
 SETTINGS = Config(Network(width=2), Input(crop=40), Training(epochs=1, batch=8))
 PARTS = {"train": ["s0", "s1"], "valid": ["s2"], "test": ["s3"]}
-OWN = {"config": {**asdict(SETTINGS), "parts": PARTS}}
+OWN = {"config": {**asdict(SETTINGS), "parts": PARTS, "seed": 0}}
 
 
 class Foreign:
@@ -77,6 +77,30 @@ def test_a_whole_module_is_not_unpickled(emotional, tmp_path):
     corpus = read_corpus(emotional, SETTINGS.input, torch.device("cpu"))
     with pytest.raises(UserError, match=r"is no checkpoint of this training \(UnpicklingError\)"):
         train_run(corpus, PARTS, tmp_path, 0, SETTINGS, Path())
+
+
+def test_a_foreign_bit_in_a_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"config": {}, "model": torch.zeros(10_000)})
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x55  # torch itself reads it without a word
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is no checkpoint of this training"):
+        load_checkpoint(path, {})
+
+
+def test_a_foreign_pipe_in_place_of_a_checkpoint_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match="is no checkpoint of this training"):
+        load_checkpoint(tmp_path / "checkpoint.pt", {})
+
+
+def test_variances_below_0_are_refused(tmp_path):
+    network = torch.nn.Sequential(torch.nn.BatchNorm1d(3))
+    network[0].running_var[1] = -5
+    save_model(network, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match="0.running_var holds variances below 0"):
+        load_model(network, tmp_path / "model.safetensors")
 
 
 PUT_OFF = """
