@@ -22,7 +22,7 @@ _path() {
   root=$(CDPATH='' builtin cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/utils/.." && builtin pwd -P) || return 1
 
   export LC_ALL=C PYTHONUNBUFFERED=1
-  unset PYTHONHOME PYTHONINSPECT # no environment works with these
+  unset PYTHONHOME PYTHONINSPECT PYTHONOPTIMIZE # no environment, or no reader of archives, works with these
   case ${PYTHONPATH:-}: in
     "$root":*) ;;
     *) export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} ;;

@@ -15,7 +15,8 @@ from utils import cli, make_folds
 from utils.audio_files import safe, stem
 from utils.data_dir import Utterance
 
-NOBODY = {"", "unknown", "nan", "none", "n/a", "?", "??", "???", "????", "-", "--"}
+NOTHING = {"", "nan", "nat", "none", "null", "na", "n/a", "#n/a", "<na>"}  # as R, pandas, Excel and SQL write it
+NOBODY = NOTHING | {"unknown", "?", "??", "???", "????", "-", "--"}
 LONGEST_ID = 100  # characters of a speaker's id, which names files
 GENDERS = {"f": "f", "female": "f", "w": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
 PARTS = {  # of a column `fold` that names parts
@@ -48,7 +49,7 @@ class Row:
 
 def seconds(text: str, where: str) -> float | None:
     """`1.5`, `00:00:01.5` or `0 days 00:00:01.5`; None for nothing."""
-    if text.lower() in ("", "nat", "nan", "none"):
+    if text.lower() in NOTHING:
         return None
     if match := re.fullmatch(r"(?:(\d+) days?)? ?(?:(\d+):(\d\d):(\d\d(?:\.\d+)?))?", text):
         days, hours, minutes, rest = (float(part or 0) for part in match.groups())

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -55,8 +56,15 @@ def fetch(out: Path) -> None:
 
 def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) -> None:
     """The page and all that it needs. Raises UserError for what is missing."""
+    from steps.prediction.answering import Options
+    from steps.prediction.graphs import WAVEFORM, export
+
     if missing := [path for path in recordings if not path.is_file()]:
         raise cli.UserError(f"{missing[0]}: no such recording")
+    names = [path.name for path in recordings]
+    for path in recordings:
+        if path.name in (*RUNTIME, WAVEFORM, "index.html") or names.count(path.name) > 1:
+            raise cli.UserError(f"{path}: another recording, or a file of the page, is called so, too: rename it")
     out.mkdir(parents=True, exist_ok=True)
     if runtime:
         folder = runtime / "dist" if (runtime / "dist").is_dir() else runtime
@@ -66,14 +74,13 @@ def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) 
             shutil.copyfile(folder / name, out / name)
     elif not all((out / name).is_file() for name in RUNTIME):
         fetch(out)
-    from steps.prediction.answering import Options
-    from steps.prediction.graphs import WAVEFORM, export
 
     list(export(model, out, (WAVEFORM,)))
     known = asdict(config.load(Settings, model / CONFIG)) | asdict(config.load(Calibration, model / CALIBRATION))
-    known |= {"longest": LONGEST, "window": Options().window, "examples": [path.name for path in recordings]}
+    known |= {"longest": LONGEST, "window": Options().window, "examples": names}
     for path in recordings:
-        shutil.copyfile(path, out / path.name)
+        if not (out / path.name).exists() or not (out / path.name).samefile(path):
+            shutil.copyfile(path, out / path.name)
     template = (Path(__file__).parent / "prediction/demo.html").read_text(encoding="utf-8")
     text = json.dumps(known).replace("<", "\\u003c")  # in a name, it could end the script
     with whole(out / "index.html") as temporary:
@@ -89,6 +96,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+    def do_GET(self) -> None:
+        with suppress(ConnectionError):  # a browser that goes away
+            self.send_error(404) if "%00" in self.path else super().do_GET()
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ from steps.systems.dealing import train_in_jobs
 from steps.systems.plan import Plan
 from steps.systems.progress import Watch
 from steps.systems.system import Config
-from utils import cli, config, folds, runs, systems
+from utils import cli, config, folds, jobs, runs, systems
 from utils.hold import hold
 from utils.record import begin
 from utils.runs import Run
@@ -110,6 +110,8 @@ def train(options: config.Namespace) -> None:
     if options.list:
         train_here(plan, [run for run in plan.runs if plan.unfinished(run)])
         return
+    if options.nj:
+        jobs.runner_of(options.cmd)  # before anything is moved
     with hold(options.out):
         todo = [run for run in plan.runs if options.redo or plan.unfinished(run)]
         if not todo:

@@ -127,6 +127,7 @@ def main() -> None:
         return
     if not (data / "wav.scp").is_file():
         raise cli.UserError(f"{data}/wav.scp: no such file; is {data} a data dir?")
+    jobs.runner_of(options.cmd)  # before anything is taken away
     sources(data), read_changes(data)  # what says no stretch of a recording, no change, is refused before all else
     if options.redo or why(data, features, features.needed):  # else whoever reads them need not be waited for
         with hold(data, wait=True):

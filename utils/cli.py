@@ -90,8 +90,8 @@ def run(main: Callable[[], object]) -> NoReturn:
     except MemoryError as error:
         warn(f"there is not enough memory for this ({error})" if str(error) else "there is not enough memory for this")
         sys.exit(1)
-    except RuntimeError as error:
-        if "allocate" not in str(error):  # as torch says, of any device
+    except (RuntimeError, ImportError) as error:
+        if not any(word in str(error) for word in ("allocate", "failed to map")):  # as torch and the loader say
             raise
         warn(f"there is not enough memory for this ({str(error).splitlines()[0]})")
         sys.exit(1)

@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from utils.cli import UserError
+
 BACKUP = ".backup"  # folder of what was set aside; the names of later ones begin so
 STRAY = 3600.0  # seconds for which a temporary file of another host has lain untouched when it counts as left behind
 
@@ -22,7 +24,7 @@ def whole(path: Path | str) -> Iterator[Path]:
     `path` when the block ends, replacing what was there, and vanishes when the block fails. The file is on the disk
     before it bears the name, so that not even a power cut leaves half of it there. An OSError of the block that does
     not say which file it is about, as a full disk's, is given this one's name."""
-    path = Path(path)
+    path = plain(Path(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_strays(path)
     temporary = path.with_name(f".{path.name}.tmp-{platform.node()}-{os.getpid()}")
@@ -44,6 +46,13 @@ def whole(path: Path | str) -> Iterator[Path]:
             before.rename(path)
         remove(temporary)
         remove(before)
+
+
+def plain(path: Path) -> Path:
+    """The same path, to be written. Raises UserError for a device or a pipe, whose name is not ours to take away."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path}: is a device or a pipe, and a file is to be written: name another")
+    return path
 
 
 def set_aside(folder: Path, keep: Collection[str] = ()) -> Path:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from utils.cli import UserError, warn
+from utils.files import plain
 from utils.hold import held
 from utils.job_log import succeeded, tail
 
@@ -71,7 +73,7 @@ class Request:
         time."""
         for value in values:
             self.log_of(value).parent.mkdir(parents=True, exist_ok=True)
-            self.log_of(value).unlink(missing_ok=True)
+            plain(self.log_of(value)).unlink(missing_ok=True)
 
     @property
     def logs(self) -> str:
@@ -235,16 +237,24 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def runner_of(text: str) -> list[str]:
+    """The words of a job runner, as $train_cmd names one. Raises UserError where there is no such program."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UserError(f"--cmd '{text}': is no command ({error})") from None
+    if not words or not shutil.which(words[0]):
+        raise UserError(
+            f"--cmd '{text}': no such program here; start in the root or in egs/<recipe>, where utils/run.py is"
+        )
+    return words
+
+
 def call(runner: str, *words: str) -> bool:
     """Run jobs by `runner`, as $train_cmd names one, and return whether all of them ended well. Where this program is
     interrupted, it ends after the runner, which has its jobs to end. Where it is killed, the folders that it holds stay
     held until the runner ends."""
-    try:
-        process = subprocess.Popen([*shlex.split(runner), *words], pass_fds=list(held))
-    except FileNotFoundError:
-        raise UserError(
-            f"--cmd '{runner}': no such program here; start in the root or in egs/<recipe>, where utils/run.py is"
-        ) from None
+    process = subprocess.Popen([*runner_of(runner), *words], pass_fds=list(held))
     try:
         return process.wait() == 0
     except BaseException:

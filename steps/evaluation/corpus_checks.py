@@ -120,7 +120,7 @@ def recordings(corpus: Corpus) -> Iterator[Json]:
     found = {what: list(corpus.utterances[which]) for what, which in odd.items()}
     reasons = [f"{name} ({reason.partition(' [')[0]})" for name, reason in corpus.lost.items()]
     for what, which in (found | {"lost_recordings": reasons}).items():
-        of = total + len(corpus.lost) * (what == "lost_recordings")
+        of = len({*corpus.utterances, *corpus.lost}) if what == "lost_recordings" else total
         if which:
             severity = "warning" if len(which) > LIMITS.many * of else "note"
             yield finding(what, severity, len(which), of, "utterances", which)

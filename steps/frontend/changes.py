@@ -16,7 +16,7 @@ import soundfile
 import soxr
 
 from steps.frontend.audio import FULL_SCALE, Reading, read_audio
-from steps.frontend.decoding import Decoded, Unusable, decode
+from steps.frontend.decoding import UNREADABLE, Decoded, Unusable, decode
 from utils.copies import Change
 from utils.recordings import Source
 
@@ -102,7 +102,7 @@ def impulse(sound: Source, rate: int) -> np.ndarray:
     """An impulse response from a file; of several channels the first, as mixed ones would cancel each other."""
     try:
         samples, own = soundfile.read(os.fsencode(sound.path), dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, OSError):
+    except (*UNREADABLE, OSError):
         raise Unusable(f"impulse response cannot be read: {sound}") from None
     response = samples[:, 0] if own == rate else soxr.resample(samples[:, 0], own, rate)
     if not np.isfinite(response).all() or not response.any():
@@ -126,7 +126,7 @@ def heard(sound: Source, rate: int, size: int, start: float | None = None) -> np
             parts.append(piece)
             if sum(map(len, parts)) >= size:
                 break  # of a long one, the rest is not read
-    except (Unusable, soundfile.LibsndfileError, RuntimeError, OSError) as reason:
+    except (Unusable, *UNREADABLE, OSError) as reason:
         raise Unusable(f"what is to be added cannot be read: {sound}: {reason}") from None
     return np.resize(np.roll(np.concatenate(parts), -shift), size).astype(np.float32)
 

@@ -38,6 +38,7 @@ HEADS = {  # of formats whose files libsndfile reads to the end of the first sou
 JOINED = "several recordings, one behind the other: part them"
 PIPED = 0x7FFFF000  # bytes: lengths from here on are what programs put that write into a pipe (sox, FFmpeg)
 UNREACHABLE = {errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.EHOSTDOWN, errno.EIO}  # what holds it has gone
+UNREADABLE = soundfile.LibsndfileError, RuntimeError, TypeError  # the last of names that end in .raw
 EMPTY = 100  # bytes: a WAV without sound is no longer
 
 
@@ -82,11 +83,13 @@ def decode(source: Source, beyond: float) -> Decoded:
         raise Unusable("no such file") from None
     except OSError as error:
         raise (Gone(path) if error.errno in UNREACHABLE else Unusable(f"cannot be read: {error.strerror}")) from None
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except UNREADABLE as error:
         try:
             return _by_pyav(source, beyond)
-        except (Unusable, UserError, OSError):
-            raise _undecodable(error, path) from None
+        except PermissionError as denied:
+            raise Unusable(f"cannot be read: {denied.strerror}") from None
+        except (Unusable, UserError, OSError) as other:
+            raise (other if str(other) == JOINED else _undecodable(error, path)) from None
     if file.frames == 0 and file.format.startswith("WAV") and os.stat(path).st_size > EMPTY:
         file.close()
         return _by_pyav(source, beyond)  # a length of 0 as who writes into a pipe leaves it, to be read to the end
@@ -106,7 +109,7 @@ def duration(path: Path) -> float:
     try:
         if frames := (said := soundfile.info(os.fsencode(path))).frames:
             return frames / said.samplerate
-    except (soundfile.LibsndfileError, RuntimeError):
+    except UNREADABLE:
         pass  # what can be read of it, decode knows
     file = decode(Source(str(path)), 0)
     return sum(map(len, file.pieces)) / file.rate
@@ -120,6 +123,8 @@ def _possible(rate: int) -> int:
 
 def _undecodable(error: Exception, path: str) -> Unusable:
     said = f"cannot be decoded: {getattr(error, 'strerror', '') or error}".rstrip(".")
+    if isinstance(error, TypeError):  # of a name that ends in .raw
+        said = "cannot be decoded: samples without a header, and nothing says how many a second"
     if "possibly a pipe" in said:  # so it calls what its name alone says is MP3
         said = "cannot be decoded: Format not recognised"
     for shown in (repr(path), repr(os.fsencode(path))):
@@ -167,18 +172,28 @@ def heads(path: str, pattern: bytes) -> int:
 
 
 def another_follows(path: str) -> bool:
-    """Whether behind a WAV there is another one in the same file."""
+    """Whether behind a WAV there is another one in the same file, or in it a second chunk of sound."""
     with open(path, "rb") as file:
-        file.seek(8 + int.from_bytes(file.read(8)[4:], "little"))
-        return file.read(4) == b"RIFF"
+        end, sounds = 8 + int.from_bytes(file.read(12)[4:8], "little"), 0
+        while (place := file.tell()) < end and len(head := file.read(8)) == 8:
+            size = int.from_bytes(head[4:], "little")
+            if not size or size >= PIPED:
+                break
+            sounds += head[:4] == b"data"
+            file.seek(place + 8 + size + size % 2)
+        file.seek(end)
+        return sounds > 1 or file.read(4) == b"RIFF"
 
 
 def check_rest(file: soundfile.SoundFile, path: str) -> None:
     """Raise Unusable for a WAV in which sound goes on where its header says that it ends."""
     stated = re.search(r"^data : (\d+)$", file.extra_info, re.MULTILINE)
-    after = re.search(r"Unknown chunk marker \(\w+\) at position (\d+)", file.extra_info)
+    after = re.search(r"(?:Unknown chunk marker \(\w+\)|Have 0 marker) at position (\d+)", file.extra_info)
     if stated and after and os.stat(path).st_size - int(after[1]) > int(stated[1]) / 10:
-        raise Unusable(f"its header tells of {stated[1]} bytes of sound, and more follow")
+        with open(os.fsencode(path), "rb") as content:
+            content.seek(int(after[1]))
+            if any(map(any, iter(lambda: content.read(1 << 20), b""))):  # zeros alone are padding
+                raise Unusable(f"its header tells of {stated[1]} bytes of sound, and more follow")
 
 
 def _stretch(source: Source, rate: int, frames: int, beyond: float) -> tuple[int, int]:

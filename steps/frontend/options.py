@@ -111,7 +111,7 @@ class Input:
         if self.crop < (fewest := max(smallest_input, 2)):
             raise ValueError(f"input: crop is {self.crop}, and this network takes {fewest} frames at least")
         if self.crop > LONGEST:
-            raise ValueError(f"input: crop is {self.crop}, and {LONGEST} frames ({LONGEST // 6000} min) are the most")
+            raise ValueError(f"input: crop is too large: {LONGEST} frames, {LONGEST // 6000} minutes, are the most")
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from utils.table import read_table
 
 FILMS = {".mp4", ".webm", ".mkv", ".mov", ".avi"}  # of which a folder's are taken, too: somebody put them there
 LATEST = 1e9  # s: no recording is longer
+LONGEST = 1 << 16  # bytes of a path
 TABLES = {".tsv", ".csv", ".jsonl"}
 
 
@@ -53,9 +55,19 @@ def of_word(word: str) -> Iterator[Named]:
 
 
 def typed() -> Iterator[Named]:
-    """What standard input names, as it comes."""
-    for line in sys.stdin:
-        yield from (Named(name, Source(name)) for name in line.rstrip("\n").split("\0") if name.strip())
+    """What standard input names, as it comes. Raises UserError for what is longer than any name."""
+    rest = b""
+    while block := os.read(sys.stdin.fileno(), 1 << 16):
+        *whole, rest = re.split(rb"[\n\0]", rest + block)
+        yield from map(named, filter(bytes.strip, whole))
+        if len(rest) > LONGEST:
+            raise UserError(f"-: a name of more than {LONGEST} bytes; expected a path a line, or between null bytes")
+    yield from map(named, filter(bytes.strip, [rest]))
+
+
+def named(name: bytes) -> Named:
+    text = os.fsdecode(name.removesuffix(b"\r"))
+    return Named(text, Source(text))
 
 
 def of_scp(path: Path) -> Iterator[tuple[str, str]]:

@@ -87,7 +87,9 @@ def confusions(results: Results, systems: Sequence[str]) -> Figure:
     """A matrix a system: shares of the true class as colour, utterances as numbers."""
     columns, ticks = min(3, len(systems)), range(len(results["test"]["classes"]))
     rows, labels = -(-len(systems) // columns), list(results["test"]["classes"])
-    canvas = plt.figure(figsize=(2.6 * columns, 2.5 * rows))
+    longest = max(map(len, labels))
+    more = max(0, longest - 5) * 0.07  # inches, for names longer than the usual ones
+    canvas = plt.figure(figsize=((2.6 + more) * columns, (2.5 + more) * rows))
     for number, name in enumerate(systems, 1):
         ax = canvas.add_subplot(rows, columns, number)
         counts = np.array(results["systems"][name]["confusion"])
@@ -97,6 +99,7 @@ def confusions(results: Results, systems: Sequence[str]) -> Figure:
             colour = "white" if shares[row, column] > 0.55 else "black"
             ax.text(column, row, f"{count:.1f}".removesuffix(".0"), ha="center", va="center", color=colour)
         ax.set(xticks=ticks, xticklabels=labels, yticks=ticks, yticklabels=labels)
+        ax.tick_params(axis="x", rotation=90 if more else 0)
         ax.set_title(name, fontsize=8)
         ax.spines[:].set_visible(False)
     canvas.supxlabel("decided", fontsize=9)

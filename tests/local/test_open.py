@@ -478,10 +478,12 @@ def test_a_dash_is_no_label_and_no_speaker_and_a_path_of_any_length_is_one_that_
     rows = [*spoken[:-1], [spoken[-1][0], "s5", "-"]]
     rows += [[path.replace("wav/", "wav//"), who, label] for path, who, label in spoken]
     rows[-1][1], rows[-2][0] = "-", "x" * 5000
+    for number, word in enumerate(["NA", "null", "<NA>", "#N/A"]):
+        rows[-3 - number][1] = word  # of the rows that stand twice
     said = type_in(
         "local/open.py", "--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows), tmp_path / "x"
     )
-    for reason in ("1 left out: label '-'", "1 left out: speaker not known", "1 left out: recording not found"):
+    for reason in ("1 left out: label '-'", "5 left out: speaker not known", "1 left out: recording not found"):
         assert reason in said.stderr
 
 

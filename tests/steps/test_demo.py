@@ -4,17 +4,23 @@ import json
 import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.request import urlopen
 
 import numpy as np
 import pytest
 import soundfile
 
+from steps.demo import Handler
 from tests.steps.prediction.test_waveform import voice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +55,34 @@ def test_the_page_knows_the_model_and_its_examples_and_loads_nothing_from_elsewh
     assert known["classes"] == ["ang", "hap", "neu", "sad"] and known["examples"] == [recording.name, strange.name]
     assert (tmp_path / "page" / recording.name).read_bytes() == recording.read_bytes()
     assert not re.findall(r'(?:src|href)="https?:', text) and "connect-src 'self'" in text
+
+
+def test_examples_of_one_name_and_of_the_pages_own_are_refused(runtime, recording, tmp_path, type_in):
+    (tmp_path / "b").mkdir()
+    other = shutil.copy(recording, tmp_path / "b" / recording.name)
+    own = shutil.copy(recording, tmp_path / "b/index.html")
+    for words in ([recording, other], [own]):
+        words = ["--serve", "false", "--runtime", runtime, tmp_path / "page", *words]
+        assert "is called so, too: rename it" in type_in("steps/demo.py", *words, code=1).stderr
+    (tmp_path / "page").mkdir()
+    inside = shutil.copy(recording, tmp_path / "page" / recording.name)
+    type_in("steps/demo.py", "--serve", "false", "--runtime", runtime, tmp_path / "page", inside)
+    assert inside.read_bytes() == recording.read_bytes()
+
+
+def test_a_browser_that_goes_away_or_asks_nonsense_is_not_told_of(tmp_path, capfd):
+    (tmp_path / "waveform.onnx").write_bytes(bytes(1 << 25))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for ask in (b"GET /waveform.onnx HTTP/1.0\r\n\r\n", b"GET /%00 HTTP/1.0\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", server.server_port)) as caller:
+                caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # to reset it
+                caller.sendall(ask)
+                said = caller.recv(100)
+        assert b"404" in said
+        time.sleep(0.2)
+        server.shutdown()
+    assert capfd.readouterr().err == ""
 
 
 def test_what_is_missing_is_said(runtime, tmp_path, type_in, monkeypatch):

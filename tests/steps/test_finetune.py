@@ -363,7 +363,7 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
         (["--training.extractor", "x"], "is none without training.pretrained"),
         (["--input.crop", f"{10**30}"], "crop is too large"),
         (["--input.crop", f"{10**400}"], "crop is too large"),
-        (["--input.crop", "10000000"], "crop is 10000000, and 30000 frames (5 min) are the most"),
+        (["--input.crop", "10000000"], "crop is too large: 30000 frames, 5 minutes, are the most"),
         (["--training.classifier_lr", "1e308"], "classifier_lr is 1e+308, and must be 0 or above, 3e+38 at most"),
         (["--training.lambda_ad", f"{10**400}"], "too large"),
         (["--augmentation.masks", "1000000000"], "100 at most"),

@@ -1,6 +1,5 @@
 """steps/predict.py as its users call it, with the model that comes with the recipe."""
 
-import io
 import json
 import os
 import shutil
@@ -117,9 +116,16 @@ def test_names_come_from_a_table_an_scp_or_standard_input(sounds, tmp_path, type
         ("b.flac", "0.00", "2.50"),
     ]
     assert [line["path"] for line in scp] == ["one", "two"]
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{sounds}/a.wav\n\n{sounds}/b.flac\n"))
-    assert len(rows(type_in("steps/predict.py", "-"))[1]) == 2
+    (tmp_path / "typed").write_text(f"{sounds}/a.wav\n\n{sounds}/b.flac\0{sounds}/deep/c.wav")
+    with open(tmp_path / "typed") as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        assert len(rows(type_in("steps/predict.py", "-"))[1]) == 3
+    (tmp_path / "typed").write_text("x" * 100_000)
+    with open(tmp_path / "typed") as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        assert "-: a name of more than 65536 bytes" in type_in("steps/predict.py", "-", code=1).stderr
     (tmp_path / "wav.scp").write_text("one touch /tmp/x |\n")
+    monkeypatch.undo()
     assert "a pipe is not run" in type_in("steps/predict.py", tmp_path / "wav.scp", code=1).stderr
     (sounds / "t.csv").write_text("name,speaker\na.wav,x\n")
     assert "no column is the path" in type_in("steps/predict.py", sounds / "t.csv", code=1).stderr

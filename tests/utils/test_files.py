@@ -14,6 +14,7 @@ import torch
 
 from steps.training.checkpoint import load_checkpoint, save_checkpoint, save_model
 from utils.archive import ArkWriter, read_array
+from utils.cli import UserError
 from utils.files import set_aside, whole
 from utils.table import read_table
 
@@ -128,6 +129,15 @@ def test_a_folder_interrupted_between_its_two_names_is_the_old_one(tmp_path, mon
         temporary.mkdir()
         monkeypatch.setattr(Path, "replace", interrupted)
     assert [path.name for path in tmp_path.iterdir()] == ["a"] and (tmp_path / "a/old").exists()
+
+
+def test_a_device_a_pipe_and_a_link_to_one_are_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(UserError, match=f"{name}: is a device or a pipe"), whole(tmp_path / name) as temporary:
+            temporary.write_text("")
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "link"} and (tmp_path / "pipe").is_fifo()
 
 
 def test_what_was_set_aside_before_is_not_lost(tmp_path):

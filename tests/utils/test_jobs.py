@@ -25,3 +25,5 @@ def test_a_runner_that_is_not_here_says_where_to_start(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"--cmd 'utils/run.py': no such program here; start in the root or in egs"):
         jobs.call("utils/run.py", "log", "true")
+    with pytest.raises(UserError, match="--cmd '\"': is no command"):
+        jobs.call('"', "log", "true")

@@ -178,6 +178,29 @@ def test_two_wavs_in_one_file_are_refused(tmp_path):
         read_audio(tmp_path / "a.wav", RATE, 640)
 
 
+def test_a_wav_with_a_second_chunk_of_sound_in_one_file_is_refused(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    content = (tmp_path / "a.wav").read_bytes()
+    content += content[36:]
+    (tmp_path / "a.wav").write_bytes(content[:4] + (len(content) - 8).to_bytes(4, "little") + content[8:])
+    with pytest.raises(Unusable, match="one behind the other"):
+        read_audio(tmp_path / "a.wav", RATE, 640)
+
+
+@pytest.mark.parametrize("renamed", [True, False])
+def test_a_raw_file_cannot_be_used_and_a_wav_that_is_called_so_can(tmp_path, renamed):
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    content = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.raw").write_bytes(content if renamed else content[44:])
+    if renamed:
+        assert read(tmp_path / "a.raw")[0] == pytest.approx(read(tmp_path / "a.wav")[0], abs=1)
+        assert decoding.duration(tmp_path / "a.raw") == pytest.approx(1)
+    else:
+        for function in (read, decoding.duration):
+            with pytest.raises(Unusable, match="samples without a header"):
+                function(tmp_path / "a.raw")
+
+
 def test_how_long_a_file_is_that_libsndfile_does_not_read(tmp_path):
     soundfile.write(tmp_path / "a.wav", tone(2.5), RATE)
     assert decoding.duration(tmp_path / "a.wav") == 2.5
@@ -409,11 +432,20 @@ def test_a_wav_that_was_written_into_a_pipe_is_read_to_its_end(tmp_path, stated)
     np.testing.assert_allclose(found, signal, atol=0.51)
 
 
-@pytest.mark.parametrize(("stated", "reason"), [(16000, "more follow"), (40000, "truncated")])
-def test_a_wav_of_another_length_than_its_header_says_is_refused(tmp_path, stated, reason):
-    soundfile.write(tmp_path / "x.wav", (1000 * np.sin(np.arange(16000) / 9)).astype(np.int16), 16000)
+@pytest.mark.parametrize(
+    ("stated", "silent", "reason"),
+    [(16000, 0, "more follow"), (16000, 100, "more follow"), (16000, 8000, ""), (40000, 0, "truncated")],
+)
+def test_a_wav_of_another_length_than_its_header_says_is_refused(tmp_path, stated, silent, reason):
+    """`silent` samples behind the stated end; where nothing else follows, they are padding."""
+    signal = (1000 * np.sin(np.arange(16000) / 9)).astype(np.int16)
+    signal[8000 : 8000 + silent] = 0
+    soundfile.write(tmp_path / "x.wav", signal, 16000)
     content = bytearray((tmp_path / "x.wav").read_bytes())
     content[40:44] = stated.to_bytes(4, "little")
     (tmp_path / "x.wav").write_bytes(content)
+    if not reason:
+        assert len(read_audio(str(tmp_path / "x.wav"), 16000, 640).signal) == 8000
+        return
     with pytest.raises(Unusable, match=reason):
         read_audio(str(tmp_path / "x.wav"), 16000, 640)
