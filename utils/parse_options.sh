@@ -29,6 +29,7 @@ abspath() {
   local _name
   for _name in "$@"; do
     case ${!_name} in
+      *$'\n'*) die "--${_name//_/-}: a path with a line break; choose another" ;;
       '' | /*) ;;
       \~/*) # the shell leaves it alone in --option=~/folder
         [[ ${HOME-} ]] || die "${!_name}: HOME is not set; write the whole path"
@@ -48,7 +49,6 @@ enter() {
     [[ -e $_folder/$_name ]] || die "$_folder/$_name is missing: 'ln -s ../../$_name $_folder/' makes it"
   done
   abspath "$@"
-  for _name in "$@"; do [[ ${!_name} != *$'\n'* ]] || die "--${_name//_/-}: a path with a line break; choose another"; done
   cd "$_folder" || die "$_folder: cannot be entered"
   for _name in "$@"; do printf -v "$_name" %s "${!_name#"$_folder"/}"; done
 }

@@ -149,6 +149,8 @@ def test_a_call_that_is_refused_loses_no_features(corpus, type_in):
     type_in("steps/make_fbank.py", corpus)
     type_in("steps/make_fbank.py", "--nj", "0", corpus, code=1)
     type_in("steps/make_fbank.py", "--vad_mode", "9", corpus, code=1)
+    for runner in ("nosuch", '"', ""):
+        type_in("steps/make_fbank.py", "--redo", "true", "--cmd", runner, corpus, code=1)
     assert len(read_table(corpus / "feats.scp")) == 12 and (corpus / "frame_shift").exists()
 
 

@@ -69,6 +69,11 @@ def test_a_time_to_wait_for_has_two_units_at_most():
             {},
             b"-c: there is not enough memory for this (cannot allocate 9 bytes)\n",
         ),
+        (
+            "raise ImportError('libx.so: failed to map segment')",
+            {},
+            b"-c: there is not enough memory for this (libx.so: failed to map segment)\n",
+        ),
     ],
 )
 def test_what_a_terminal_cannot_show_and_what_no_memory_holds_ends_in_no_traceback(body, environment, shown):

@@ -101,6 +101,7 @@ def test_a_relative_path_belongs_to_the_callers_folder(monkeypatch):
     assert run("--corpus=~/corpus", code=1).stderr.endswith(": ~/corpus: HOME is not set; write the whole path\n")
     monkeypatch.setenv("CORPUS", "there")
     assert f"corpus=[{Path.cwd()}/there]" in options(run())
+    assert run("--corpus", "a\nb", code=1).stderr.endswith("--corpus: a path with a line break; choose another\n")
 
 
 @pytest.mark.parametrize("words", [["--corpus", ""], ["--corpus="]])

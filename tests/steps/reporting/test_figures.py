@@ -1,5 +1,7 @@
 """Pictures and the page take any names, and are the same for the same figures."""
 
+import itertools
+import warnings
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib.pyplot as plt
@@ -33,6 +35,19 @@ def test_the_same_figures_give_the_same_files(tmp_path):
     for suffix in ("svg", "pdf", "png"):
         first, second = ((tmp_path / folder / f"forest.{suffix}").read_bytes() for folder in ("first", "second"))
         assert first == second
+
+
+@pytest.mark.parametrize("size", [3, 24, 50])
+def test_names_of_classes_of_any_length_leave_room_for_the_matrix(size):
+    classes = ["x" * size, "hap", "neu"]
+    systems = {name: {"confusion": np.eye(3).tolist()} for name in ("a", "b", "c", "d")}
+    canvas = figures.confusions({"test": {"classes": dict.fromkeys(classes, 1)}, "systems": systems}, list(systems))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        canvas.canvas.draw()
+    boxes = [ax.get_window_extent() for ax in canvas.axes]
+    assert min(box.width for box in boxes) > 100
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
 
 def test_a_picture_is_no_wider_than_a_page_and_few_bytes(tmp_path):
