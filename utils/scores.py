@@ -157,7 +157,7 @@ def parse(text: str, path: Path, emotions: Mapping[str, str] | None = None, know
         utterance = rows[int(np.flatnonzero(~np.isfinite(posteriors).all(axis=1))[0])][0]
         raise UserError(f"{path}: the posteriors of '{utterance}' are not finite: these scores are no result")
     outside = (posteriors < 0) | (posteriors > 1)
-    if (wrong := outside.any(axis=1) | (abs(posteriors.sum(axis=1) - 1) > 1e-6 * len(classes))).any():
+    if (wrong := outside.any(axis=1) | (abs(posteriors.sum(axis=1) - 1) > 0.01)).any():
         utterance = rows[int(np.flatnonzero(wrong)[0])][0]
         raise UserError(f"{path}: is not a score file: the posteriors of '{utterance}' are not from 0 to 1, of sum 1")
     if known and total(lines) != known:
