@@ -141,8 +141,10 @@ def require_not_negative(settings: Any, *names: str) -> None:
 
 
 def _require(name: str, value: float, good: bool, words: str) -> None:
-    if not good or value > LARGEST:
-        raise ValueError(f"{name} is {value}, and must be {words}{f', {LARGEST:g} at most' * (value > LARGEST)}")
+    if value > LARGEST:
+        raise ValueError(f"{name} is too large: {LARGEST:g} is the largest")
+    if not good:
+        raise ValueError(f"{name} is {value}, and must be {words}")
 
 
 def save(config: Any, path: Path | str) -> None:

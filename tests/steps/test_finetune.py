@@ -248,7 +248,7 @@ def test_a_list_of_speakers_that_cannot_be_read_is_no_list_of_none(emotional, sy
     words = ["--config", system, "--network.width", "2", "--training.pretrained", "true", "--pretrained", folder]
     (folder / "speakers").mkdir()
     done = type_in("steps/finetune.py", *words, emotional, tmp_path / "sys", code=1)
-    assert done.stderr == f"finetune.py: {folder}/speakers: Is a directory\n"
+    assert f"{folder}/speakers: is not a file; it should name the speakers" in done.stderr
     (folder / "speakers").rmdir()
     (folder / "speakers").write_bytes(b"Jos\xe9 s1\n")
     assert "'s1' (1 such) is in the data dir" in type_in(
@@ -364,7 +364,7 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(em
         (["--input.crop", f"{10**30}"], "crop is too large"),
         (["--input.crop", f"{10**400}"], "crop is too large"),
         (["--input.crop", "10000000"], "crop is too large: 30000 frames, 5 minutes, are the most"),
-        (["--training.classifier_lr", "1e308"], "classifier_lr is 1e+308, and must be 0 or above, 3e+38 at most"),
+        (["--training.classifier_lr", "1e308"], "classifier_lr is too large: 3e+38 is the largest"),
         (["--training.lambda_ad", f"{10**400}"], "too large"),
         (["--augmentation.masks", "1000000000"], "100 at most"),
         (["--backend.kind", "linear", "--backend.C", "[1e308]"], "from 1e-10 to 1e10"),
