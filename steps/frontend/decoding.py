@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 import re
 import stat
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 
+from steps.frontend.behind import HEADS, JOINED, PIPED, another_follows, heads, more_than_stated
 from steps.frontend.ogg import what_is_wrong
 from utils.cli import UserError
 from utils.recordings import Source
@@ -28,15 +28,6 @@ OTHERS = {".m4a", ".mp4", ".aac", ".mka", ".mkv", ".weba", ".webm", ".wma", ".am
 # The formats that FFmpeg may take a file for; among the others are playlists, which name files and addresses.
 FORMATS = "mov,mp4,m4a,3gp,matroska,webm,aac,asf,amr,avi,wav,mp3,flac,ogg,aiff,caf,au,w64,mpegts,mpeg,flv,ac3"
 
-HEADS = {  # of formats whose files libsndfile reads to the end of the first sound: where one begins
-    "FLAC": rb"fLaC[\x00\x80]\x00\x00\x22",
-    "MP3": rb"(?:Xing|Info)\x00\x00\x00[\x00-\x0f]",
-    "AU": rb"\.snd\x00\x00\x00",
-    "CAF": rb"caff\x00\x01\x00\x00",
-    "W64": rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb",
-}
-JOINED = "several recordings, one behind the other: part them"
-PIPED = 0x7FFFF000  # bytes: lengths from here on are what programs put that write into a pipe (sox, FFmpeg)
 UNREACHABLE = {errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.EHOSTDOWN, errno.EIO}  # what holds it has gone
 UNREADABLE = soundfile.LibsndfileError, RuntimeError, TypeError  # the last of names that end in .raw
 EMPTY = 100  # bytes: a WAV without sound is no longer
@@ -137,7 +128,8 @@ def _of_libsndfile(file: soundfile.SoundFile, source: Source, beyond: float) -> 
         # A wav that was cut short opens as a shorter one: only libsndfile's log knows what its header promised.
         promised = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
         cut = promised is not None and int(promised[2]) < int(promised[1]) < PIPED
-        check_rest(file, source.path)
+        if wrong := more_than_stated(file, source.path):
+            raise Unusable(wrong)
         first, last = _stretch(source, file.samplerate, file.frames, beyond)
         # 16-bit samples as they stand: a fifth of the time that floats take (wav: 10 µs a second of speech for 87).
         kind = "int16" if file.subtype == "PCM_16" else "float32"
@@ -163,37 +155,6 @@ def _skip(file: soundfile.SoundFile, count: int, size: int) -> None:
     except soundfile.LibsndfileError:
         while count > 0 and len(passed := file.read(min(size, count), dtype="float32")):
             count -= len(passed)
-
-
-def heads(path: str, pattern: bytes) -> int:
-    """How many sounds begin in a file."""
-    with open(os.fsencode(path), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return sum(1 for _ in re.finditer(pattern, content))
-
-
-def another_follows(path: str) -> bool:
-    """Whether behind a WAV there is another one in the same file, or in it a second chunk of sound."""
-    with open(path, "rb") as file:
-        end, sounds = 8 + int.from_bytes(file.read(12)[4:8], "little"), 0
-        while (place := file.tell()) < end and len(head := file.read(8)) == 8:
-            size = int.from_bytes(head[4:], "little")
-            if not size or size >= PIPED:
-                break
-            sounds += head[:4] == b"data"
-            file.seek(place + 8 + size + size % 2)
-        file.seek(end)
-        return sounds > 1 or file.read(4) == b"RIFF"
-
-
-def check_rest(file: soundfile.SoundFile, path: str) -> None:
-    """Raise Unusable for a WAV in which sound goes on where its header says that it ends."""
-    stated = re.search(r"^data : (\d+)$", file.extra_info, re.MULTILINE)
-    after = re.search(r"(?:Unknown chunk marker \(\w+\)|Have 0 marker) at position (\d+)", file.extra_info)
-    if stated and after and os.stat(path).st_size - int(after[1]) > int(stated[1]) / 10:
-        with open(os.fsencode(path), "rb") as content:
-            content.seek(int(after[1]))
-            if any(map(any, iter(lambda: content.read(1 << 20), b""))):  # zeros alone are padding
-                raise Unusable(f"its header tells of {stated[1]} bytes of sound, and more follow")
 
 
 def _stretch(source: Source, rate: int, frames: int, beyond: float) -> tuple[int, int]:

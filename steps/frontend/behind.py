@@ -1,0 +1,51 @@
+"""What a file of sound holds behind the sound that its reader gives: other recordings, sound that its header denies."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+
+import soundfile
+
+HEADS = {  # of formats whose files libsndfile reads to the end of the first sound: where one begins
+    "FLAC": rb"fLaC[\x00\x80]\x00\x00\x22",
+    "MP3": rb"(?:Xing|Info)\x00\x00\x00[\x00-\x0f]",
+    "AU": rb"\.snd\x00\x00\x00",
+    "CAF": rb"caff\x00\x01\x00\x00",
+    "W64": rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb",
+}
+JOINED = "several recordings, one behind the other: part them"
+PIPED = 0x7FFFF000  # bytes: lengths from here on are what programs put that write into a pipe (sox, FFmpeg)
+
+
+def heads(path: str, pattern: bytes) -> int:
+    """How many sounds begin in a file."""
+    with open(os.fsencode(path), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return sum(1 for _ in re.finditer(pattern, content))
+
+
+def another_follows(path: str) -> bool:
+    """Whether behind a WAV there is another one in the same file, or in it a second chunk of sound."""
+    with open(path, "rb") as file:
+        end, sounds = 8 + int.from_bytes(file.read(12)[4:8], "little"), 0
+        while (place := file.tell()) < end and len(head := file.read(8)) == 8:
+            size = int.from_bytes(head[4:], "little")
+            if not size or size >= PIPED:
+                break
+            sounds += head[:4] == b"data"
+            file.seek(place + 8 + size + size % 2)
+        file.seek(end)
+        return sounds > 1 or file.read(4) == b"RIFF"
+
+
+def more_than_stated(file: soundfile.SoundFile, path: str) -> str:
+    """What is wrong with a WAV in which sound goes on where its header says that it ends; "" where it does not."""
+    stated = re.search(r"^data : (\d+)$", file.extra_info, re.MULTILINE)
+    after = re.search(r"(?:Unknown chunk marker \(\w+\)|Have 0 marker) at position (\d+)", file.extra_info)
+    if stated and after and os.stat(path).st_size - int(after[1]) > int(stated[1]) / 10:
+        with open(os.fsencode(path), "rb") as content:
+            content.seek(int(after[1]))
+            if any(map(any, iter(lambda: content.read(1 << 20), b""))):  # zeros alone are padding
+                return f"its header tells of {stated[1]} bytes of sound, and more follow"
+    return ""
