@@ -248,6 +248,14 @@ def test_an_activated_environment_is_used_if_it_holds_everything(copy, tmp_path)
     assert not copy.venv.exists()
 
 
+def test_what_changes_pythons_own_ways_is_taken_back(copy):
+    """Docstrings are messages, and no Python starts with the library of another."""
+    strange = {"PYTHONOPTIMIZE": "2", "PYTHONHOME": "/nowhere", "PYTHONINSPECT": "1"}
+    assert copy.bash("echo ${PYTHONOPTIMIZE-gone} ${PYTHONHOME-gone} ${PYTHONINSPECT-gone}", **strange).stdout == (
+        "gone gone gone\n"
+    )
+
+
 def test_an_activated_environment_that_is_gone_is_refused(copy):
     copy.refused("/nowhere", "deactivate", VIRTUAL_ENV="/nowhere")
 

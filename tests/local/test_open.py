@@ -480,11 +480,14 @@ def test_a_dash_is_no_label_and_no_speaker_and_a_path_of_any_length_is_one_that_
     rows[-1][1], rows[-2][0] = "-", "x" * 5000
     for number, word in enumerate(["NA", "null", "<NA>", "#N/A"]):
         rows[-3 - number][1] = word  # of the rows that stand twice
+        rows[-7 - number][2] = word
     said = type_in(
         "local/open.py", "--table", table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows), tmp_path / "x"
     )
     for reason in ("1 left out: label '-'", "5 left out: speaker not known", "1 left out: recording not found"):
         assert reason in said.stderr
+    for word in ("NA", "null", "<NA>", "#N/A"):
+        assert f"1 left out: label '{word}'" in said.stderr
 
 
 def test_one_stretch_written_in_two_ways_stands_twice_and_many_overlaps_are_one_line(type_in, spoken, tmp_path):

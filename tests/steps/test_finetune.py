@@ -1,6 +1,7 @@
 """steps/finetune.py as users see it: files, resumption, and what it refuses."""
 
 import dataclasses
+import os
 import re
 from pathlib import Path
 
@@ -250,10 +251,23 @@ def test_a_list_of_speakers_that_cannot_be_read_is_no_list_of_none(emotional, sy
     done = type_in("steps/finetune.py", *words, emotional, tmp_path / "sys", code=1)
     assert f"{folder}/speakers: is not a file; it should name the speakers" in done.stderr
     (folder / "speakers").rmdir()
+    os.mkfifo(folder / "speakers")  # nobody ever writes into it
+    assert "speakers: is not a file" in type_in(
+        "steps/finetune.py", *words, emotional, tmp_path / "sys", code=1
+    ).stderr  # fmt: skip
+    (folder / "speakers").unlink()
     (folder / "speakers").write_bytes(b"Jos\xe9 s1\n")
     assert "'s1' (1 such) is in the data dir" in type_in(
         "steps/finetune.py", *words, emotional, tmp_path / "sys", code=1
     ).stderr  # fmt: skip
+
+
+def test_a_result_of_pre_training_in_any_encoding_is_noted(emotional, tmp_path):
+    folder, _ = pretrained_model(tmp_path / "speakers")
+    (folder / "result").write_bytes(b"%ACC 90.00 [ 9 / 10, Jos\xe9 ] more")
+    settings = Config(SETTINGS.network, SETTINGS.input, Training(pretrained=True, epochs=1, batch=4))
+    train(emotional, tmp_path / "out", settings, pretrained=folder)
+    assert "%ACC 90.00 [ 9 / 10, Jos" in (tmp_path / "out/environment.yaml").read_text()
 
 
 def test_a_seed_starts_from_a_pre_training_of_its_own_where_there_is_one(emotional, system, tmp_path, type_in):

@@ -5,6 +5,8 @@ import re
 import kaldi_native_io
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from steps.training.extractor import Config
 from utils import config
@@ -63,6 +65,19 @@ def test_embeddings_and_trials(model, emotional, tmp_path, type_in):
     a, b = vectors["s0-0"], vectors["s0-1"]
     assert first[:3] == list(trials[0])
     assert float(first[3]) == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-4)
+
+
+def test_embeddings_of_a_model_whose_numbers_grow_beyond_all_bounds_are_not_written(
+    model, emotional, tmp_path, type_in
+):
+    weights = load_file(model / "model.safetensors")
+    save_file(
+        {name: torch.full_like(x, 3e38) if x.is_floating_point() else x for name, x in weights.items()},
+        model / "model.safetensors",
+    )
+    said = type_in("steps/embed.py", model, emotional, tmp_path / "emb", code=1).stderr
+    assert "32 of 32 embeddings are not finite" in said and said.count("\n") == 1
+    assert not (tmp_path / "emb/embedding.scp").exists()
 
 
 def test_trials_of_unknown_utterances_are_counted_and_bad_lines_refused(model, emotional, tmp_path, type_in):

@@ -229,6 +229,11 @@ def test_recordings_that_were_lost_stay_known(clean):
     assert row["of"] == 193 and row["first"] == ["s0-ang9 (silent: all samples are equal)"]
 
 
+def test_recordings_that_were_lost_and_are_in_the_tables_count_once(clean):
+    clean.others["lost"] = "s0-ang0 silent: all samples are equal [/wav/s0-ang0.wav]\n"
+    assert clean.findings()["lost_recordings"]["of"] == 192
+
+
 def test_names_that_mislead_are_told_all_at_once(clean):
     clean.rename("s7", "S6")
     clean.rename("s5", "ѕ4")  # a Cyrillic letter
