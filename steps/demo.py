@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import http.server
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -29,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 from steps.prediction.model import CALIBRATION, CONFIG, OWN, Calibration, Settings
 from steps.prediction.stretches import LONGEST
 from utils import cli, config
-from utils.files import whole
+from utils.files import copy, whole
 
 PACKAGE = "onnxruntime-web@1.30.0"
 RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
@@ -71,7 +70,7 @@ def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) 
         if lacking := [name for name in RUNTIME if not (folder / name).is_file()]:
             raise cli.UserError(f"{folder}: holds no {lacking[0]}, so it is not {PACKAGE}")
         for name in RUNTIME:
-            shutil.copyfile(folder / name, out / name)
+            copy(folder / name, out / name)
     elif not all((out / name).is_file() for name in RUNTIME):
         fetch(out)
 
@@ -80,7 +79,7 @@ def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) 
     known |= {"longest": LONGEST, "window": Options().window, "examples": names}
     for path in recordings:
         if not (out / path.name).exists() or not (out / path.name).samefile(path):
-            shutil.copyfile(path, out / path.name)
+            copy(path, out / path.name)
     template = (Path(__file__).parent / "prediction/demo.html").read_text(encoding="utf-8")
     text = json.dumps(known).replace("<", "\\u003c")  # in a name, it could end the script
     with whole(out / "index.html") as temporary:

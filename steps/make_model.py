@@ -62,9 +62,21 @@ def settings_of(options: argparse.Namespace) -> Config:
     return system
 
 
+def check_replaceable(out: Path) -> None:
+    """Raise UserError where `out` holds what is no model's: the folder is replaced as a whole."""
+    if out.exists() and not out.is_dir():
+        raise cli.UserError(f"{out}: is a file, and the model is a folder: name another")
+    own = {CALIBRATION, CARD, CONFIG, GRAPH, WEIGHTS, RESULTS, "card.png", ".made_from.make_model"}
+    if out.is_dir() and (strange := sorted(path.name for path in out.iterdir() if path.name not in own)):
+        raise cli.UserError(
+            f"{out}: holds '{strange[0]}', which is no model's and would be lost: name a folder of its own"
+        )
+
+
 def main() -> None:
     options = arguments().parse_args()
     system = settings_of(options)
+    check_replaceable(options.out)
     read = {name: content(options.data / name) for name in ("utt2emo", "utt2spk")}
     if (options.data / DESCRIPTORS).is_file():  # else reading says so
         read[DESCRIPTORS] = scp_content(options.data / DESCRIPTORS)

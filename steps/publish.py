@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +29,8 @@ from steps.evaluation.evidence import choose
 from steps.reporting import documents, page, root, tables
 from steps.reporting.documents import Recipe
 from utils import cli, runs, systems
+from utils.files import copy
+from utils.hold import hold
 
 ABOUT, README = "about.md", "README.md"
 MARKS = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- /results -->)", re.DOTALL)
@@ -94,7 +95,7 @@ def write_folder(folder: Path, exp: Path) -> None:
         drawn, kept = (place.absolute() / f"figures/{name}.png" for place in (exp, folder))
         if drawn.is_file() and drawn != kept:  # by steps/report.py
             kept.parent.mkdir(exist_ok=True)
-            shutil.copyfile(drawn, kept)
+            copy(drawn, kept)
         if kept.is_file():
             networks.append(page.picture(f"figures/{name}", caption))
     sections = documents.everything(recipe.results, folder, networks, ["png"])
@@ -105,7 +106,7 @@ def write_folder(folder: Path, exp: Path) -> None:
 def write_together(home: Path, conf: Path) -> None:
     """<home>/together.json and its README.md, where results of several corpora lie in `home` and groups.yaml says what
     to compare."""
-    folders = sorted(path.parent for path in home.glob(f"*/{results.NAME}"))
+    folders = sorted(path.parent for path in home.glob(f"[!.]*/{results.NAME}"))
     if len(folders) > 1 and (groups := systems.read_groups(conf)).together:
         compared = together.make(home, folders, groups.together, groups.planned)
         results.write(home / together.NAME, compared)
@@ -125,6 +126,25 @@ def write_root(top: Path, home: Path) -> None:
         page.write(readme, MARKS.sub(lambda _: root.readme(recipes, compared), readme.read_text(encoding="utf-8")))
 
 
+def publish(options: argparse.Namespace, chosen: Sequence[str]) -> None:
+    """Keep the `chosen` systems, and write all that tells of them."""
+    exp, labels = options.exp, options.labels == "true"
+    recipe, folder = recipe_of(options.results or exp)
+    conf = options.conf or recipe / "conf"
+    keep_all(exp, folder, chosen, labels)
+    if (exp / audit.NAME).is_file() and exp.resolve() != folder.resolve():
+        copy(exp / audit.NAME, folder / audit.NAME)
+    made = results.make(folder, conf, corpus_of(folder), data=options.data)
+    results.write(folder / results.NAME, made)
+    for note in tables.warnings(made):
+        print(note)
+    write_folder(folder, exp)
+    top = recipe.parent.parent
+    write_together(recipe / "results", conf)
+    write_root(top, recipe / "results")
+    print(f"{folder}: {len(chosen)} systems kept; {top / 'RESULTS.md'} written")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("exp", type=Path, help="folder that holds the systems' folders")
@@ -136,25 +156,13 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="egs/<recipe>/results [of the recipe that <exp-dir> lies in]")
     parser.add_argument("--conf", type=Path, help="folder of the configuration [the recipe's]")
     options = parser.parse_args()
-    exp, labels = options.exp, options.labels == "true"
-    recipe, folder = recipe_of(options.results or exp)
-    conf = options.conf or recipe / "conf"
-    chosen = choose(exp, conf, options.systems)
-    if not labels and not options.data:
+    exp, recipe = options.exp, recipe_of(options.results or options.exp)[0]
+    chosen = choose(exp, options.conf or recipe / "conf", options.systems)
+    if options.labels == "false" and not options.data:
         raise cli.UserError("--labels false needs --data DIR, the data dir that has the labels")
     audit.read(exp)  # one that is damaged is refused before anything is kept
-    keep_all(exp, folder, chosen, labels)
-    if (exp / audit.NAME).is_file() and exp.resolve() != folder.resolve():
-        shutil.copyfile(exp / audit.NAME, folder / audit.NAME)
-    made = results.make(folder, conf, corpus_of(folder), data=options.data)
-    results.write(folder / results.NAME, made)
-    for note in tables.warnings(made):
-        print(note)
-    write_folder(folder, exp)
-    top = recipe.parent.parent
-    write_together(recipe / "results", conf)
-    write_root(top, recipe / "results")
-    print(f"{folder}: {len(chosen)} systems kept; {top / 'RESULTS.md'} written")
+    with hold(recipe.parent, wait=True):  # what is kept is read, added to and written, and pages tell of all corpora
+        publish(options, chosen)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ from utils.scores import read_scores
 
 def find_data(exp: Path) -> Path | None:
     """The one data dir with folds in the folder `data` beside <exp-dir>; None where there is none, or several."""
-    places = [path.parent for path in exp.resolve().parent.glob("data/*/folds") if not runs.leak(path.parent)]
+    places = [path.parent for path in exp.resolve().parent.glob("data/[!.]*/folds") if not runs.leak(path.parent)]
     return places[0] if len(places) == 1 else None
 
 

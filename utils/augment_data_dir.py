@@ -35,9 +35,7 @@ from utils import cli, config, runs
 from utils.audio_files import files_below
 from utils.cli import UserError
 from utils.copies import AUGMENT, KINDS, UNIQ, Change
-from utils.data_dir import check_prefixes, keyed_on, replaceable, spk2utt, tables
-from utils.files import whole
-from utils.hold import hold
+from utils.data_dir import check_prefixes, keyed_on, replacing, spk2utt, tables
 from utils.record import Origin, content, listing, of_settings, outdated
 from utils.recordings import HASH, SOUND, Source, sources
 from utils.table import read_table, write_lines, write_table
@@ -212,8 +210,8 @@ def augment(source: Path, dest: Path, options: Copies) -> str:
         raise UserError(f"{source}: an utterance is called '{taken[0]}' as a copy would be: rename it")
     utt2spk = {name: speaker for name, speaker, *_ in rows}
     check_prefixes(utt2spk | read["utt2spk"], dest)
-    there, uniq = replaceable(dest, source), read.get(UNIQ, {})
-    with hold(there), whole(there) as temporary:
+    uniq = read.get(UNIQ, {})
+    with replacing(dest, source) as temporary:
         temporary.mkdir()
         for name, table in read.items():
             kind = keyed_on(name, segments)

@@ -15,9 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 from utils import folds, runs
 from utils.cli import UserError, run, warn
 from utils.copies import AUGMENT, UNIQ
-from utils.data_dir import check_prefixes, keyed_on, replaceable, spk2utt, tables
-from utils.files import whole
-from utils.hold import hold
+from utils.data_dir import check_prefixes, keyed_on, replaceable, replacing, spk2utt, tables
 from utils.record import Origin, content, outdated
 from utils.table import columns, content_of, key_of, read_lines, read_table, write_lines, write_table
 
@@ -39,12 +37,12 @@ def combine(dest: Path, sources: Sequence[Path]) -> int:
         raise UserError(
             f"{segments[0]}/segments: some data dirs have segments and others do not; they cannot be combined"
         )
-    there = replaceable(dest, *sources)
+    replaceable(dest, *sources)
     read = {f"{number}/{path.name}": content(path) for number, source in enumerate(sources) for path in tables(source)}
     origin = Origin("combine_data", VERSION, content=read)
     if not outdated(dest, origin, dest / "utt2spk"):
         return len(read_table(dest / "utt2spk"))
-    with hold(there), whole(there) as temporary:
+    with replacing(dest, *sources) as temporary:
         temporary.mkdir()
         origin.write(temporary)
         for name in sorted({path.name for source in sources for path in tables(source)} - {"spk2utt"}):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import le
 from pathlib import Path
@@ -104,6 +105,14 @@ def replaceable(dest: Path | str, *sources: Path | str) -> Path:
     return path
 
 
+@contextmanager
+def replacing(dest: Path | str, *sources: Path | str) -> Iterator[Path]:
+    """`whole` of a data dir that is `replaceable`, and held meanwhile."""
+    there = replaceable(dest, *sources)
+    with hold(there), whole(there) as temporary:
+        yield temporary
+
+
 def write_data_dir(
     path: Path | str,
     utterances: Iterable[Utterance],
@@ -160,8 +169,7 @@ def write_data_dir(
     sums["recordings"] = listing(recordings.values())
     origin = Origin("data", 1, content=sums)
     if outdated(Path(path), origin, Path(path) / "utt2spk"):
-        there = replaceable(path)
-        with hold(there), whole(there) as temporary:
+        with replacing(path) as temporary:
             temporary.mkdir()
             for name, table in contents.items():
                 (temporary / name).write_bytes(table)

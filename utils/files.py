@@ -55,13 +55,24 @@ def plain(path: Path) -> Path:
     return path
 
 
-def set_aside(folder: Path, keep: Collection[str] = ()) -> Path:
-    """Move what is in `folder`, but for the names in `keep`, to <folder>/.backup, which is returned; where that
-    is there already, to .backup.2, and so on."""
+def copy(source: Path, path: Path) -> None:
+    """Copy a file, so that `path` is whole or as it was."""
+    with open(source, "rb") as content, whole(path) as temporary, open(temporary, "wb") as out:
+        shutil.copyfileobj(content, out)
+
+
+def free_backup(folder: Path) -> Path:
+    """<folder>/.backup; where that is there already, .backup.2, and so on."""
     number, backup = 1, folder / BACKUP
     while backup.exists():
         number += 1
         backup = folder / f"{BACKUP}.{number}"
+    return backup
+
+
+def set_aside(folder: Path, keep: Collection[str] = ()) -> Path:
+    """Move what is in `folder`, but for the names in `keep`, to its `free_backup`, which is returned."""
+    backup = free_backup(folder)
     backup.mkdir(parents=True)
     for path in sorted(folder.iterdir()):
         if path.name not in keep and not path.name.startswith(BACKUP):
@@ -83,7 +94,7 @@ def to_disk(path: Path) -> None:
 
 def remove_strays(path: Path) -> None:
     """Remove what killed programs left while they wrote `path`: temporary files of processes that this host no longer
-    has, and old ones of other hosts."""
+    has, and old ones of other hosts. A folder that was aside when its program was killed goes back to its place."""
     for stray in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
         host, _, process = stray.name.removesuffix(".before").rpartition(".tmp-")[2].rpartition("-")
         with suppress(FileNotFoundError):  # its writer has just renamed it
@@ -91,7 +102,9 @@ def remove_strays(path: Path) -> None:
                 left = not process.isdigit() or int(process) == os.getpid() or not alive(int(process))
             else:
                 left = time.time() - stray.stat().st_mtime > STRAY
-            if left:
+            if left and stray.name.endswith(".before") and not path.exists():
+                stray.rename(path)
+            elif left:
                 remove(stray)
 
 

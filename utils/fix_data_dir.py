@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Mend a data dir: sort its tables and keep the utterances that all of them have. The old files go to DIR/.backup."""
+"""Mend a data dir: sort its tables and keep the utterances that all of them have. The old files go to DIR/.backup, or
+.backup.2 and so on."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import shutil
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from io import BytesIO
 from itertools import compress
 from pathlib import Path
@@ -16,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 
 from utils.cli import UserError, run
 from utils.data_dir import COMPLETE, keyed_on, members, tables
-from utils.files import whole
+from utils.files import free_backup, whole
+from utils.hold import hold
 from utils.table import columns, content_of, follows, key_of, lines_of, read_content, read_lines
 from utils.validate_data_dir import VALUES
 
@@ -58,7 +61,7 @@ def fix(data: Path | str) -> None:
     spk2utt = members(keep, [utt2spk[utterance] for utterance in keep], data / "utt2spk")
 
     kept = list(map(set(keep).__contains__, utterances))
-    changed = False
+    backup = ""
     # utt2spk first: killed in the middle, other tables have lines too many, and none too few.
     for path in {data / "utt2spk": "utterance", data / "spk2utt": "speaker", **kinds}:
         old = path.read_bytes() if path.is_file() else b""
@@ -75,11 +78,11 @@ def fix(data: Path | str) -> None:
                 old.removeprefix(BOM_UTF8), path.name, set(rows[kinds[path]]), set(everything[kinds[path]])
             )
         if content != old:
-            changed = changed or _back_up(data)
+            backup = backup or _back_up(data)
             with whole(path) as temporary:
                 temporary.write_bytes(content)
     count = f"all {len(keep)} utterances" if len(keep) == len(utt2spk) else f"{len(keep)} utterances of {len(utt2spk)}"
-    _say(f"kept {count}" + (f"; the old files are in {data / '.backup'}" if changed else ""))
+    _say(f"kept {count}" + (f"; the old files are in {backup}" if backup else ""))
 
 
 def _ordered(path: Path, utterances: Sequence[str]) -> tuple[bytes, bool] | None:
@@ -140,12 +143,13 @@ def _mended(content: bytes, name: str, keys: Collection[str], known: Collection[
     return content_of(lines[key] for key in order)
 
 
-def _back_up(data: Path) -> bool:
-    with whole(data / ".backup") as backup:
+def _back_up(data: Path) -> str:
+    """Where the tables are kept as they are now."""
+    with whole(place := free_backup(data)) as backup:
         backup.mkdir()
         for path in tables(data):
             shutil.copy2(path, backup)
-    return True
+    return str(place)
 
 
 def _some(names: list[str]) -> str:
@@ -159,7 +163,9 @@ def _say(message: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("data", type=Path, help="data dir")
-    fix(parser.parse_args().data)
+    data = parser.parse_args().data
+    with hold(data) if data.is_dir() else nullcontext():  # `fix` says what it is else
+        fix(data)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils import cli, data_dir, folds, runs
-from utils.files import whole
 from utils.recordings import HASH
 from utils.table import read_lines, read_table, write_lines, write_table
 
@@ -69,7 +68,7 @@ def main() -> None:
     falsified = {names[utterance]: speaker for utterance, speaker in label_of.items()}
     data_dir.check_prefixes(falsified, options.dest)
     segments = (options.data / "segments").is_file()
-    with whole(data_dir.replaceable(options.dest, options.data)) as temporary:
+    with data_dir.replacing(options.dest, options.data) as temporary:
         temporary.mkdir()
         for path in data_dir.tables(options.data):
             kind = data_dir.keyed_on(path.name, segments)

@@ -28,6 +28,7 @@ from utils import cli, data_dir
 from utils.balance import balanced_groups
 from utils.files import whole
 from utils.folds import PARTS, Folds, check_runs, of_data_dir
+from utils.hold import hold
 from utils.table import read_table, write_lines
 
 GROUPS = 5  # of speakers, where there are at least twice as many
@@ -164,7 +165,8 @@ def main() -> None:
     )
     if options.folds:
         lines, words = choose(options.folds, utt2spk, utt2session, utt2emo, genders)
-        write_lines(data / "folds", map(" ".join, lines))
+        with hold(data):
+            write_lines(data / "folds", map(" ".join, lines))
         print(f"{data}/folds: {words}")
     folds = of_data_dir(data)
     check_runs(data, folds, options.runs)

@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from utils.cli import UserError, warn
-from utils.data_dir import COMPLETE, keyed_on, replaceable, speakers, spk2utt, tables
+from utils.data_dir import COMPLETE, keyed_on, replacing, speakers, spk2utt, tables
 from utils.files import whole
 from utils.record import Origin, content, outdated
 from utils.table import aligned, key_of, read_lines, read_table, write_lines, write_table
@@ -24,7 +24,7 @@ def subset(data: Path, dest: Path | str, utterances: Iterable[str]) -> None:
         raise UserError(f"{data}: no utterance is left for {dest}, so it is not written")
     if strangers := home.keys() - utt2spk.keys():
         raise UserError(f"{data}/utt2spk: no utterance '{min(strangers)}'")
-    with whole(replaceable(dest, data)) as temporary:
+    with replacing(dest, data) as temporary:
         _deal(data, utt2spk, home, [temporary])
 
 

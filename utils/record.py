@@ -64,7 +64,7 @@ def outdated(folder: Path, origin: Origin, *results: Path) -> str:
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
         version, options, content = before["version"], dict(before["options"]), dict(before["content"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{path}: cannot be read as a record; remove it, and the result is made again") from None
     if version != origin.version:
         return f"it was made by version {version} of {origin.program}, and this is version {origin.version}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import os
 import re
 import tarfile
 from collections.abc import Collection, Iterable, Mapping
@@ -106,9 +107,19 @@ def _yaml(text: str) -> Any:
 
 def systems(exp: Path) -> list[str]:
     """The systems in `exp` that have a finished run, or an archive."""
-    trained = {path.parent.parent.name for path in exp.glob(f"*/*_seed*/{SCORES}") if parse(path.parent.name)}
-    archives = {path.name.removesuffix(ARCHIVE) for path in exp.glob(f"*{ARCHIVE}")}
+    names = [] if not exp.is_dir() else [name for name in os.listdir(exp) if not name.startswith(".")]
+    trained = {name for name in names if places(exp / name, SCORES)}
+    archives = {name.removesuffix(ARCHIVE) for name in names if name.endswith(ARCHIVE)}
     return sorted(trained | archives - {PRETRAINED})
+
+
+def places(system: Path, last: str) -> list[Path]:
+    """The run folders of a system that have the file `last`. Raises OSError for one that may not be read, which a
+    pattern would pass over."""
+    if not system.is_dir():
+        return []
+    runs = [system / name for name in sorted(os.listdir(system)) if parse(name) and (system / name).is_dir()]
+    return [place for place in runs if last in os.listdir(place)]
 
 
 def finished(system: Path, last: str = SCORES) -> dict[tuple[str, int], Texts]:
@@ -118,8 +129,7 @@ def finished(system: Path, last: str = SCORES) -> dict[tuple[str, int], Texts]:
     if archive.is_file() and not system.is_dir():
         runs = unpack(archive, system)
     else:
-        places = [path.parent for path in sorted(system.glob(f"*_seed*/{last}"))]
-        runs = {key: Texts(place) for place in places if (key := parse(place.name))}
+        runs = {key: Texts(place) for place in places(system, last) if (key := parse(place.name))}
     return {key: texts for key, texts in runs.items() if texts.read(last) is not None}
 
 

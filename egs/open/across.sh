@@ -23,7 +23,8 @@ classes="ang hap neu sad" # classes to take of each; those that only some have a
 check_counts=true     # refuse a corpus that is not the published release
 force=false           # go on where a corpus makes results meaningless
 edge=                 # upper edge of the filter-banks in Hz; empty: the highest that all recordings have
-systems="descriptors svm svm_level" # files under conf/systems, and groups of conf/groups.yaml
+systems="descriptors descriptors_mlp svm svm_level" # files under conf/systems, and groups of conf/groups.yaml
+embeddings=           # vectors (emb.scp or .npz) of data/across/SET/all, which stage 2 makes, for systems such as given_svm
 seeds=0               # such as "0 1 2 3 4"
 pretrained=$here/pretrained # folder of the pre-trained extractor
 conf=$here/conf       # folder of the configuration
@@ -35,7 +36,7 @@ stage=                # first stage, made again where it is finished; empty: wha
 model=descriptors_mlp # file under conf/systems that the model to use is made by; empty: none
 stop_stage=5          # last stage
 . "$here/../../utils/parse_options.sh"
-enter "$here" pretrained conf data exp
+enter "$here" embeddings pretrained conf data exp
 . ./path.sh
 . ./cmd.sh
 read -ra pairs <<<"$corpora"
@@ -57,7 +58,7 @@ done
 set=$(IFS=+ && echo "${names[*]}") # other corpora are other protocols, in another band
 data=$data/$set exp=$exp/$set
 . utils/stages.sh
-there conf
+there embeddings conf
 # What is not there is refused before anything is made.
 ((stop_stage < 3)) || utils/systems.py --pretrained "$pretrained" "$conf" "$systems" >/dev/null
 
@@ -87,7 +88,7 @@ fi
 if run_stage 3 "The systems, on every protocol"; then
   for protocol in "$data"/protocols/*/; do
     steps/finetune.py --config "$conf/finetune.yaml" --training.corpus_balanced true --training.class_balanced true \
-      --conf "$conf" --systems "$systems" --lenient true \
+      --conf "$conf" --systems "$systems" --lenient true --embeddings "$embeddings" \
       --pretrained "$pretrained" --redo "$redo" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd" \
       "$protocol" "$exp/$(basename "$protocol")"
   done

@@ -33,13 +33,14 @@ def export(model: Path, out: Path, names: tuple[str, ...] = (WAVEFORM, FEATURES,
     made = head.load(model / WEIGHTS)
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
-        if name == WAVEFORM:
-            write_waveform(made, settings, calibration, out / name)
-        elif name == INT8:
-            head.write_graph(made, calibration.temperature, out / name, int8=True)
-        else:
-            shutil.copyfile(model / GRAPH, out / name)
-        describe(out / name, settings, calibration)
+        with whole(out / name) as graph:
+            if name == WAVEFORM:
+                write_waveform(made, settings, calibration, graph)
+            elif name == INT8:
+                head.write_graph(made, calibration.temperature, graph, int8=True)
+            else:
+                shutil.copyfile(model / GRAPH, graph)
+            describe(graph, settings, calibration)
         yield out / name
 
 
@@ -60,8 +61,7 @@ def write_waveform(head: Head, settings: Settings, calibration: Calibration, pat
             input_names=["samples"], output_names=["posteriors", "unlike"], verbose=False,
         )  # fmt: skip
     assert program is not None
-    with whole(path) as temporary:
-        program.save(temporary)
+    program.save(path)
 
 
 def describe(path: Path, settings: Settings, calibration: Calibration) -> None:
@@ -74,5 +74,4 @@ def describe(path: Path, settings: Settings, calibration: Calibration) -> None:
         text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
         graph.metadata_props.add(key=name, value=text)
     onnx.checker.check_model(graph)
-    with whole(path) as temporary:
-        temporary.write_bytes(graph.SerializeToString())
+    path.write_bytes(graph.SerializeToString())

@@ -11,6 +11,7 @@ Loads neither torch nor scikit-learn."""
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +114,7 @@ class Model:
         if len(set(classes)) < 2 or len(set(classes)) < len(classes):
             raise UserError(f"{folder / CONFIG}: classes: expected several names, each once, found {classes}")
         check_sum(folder, self.settings, GRAPH)
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it writes to its maker's servers, and to HOME
         import onnxruntime as ort  # type: ignore[import-untyped]  # here, as --help does without
 
         from steps.frontend.descriptors import SIZE

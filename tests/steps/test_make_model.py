@@ -147,3 +147,14 @@ def test_what_is_missing_is_said(corpora, type_in):
     (corpora / "data/descriptors.scp").unlink()
     assert "has no descriptors.scp" in type_in(*words, corpora / "data", corpora / "m", code=1).stderr
     assert not (corpora / "m").exists()
+
+
+def test_a_folder_of_other_things_is_not_replaced(corpora, type_in):
+    thesis = corpora / "work/thesis.tex"
+    thesis.parent.mkdir()
+    thesis.write_text("years of it")
+    words = ["steps/make_model.py", "--system", corpora / "small.yaml", "--tried", "4", corpora / "data"]
+    assert "holds 'thesis.tex', which is no model's and would be lost" in type_in(*words, thesis.parent, code=1).stderr
+    assert "would be lost" in type_in(*words, corpora / "data", code=1).stderr
+    assert "is a file, and the model is a folder" in type_in(*words, thesis, code=1).stderr
+    assert thesis.read_text() == "years of it"

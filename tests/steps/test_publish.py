@@ -3,13 +3,18 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from utils import runs
+from utils.hold import hold
 from utils.scores import write_scores
 
+ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ["ang", "hap", "neu"]
 GROUPS = """\
 families: {table2: {title: Table 2, systems: [poor, good]}}
@@ -220,3 +225,14 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     assert "[egs/toy/results](egs/toy/results/README.md)" in text
     readme = (corpus.parents[1] / "README.md").read_text()
     assert "## Answers" not in readme and "the highest mean" in readme and "stale" not in readme
+
+
+def test_two_at_once_come_one_after_the_other(corpus, tmp_path):
+    """Or the second would write back archives and pages without what the first has added."""
+    with hold(tmp_path / "egs"):
+        other = subprocess.Popen(
+            [sys.executable, "steps/publish.py", corpus / "exp"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
+        assert "waiting for " in other.stderr.readline()
+        assert not (corpus / "results").exists()
+    assert other.wait(60) == 0 and (corpus / "results/results.json").is_file()

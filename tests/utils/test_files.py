@@ -147,3 +147,15 @@ def test_what_was_set_aside_before_is_not_lost(tmp_path):
         assert set_aside(tmp_path, ["log"]) == tmp_path / backup
         assert names(tmp_path / backup) == ["scores"] and (tmp_path / backup / "scores").read_text() == content
     assert names(tmp_path) == [".backup", ".backup.2", ".backup.3", "log"]
+
+
+def test_a_folder_that_was_aside_when_its_program_was_killed_comes_back(tmp_path):
+    """And is not lost when the next one fails."""
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    aside = tmp_path / f".model.tmp-{platform.node()}-{dead.pid}.before"
+    aside.mkdir()
+    (aside / "weights").write_text("old")
+    with pytest.raises(OSError), whole(tmp_path / "model"):
+        raise OSError("no room")
+    assert (tmp_path / "model/weights").read_text() == "old" and names(tmp_path) == ["model"]

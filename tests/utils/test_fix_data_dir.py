@@ -8,6 +8,7 @@ from utils.cli import UserError
 from utils.data_dir import tables
 from utils.files import whole
 from utils.fix_data_dir import fix
+from utils.hold import hold
 from utils.table import read_lines, read_table, write_lines
 from utils.validate_data_dir import validate
 
@@ -164,3 +165,28 @@ def test_killed_in_the_middle_no_table_has_lines_too_few(data, monkeypatch):
         fix(data)
     kept = read_table(data / "utt2spk").keys()
     assert len(kept) == 26 and all(kept <= read_table(data / name).keys() for name in ("utt2emo", "wav.scp"))
+
+
+def test_what_was_there_before_any_mending_is_kept(data):
+    """Killed and called again, or mended twice."""
+    first = contents(data)
+    for table in ("utt2emo", "utt2spk"):
+        write_lines(data / table, read_lines(data / table)[1:])
+        spoilt = contents(data)
+        fix(data)
+        first = spoilt if table == "utt2emo" else first
+    assert contents(data / ".backup") == first and contents(data / ".backup.2") == spoilt
+
+
+@pytest.mark.parametrize(
+    "program", ["fix_data_dir.py", "make_folds.py --folds 3", "copy_data_dir.py {}", "leak_data_dir.py {}"]
+)
+def test_a_data_dir_that_is_held_is_not_changed(data, tmp_path, type_in, program):
+    name, *words = program.format(data).split()
+    place = tmp_path / "held" if "{}" in program else data
+    if place != data:
+        fix(data), type_in("utils/copy_data_dir.py", data, place)
+    before = contents(place)
+    with hold(place, shared=True):
+        assert "is in use by" in type_in(f"utils/{name}", *words, place, code=1).stderr
+    assert contents(place) == before

@@ -1,6 +1,7 @@
 """utils/runs.py: run folders, and the archives that keep them."""
 
 import io
+import os
 import tarfile
 
 import pytest
@@ -139,3 +140,17 @@ def test_what_was_made_under_false_folds_is_no_result(exp, tmp_path):
 def test_seeds_with_all_runs():
     keys = [("a", 0), ("b", 0), ("a", 1), ("a", 2), ("b", 2)]
     assert runs.complete_seeds(keys, ["a", "b"]) == [0, 2] and runs.complete_seeds(keys, ["a"]) == [0, 1, 2]
+
+
+def test_a_run_that_may_not_be_read_is_not_passed_over(exp, monkeypatch):
+    """As one would be by a pattern: results would be of the others, without a word."""
+
+    def listdir(path, own=os.listdir):
+        if str(path).endswith("r_2_seed10"):  # root reads everything
+            raise PermissionError(13, "Permission denied", str(path))
+        return own(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    for look in (lambda: runs.finished(exp / "sys"), lambda: runs.systems(exp)):
+        with pytest.raises(PermissionError):
+            look()

@@ -1,6 +1,9 @@
 """The graph from samples to posteriors against the numpy way that scoring takes, and against itself in ONNX."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +13,13 @@ import torch
 
 from steps.evaluation.calibration import softmax
 from steps.frontend.descriptors import Descriptor
-from steps.prediction import head
+from steps.prediction import graphs, head
 from steps.prediction.model import Calibration, Model, Settings
 from steps.prediction.waveform import Waveform
 from utils import config
 
-MODEL = Path(__file__).resolve().parents[3] / "egs/open/model"
+ROOT = Path(__file__).resolve().parents[3]
+MODEL = ROOT / "egs/open/model"
 
 
 def voice(seconds, seed, rate=16000):
@@ -109,3 +113,22 @@ def test_exported_graphs_answer_as_torch_does_without_it(module, tmp_path, type_
     assert 0 < np.abs(plain - small).max() < 0.02
     assert (tmp_path / "int8.onnx").stat().st_size < 0.3 * (tmp_path / "features.onnx").stat().st_size
     assert "no such model" in type_in("steps/export.py", "--model", tmp_path, tmp_path / "x", code=1).stderr
+
+
+def test_a_graph_bears_its_name_when_it_is_whole(tmp_path, monkeypatch):
+    (tmp_path / "features.onnx").write_bytes(b"that of before")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(graphs, "describe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(graphs.export(MODEL, tmp_path, ("features.onnx",)))
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("features.onnx", b"that of before")]
+
+
+def test_answers_tell_nobody_of_themselves(tmp_path):
+    """onnxruntime would send what it is asked to its maker, and keep a device id in HOME."""
+    words = [sys.executable, "steps/predict.py", "README.md"]
+    done = subprocess.run(words, env=os.environ | {"HOME": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "README.md" in done.stderr and not list(tmp_path.rglob("*"))
