@@ -5,14 +5,17 @@ from __future__ import annotations
 import mmap
 import os
 import re
+from typing import Any
 
 import soundfile
 
-HEADS = {  # of formats whose files libsndfile reads to the end of the first sound: where one begins
+HEADS = {  # of formats whose files are read to the end of the first sound: where one begins
     "FLAC": rb"fLaC[\x00\x80]\x00\x00\x22",
-    "MP3": rb"(?:Xing|Info)\x00\x00\x00[\x00-\x0f]",
+    "MP3": rb"(?s)\xff[\xe2-\xff]..(?:..)?(?:.{9}|.{17}|.{32})(?:Xing|Info)\x00\x00\x00[\x00-\x0f]",
     "AU": rb"\.snd\x00\x00\x00",
+    "AIFF": rb"(?s)FORM....AIF[FC]",
     "CAF": rb"caff\x00\x01\x00\x00",
+    "MOV": rb"\x00\x00\x00[\x10-\x40]ftyp(?:M4A|mp4|iso|3gp|qt|dash)",
     "W64": rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb",
 }
 JOINED = "several recordings, one behind the other: part them"
@@ -23,6 +26,12 @@ def heads(path: str, pattern: bytes) -> int:
     """How many sounds begin in a file."""
     with open(os.fsencode(path), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return sum(1 for _ in re.finditer(pattern, content))
+
+
+def guessed(file: Any, path: str) -> bool:
+    """Whether libsndfile guesses how long a sound is: of MP3 that does not say it in a Xing header, by the bit rate of
+    its first frame."""
+    return file.subtype.startswith("MPEG") and (file.format != "MP3" or not heads(path, HEADS["MP3"]))
 
 
 def another_follows(path: str) -> bool:

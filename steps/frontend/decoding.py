@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 
-from steps.frontend.behind import HEADS, JOINED, PIPED, another_follows, heads, more_than_stated
+from steps.frontend.behind import HEADS, JOINED, PIPED, another_follows, guessed, heads, more_than_stated
 from steps.frontend.ogg import what_is_wrong
 from utils.cli import UserError
 from utils.recordings import Source
@@ -87,6 +87,9 @@ def decode(source: Source, beyond: float) -> Decoded:
     if file.format == "OGG" and (wrong := what_is_wrong(path)):
         file.close()
         raise Unusable(wrong)
+    if guessed(file, path):
+        file.close()
+        return _by_pyav(source, beyond)
     if file.format in HEADS and heads(path, HEADS[file.format]) > 1:
         file.close()
         raise Unusable(JOINED)
@@ -98,8 +101,9 @@ def duration(path: Path) -> float:
     """Seconds of a recording: what its file says, where libsndfile understands that, else as many as can be read.
     Raises as `decode` and its pieces do."""
     try:
-        if frames := (said := soundfile.info(os.fsencode(path))).frames:
-            return frames / said.samplerate
+        said = soundfile.info(os.fsencode(path))
+        if said.frames and not guessed(said, str(path)):
+            return said.frames / said.samplerate
     except UNREADABLE:
         pass  # what can be read of it, decode knows
     file = decode(Source(str(path)), 0)
@@ -177,16 +181,20 @@ def _by_pyav(source: Source, beyond: float) -> Decoded:
             container = stack.enter_context(av.open(opened, options={"format_whitelist": FORMATS}))
         except (av.FFmpegError, ValueError) as error:
             raise _undecodable(error, source.path) from None
-        if container.format.name == "ogg" and (wrong := what_is_wrong(source.path)):
+        name = container.format.name.split(",")[0].upper()
+        if name == "OGG" and (wrong := what_is_wrong(source.path)):
             raise Unusable(wrong)
-        if container.format.name == "wav" and another_follows(source.path):
+        joined = (
+            another_follows(source.path) if name == "WAV" else name in HEADS and heads(source.path, HEADS[name]) > 1
+        )
+        if joined:
             raise Unusable(JOINED)
         if not container.streams.audio:
             raise Unusable("holds no sound")
         codec = container.streams.audio[0].codec_context
         if codec is None or not codec.sample_rate:
             raise Unusable("cannot be decoded: its coding is not known")
-        kind = f"{container.format.name.split(',')[0]}/{codec.name}".upper()
+        kind = f"{name}/{codec.name.upper()}"
         return Decoded(
             _possible(codec.sample_rate), codec.channels, kind, _of_pyav(container, stack.pop_all(), source, beyond)
         )

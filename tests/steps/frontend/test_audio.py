@@ -233,7 +233,7 @@ def test_what_libsndfile_passes_over_in_an_ogg_is_refused(tmp_path, subtype, cha
         read_audio(tmp_path / "a.ogg", RATE, 640)
 
 
-@pytest.mark.parametrize("suffix", ["flac", "mp3", "au", "caf", "w64"])
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "au", "caf", "w64", "aiff"])
 def test_two_recordings_in_one_file_are_refused(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     soundfile.write(path, words(2), RATE)
@@ -241,6 +241,32 @@ def test_two_recordings_in_one_file_are_refused(tmp_path, suffix):
     path.write_bytes(2 * path.read_bytes())
     with pytest.raises(Unusable, match="several recordings, one behind the other"):
         read_audio(path, RATE, 640)
+
+
+@pytest.mark.parametrize("container", ["mp3", "wav"])
+@pytest.mark.parametrize("before", [b"", b"ID3\x04\x00\x00\x00\x00\x7f\x76" + bytes(16374)], ids=["plain", "tagged"])
+def test_an_mp3_whose_header_tells_no_length_is_read_to_its_end(tmp_path, container, before):
+    """As an encoder leaves one that writes into a pipe: libsndfile goes by the bit rate of the first frame."""
+    av = pytest.importorskip("av")
+    signal = np.concatenate([words(4), np.zeros(4 * RATE), words(4)]).astype(np.float32)
+    with av.open(str(tmp_path / f"a.{container}"), "w", options={"write_xing": "0"}) as out:
+        stream = out.add_stream("libmp3lame", rate=RATE, layout="mono", options={"q": "7", "compression_level": "9"})
+        frame = av.AudioFrame.from_ndarray(signal[None, :], format="fltp", layout="mono")
+        frame.sample_rate = RATE
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            out.mux(packet)
+    path = tmp_path / f"a.{container}"
+    path.write_bytes(before * (container == "mp3") + path.read_bytes())
+    heard = read_audio(path, RATE, 640).signal
+    assert 12 * RATE <= len(heard) < 12.2 * RATE and 12 <= decoding.duration(path) < 12.2
+    assert np.abs(heard[5 * RATE : 7 * RATE]).max() < 100 < np.abs(heard[9 * RATE : 11 * RATE]).max()
+
+
+def test_what_a_tag_says_is_no_sound_of_an_mp3(tmp_path):
+    soundfile.write(path := tmp_path / "a.mp3", words(2), RATE)
+    tag = b"TXXX\x00\x00\x00\x0a\x00\x00\x00Info\x00\x00\x00\x01\x00"
+    path.write_bytes(b"ID3\x03\x00\x00\x00\x00\x00" + bytes([len(tag)]) + tag + path.read_bytes())
+    assert len(read_audio(path, RATE, 640).signal) == 2 * RATE
 
 
 @pytest.mark.parametrize("rate", [RATE, 44100])
