@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from local.labels import LETTERS
-from local.rows import Row
+from local.rows import NOTHING, Row
 from utils.audio_files import files_below, is_audio, stem
-from utils.cli import UserError
+from utils.cli import UserError, warn
 from utils.columns import COLUMNS, column_names, records, tidy
 
 NEEDED = ("path", "speaker", "emotion")
@@ -42,6 +42,9 @@ def read(path: Path, speaker: str = "") -> list[Row]:
         if speaker:
             said["speaker"] = matched(speaker, said["path"])
         said = {what: text if what == "path" else tidy(text) for what, text in said.items()}
+        for what in ("session", "sentence", "fold"):
+            if said.get(what, "").lower() in NOTHING:
+                said[what] = ""
         said["speaker"] = re.sub(r"^(\d+)\.0$", r"\1", said["speaker"])  # as pandas writes 1 beside an empty cell
         rows.append(Row(where=f"{path}:{number}", **said))
     if speaker and not any(row.speaker for row in rows):
@@ -66,9 +69,10 @@ def matched(pattern: str, path: str) -> str:
 
 def locate(rows: Iterable[Row], folder: Path) -> dict[str, Path]:
     """The path of each row as it is written → the file: in `folder`, or, where it is not there, the one recording of
-    that name (with or without suffix) below, in a folder of the name that is written. What is not found is not in it.
-    Raises UserError where there are several."""
+    that name (with or without suffix) below, in a folder of the name that is written; where that is another folder
+    than the one written, it is said. What is not found is not in it. Raises UserError where there are several."""
     found: dict[str, Path] = {}
+    elsewhere: list[str] = []
     by_name: dict[str, list[Path]] = {}
     for written in dict.fromkeys(row.path for row in rows):
         if not written or len(os.fsencode(written)) > LONGEST:
@@ -92,4 +96,12 @@ def locate(rows: Iterable[Row], folder: Path) -> dict[str, Path]:
             raise UserError(f"{folder}: '{written}' may be {places[0]} or {places[1]}: write more of the path")
         if places:
             found[written] = places[0]
+            if len(tail) > 1:
+                elsewhere.append(written)
+    if elsewhere:
+        first = elsewhere[0]
+        warn(
+            f"{folder}: {len(elsewhere)} recordings are not where the table says, and are taken from below: '{first}' "
+            f"from {found[first]}" + ", …" * (len(elsewhere) > 1)
+        )
     return found

@@ -53,6 +53,12 @@ def match_trials(
         if check:
             raise UserError(f"{lost}: --check-counts false drops them")
         warn(f"{lost}: dropped")
+    for kind, *pair in trials:
+        if (kind == "target") != (rows[pair[0]].speaker == rows[pair[1]].speaker):
+            said = "one speaker" if kind == "target" else "two speakers"
+            raise UserError(
+                f"{path}: the trial '{' '.join(pair)}' is said to be of {said}, and its folders say otherwise"
+            )
     tried = {name for trial in trials for name in trial[1:]}
     if len(tried) < len(rows):
         print(f"{path}: {len(rows) - len(tried)} utterances of test are in no trial and left out")

@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from steps.frontend.features import DESCRIPTORS, Features, origin, why
+from steps.frontend.features import DESCRIPTORS, Features, origin, states, why
 from utils import cli, config, jobs, parts
 from utils.copies import read_changes
 from utils.files import remove, whole
@@ -76,8 +76,9 @@ def extract_portions(options: config.Namespace, features: Features) -> None:
         if not why(portion, features, features.made, made_in):
             print(f"{name}: made before")
             continue
+        seen = states(portion)
         extract(portion, options.archives, name, features)
-        origin(portion, features, made_in).write(portion)
+        origin(portion, features, made_in, seen).write(portion)
 
 
 def settle(data: Path, features: Features) -> None:
@@ -142,13 +143,14 @@ def make(options: config.Namespace, features: Features) -> None:
     if not reason and not options.redo:
         print(f"{data}: features are there and up to date")
         return
+    seen = states(data)
     for table in {*features.made, "frame_shift", DESCRIPTORS} - {"lost"}:  # the archives are about to be replaced
         (data / table).unlink(missing_ok=True)
     print(f"{data}: making features{f' ({reason})' if reason else ''}", flush=True)
     config.save(features, data / "fbank.yaml")  # how they are made, for people and for prediction; what is split has it
     extract_in_jobs(options, features)
     settle(data, features)
-    origin(data, features).write(data)
+    origin(data, features, seen=seen).write(data)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,8 @@ def main() -> None:
 
 def train(options: config.Namespace, settings: Config) -> None:
     """What is unfinished or out of date, here or in a job."""
+    if not (options.train / "feats.scp").is_file():  # before anything is moved or queued
+        raise cli.UserError(f"{options.train}/feats.scp: no such file; steps/make_fbank.py makes it")
     out, made = options.out, origin(options, settings)
     if not options.redo and not outdated(out, made, out / runs.MODEL):  # of several processes, each comes to see that
         print(f"{out}: the model is there and up to date")

@@ -29,14 +29,22 @@ from utils.table import read_lines
 def read_trials(path: Path) -> tuple[list[tuple[str, str]], np.ndarray]:
     """Pairs of utterances, and (N,) of 1 for the same speaker, 0 for two."""
     pairs, targets = [], []
+    first: dict[tuple[str, ...], tuple[int, str]] = {}  # the pair, in any order → line and kind
+    again = 0
     for number, line in enumerate(read_lines(path), 1):
         fields = line.split()
         if len(fields) != 3 or fields[2] not in ("target", "nontarget"):
             raise cli.UserError(f"{path}:{number}: expected '<utt1> <utt2> target|nontarget', found '{line}'")
+        line_before, kind = first.setdefault(tuple(sorted(fields[:2])), (number, fields[2]))
+        if kind != fields[2]:
+            raise cli.UserError(f"{path}:{number}: is {fields[2]}, and line {line_before} says of the same two: {kind}")
+        again += line_before < number or fields[0] == fields[1]
         pairs.append((fields[0], fields[1]))
         targets.append(fields[2] == "target")
     if len(set(targets)) < 2:
         raise cli.UserError(f"{path}: needs target and nontarget trials")
+    if again:
+        cli.warn(f"{path}: {again} of {len(pairs)} trials stood before, or are of an utterance with itself; they count")
     return pairs, np.array(targets, dtype=int)
 
 

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -35,12 +37,18 @@ GROUPS = 5  # of speakers, where there are at least twice as many
 Line = tuple[str, str, str]  # run, part, speaker
 
 
+def spelling(speaker: str) -> str:
+    """A name without what people write now so, now so: case, width, zeros before a number. KD0 and kd0 may be one
+    person, and S1 and S01."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", unicodedata.normalize("NFKC", speaker).casefold())
+
+
 def units(utt2spk: Mapping[str, str], utt2session: Mapping[str, str]) -> list[list[str]]:
-    """Speakers who must not be parted: those who share a session, directly or through others, or whose names differ in
-    upper and lower case alone. Each sorted, and all."""
+    """Speakers who must not be parted: those who share a session, directly or through others, or whose names are
+    spelt in two ways (see `spelling`). Each sorted, and all."""
     home: dict[str, set[str]] = {speaker: {speaker} for speaker in utt2spk.values()}
     first: dict[str, str] = {}  # session → one of its speakers
-    spelt = ((f"name {speaker.casefold()}", speaker) for speaker in home)  # KD0 and kd0 may be one person
+    spelt = ((f"name {spelling(speaker)}", speaker) for speaker in home)
     shared = ((utt2session.get(utterance, utterance), speaker) for utterance, speaker in utt2spk.items())
     for session, speaker in chain(spelt, shared):
         other = first.setdefault(session, speaker)

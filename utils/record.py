@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -105,10 +105,11 @@ def total(words: Iterable[str]) -> str:
     return digest.hexdigest()[:32]
 
 
-def listing(paths: Iterable[str]) -> str:
+def listing(paths: Iterable[str], seen: Mapping[str, str] | None = None) -> str:
     """A sum of names, sizes and times of files: what is known of a corpus without reading it. A missing file counts as
-    such."""
-    return total(f"{path} {state(Path(path))}" for path in paths)
+    such. seen: path → its `state` before it was read, in place of that of now."""
+    seen = seen or {}
+    return total(f"{path} {seen.get(path) or state(Path(path))}" for path in paths)
 
 
 def state(path: Path) -> str:

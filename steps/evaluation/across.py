@@ -28,7 +28,7 @@ from steps.evaluation.significance import percentiles, resample
 from steps.evaluation.summary import Summary, summarise
 from utils import runs
 from utils.archive import read_array, read_scp
-from utils.cli import UserError
+from utils.cli import UserError, warn
 from utils.files import whole
 from utils.table import read_table
 
@@ -70,15 +70,32 @@ def untaught(corpora: Mapping[str, dict[str, Any]], trained: str, tested: str) -
 def corpus_probe(scp: Path, utt2spk: Mapping[str, str], utt2corpus: Mapping[str, str]) -> dict[str, Any]:
     """How well the corpus is told from the vectors of `scp`."""
     entries = read_scp(scp)
+    if not entries or (unknown := entries.keys() - utt2spk.keys()):
+        said = f"'{min(unknown)}' is not in the data dir" if entries else "it is empty"
+        raise UserError(f"{scp}: {said}; train this run again")
     vectors = np.stack([read_array(entry) for entry in entries.values()]).astype(np.float64)
     corpora, speakers = (np.array([table[name] for name in entries]) for table in (utt2corpus, utt2spk))
     names = np.unique(corpora)
     return {"value": 100 * probe(vectors, corpora, speakers), "chance": 100 / len(names), "vectors": len(vectors)}
 
 
+def check_known(system: Path, summary: Summary, utt2spk: Mapping[str, str], utt2emo: Mapping[str, str]) -> None:
+    """Raise UserError where scores are of other utterances, speakers or labels than the data dir's."""
+    for scores in summary.scores.values():
+        for utterance, speaker, label in zip(scores.utterances, scores.speakers, scores.labels):
+            if (utt2spk.get(utterance), utt2emo.get(utterance)) != (speaker, scores.classes[label]):
+                raise UserError(
+                    f"{system}: '{utterance}' is scored as {speaker}'s, {scores.classes[label]}, and the data dir says "
+                    f"otherwise; train this again"
+                )
+
+
 def compare(exp: Path, data: Path) -> dict[str, Any]:
     """All of across.json, of the protocols' folders in `exp`; data: the data dir of all corpora."""
     utt2spk, utt2corpus, utt2emo = (read_table(data / f"utt2{name}") for name in ("spk", "corpus", "emo"))
+    for name, table in {"utt2corpus": utt2corpus, "utt2emo": utt2emo}.items():
+        if odd := utt2spk.keys() ^ table.keys():
+            raise UserError(f"{data}: '{min(odd)}' is in one of utt2spk and {name}, and not in the other")
     corpus_of = {speaker: utt2corpus[utterance] for utterance, speaker in utt2spk.items()}
     result: dict[str, Any] = {"format": FORMAT, "corpora": {}, "systems": {}, "corpus_probe": {}}
     for corpus in sorted(set(utt2corpus.values())):
@@ -92,10 +109,12 @@ def compare(exp: Path, data: Path) -> dict[str, Any]:
             "majority": float(majority(labels).wf1),
         }
     for folder in sorted(path for path in exp.iterdir() if path.is_dir() and trained_on(path.name)):
+        if trained_on(folder.name) not in {*result["corpora"], OTHERS, ALL}:
+            warn(f"{folder}: left out, as '{trained_on(folder.name)}' is no corpus of {data}")
+            continue
         for system in runs.systems(folder):
             summary = summarise(folder / system, runs.finished(folder / system))
-            if strangers := set(summary.speakers) - corpus_of.keys():
-                raise UserError(f"{folder / system}: speaker '{min(strangers)}' is not in {data}; train this again")
+            check_known(folder / system, summary, utt2spk, utt2emo)
             trained, found = trained_on(folder.name), cells(summary, corpus_of)
             for corpus, cell in found.items():
                 cell["untaught"] = untaught(result["corpora"], trained, corpus)

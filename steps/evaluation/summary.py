@@ -10,30 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from steps.evaluation.alike import made_alike
 from steps.evaluation.metrics import Metrics, confusion, of_confusions
 from steps.evaluation.significance import percentiles, resample
-from utils import config, runs
+from utils import runs
 from utils.cli import UserError
 from utils.runs import Texts
 from utils.scores import Scores, of_run, pool, speakers_in
 
-ORACLE = "training.oracle"  # the one setting that trains nothing differently
-# What a value switches on: without it, these keys say nothing.
-AUGMENTATION = {
-    "copypaste": ["copypaste_share", "copypaste_same_speaker", "neutral"],
-    "speed": [],
-    "noise": ["noise_snr"],
-    "time_mask": ["masks"],
-    "frequency_mask": ["masks"],
-}
-BACKEND = {
-    "network": [],
-    "linear": ["sees", "C", "refit", "of"],
-    "svm": ["sees", "C", "refit", "of"],
-    "mlp": ["sees", "C", "refit", "of", "hidden", "epochs", "batch", "lr"],
-    "autoencoders": ["sees", "latent", "epochs", "batch", "lr"],
-    "mean": ["of"],
-}
 Key = tuple[str, int]  # run and seed
 
 
@@ -169,33 +153,6 @@ def unit(run: str, tested: set[str], selecting: set[str]) -> str:
     return " ".join(sorted(tested | selecting)) if tested and selecting else run
 
 
-def switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the keys of augmentations that are off and of other back-ends."""
-    on = [name for name in AUGMENTATION if settings.get(f"augmentation.{name}") not in (None, 0, "none")]
-    kind = settings.get("backend.kind", "network")
-    known = {f"augmentation.{key}" for name, own in AUGMENTATION.items() for key in (name, *own)}
-    known |= {f"backend.{key}" for own in BACKEND.values() for key in own}
-    used = {f"augmentation.{key}" for name in on for key in (name, *AUGMENTATION[name])}
-    used |= {f"backend.{key}" for key in BACKEND.get(kind, [])}
-    return {key: value for key, value in settings.items() if key in used or key not in known}
-
-
-def _settings(system: Path, files: Mapping[Key, Texts]) -> dict[str, Any]:
-    """What all of these runs were made with. Raises UserError where they differ in what both know: what a later version
-    added had one value before."""
-    if lacking := [texts.place for texts in files.values() if texts.read(runs.CONFIG) is None]:
-        raise UserError(f"{lacking[0]}: {runs.CONFIG} is missing beside the scores; train this run again")
-    every = {texts.place: switched_on(config.flatten(texts.mapping(runs.CONFIG))) for texts in files.values()}
-    first, *others = every.items()
-    for place, own in others:
-        shared = (own.keys() & first[1].keys()) - {ORACLE}
-        if different := [key for key in own if key in shared and own[key] != first[1][key]]:
-            raise UserError(
-                f"{place}: was made with another configuration than {first[0]} ({different[0]}); redo one of them"
-            )
-    return first[1]
-
-
 def summarise(
     system: Path,
     finished: Mapping[Key, Texts],
@@ -212,7 +169,7 @@ def summarise(
     if missing or not finished:
         raise UserError(f"{system}: no scores of {', '.join(missing) or 'any run'}; train it to the end first")
     texts = {(run, seed): finished[run, seed] for seed in seeds for run in names}
-    settings = _settings(system, texts)
+    settings = made_alike(texts)
 
     def read(name: str) -> dict[Key, Scores]:
         each = {key: of_run(files, name, emotions) for key, files in texts.items()}

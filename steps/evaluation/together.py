@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from steps.evaluation.comparison import compare, correct
 from steps.evaluation.metrics import Metrics
-from steps.evaluation.summary import Summary, summarise
+from steps.evaluation.summary import Summary, known, summarise
 from utils import runs
-from utils.cli import UserError
+from utils.cli import UserError, warn
 from utils.scores import Scores
 from utils.table import read_lines
 
@@ -46,6 +47,10 @@ def together(
     """The scores of the system `name` in every folder, as one; speakers in `without` are left out. Raises UserError
     where classes differ or no seed is in all."""
     each = {str(folder): read_system(trained(folder, name), seeds, emotions) for folder in folders}
+    told = {place: known(summary.pooled[0])[1] for place, summary in each.items()}
+    for one, other in combinations(told, 2):
+        if told[one] <= told[other] or told[other] <= told[one]:
+            warn(f"{one} and {other} tell of the same utterances, speakers and labels: one corpus would count twice")
     first, *others = each.values()
     if unlike := [place for place, summary in each.items() if summary.classes != first.classes]:
         raise UserError(f"{unlike[0]}: its classes are not those of {folders[0]}")

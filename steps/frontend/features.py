@@ -3,6 +3,7 @@ torch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ from steps.frontend.options import FbankOptions
 from utils import cli
 from utils.archive import archives, read_scp, scp_content
 from utils.copies import AUGMENT, read_changes
-from utils.record import Origin, content, listing, of_settings, outdated
+from utils.record import Origin, content, listing, of_settings, outdated, state
 from utils.recordings import HASH, SOUND
 from utils.table import read_table, write_table
 
@@ -67,16 +68,25 @@ class Features:
         return [*self.tables, HASH, SOUND, "lost"]
 
 
-def origin(data: Path, features: Features, more: dict[str, str] | None = None) -> Origin:
-    """What the features of `data` are made from, and what they are; `more`: other options of them."""
-    known = {"recordings": listing(read_table(data / "wav.scp").values())}
+def states(data: Path) -> dict[str, str]:
+    """Path → size and time of each recording, and of what changes others."""
+    others = (sound.path for change in read_changes(data).values() for sound in change.sounds())
+    return {path: state(Path(path)) for path in (*read_table(data / "wav.scp").values(), *others)}
+
+
+def origin(
+    data: Path, features: Features, more: dict[str, str] | None = None, seen: Mapping[str, str] | None = None
+) -> Origin:
+    """What the features of `data` are made from, and what they are; `more`: other options of them; `seen`: `states`
+    from before anything was read, so that recordings that changed meanwhile are read again next time."""
+    known = {"recordings": listing(read_table(data / "wav.scp").values(), seen)}
     scps = [name for name in features.tables if name.endswith(".scp")]
     known |= {name: scp_content(data / name) for name in scps if (data / name).is_file()}
     # Only where they are: features made before there were such tables stay true without them.
     known |= {name: content(data / name) for name in ("segments", AUGMENT, HASH, SOUND) if (data / name).is_file()}
     if changes := read_changes(data):
         others = {sound.path for change in changes.values() for sound in change.sounds()}
-        known["recordings that change others"] = listing(sorted(others))
+        known["recordings that change others"] = listing(sorted(others), seen)
     return Origin("make_fbank", VERSION, of_settings(features, ["max_lost"]) | (more or {}), known)
 
 

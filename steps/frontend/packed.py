@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import overload
 
@@ -98,13 +98,16 @@ def origin(data: Path, options: Input) -> Origin:
     return Origin("pack", VERSION, {"way": way(options)}, read)
 
 
-def states(data: Path, options: Input, home: Path) -> str:
-    """Names, sizes and times of all that is read, and of what was made of it: while they are as they were, nothing
-    needs to be summed."""
+def states(paths: Iterable[Path]) -> str:
+    """Names, sizes and times of what is read, or was made of it: while they are as they were, nothing needs to be
+    summed."""
+    return "".join(f"{state(path)} {path}\n" for path in paths)
+
+
+def is_read(data: Path, options: Input) -> list[Path]:
+    """All files that packed inputs are made from."""
     tables = [data.resolve() / name for name in ["utt2spk", "feats.scp", *["vad.scp"] * options.vad]]
-    arks = sorted({ark for scp in tables[1:] for ark in leads_to(scp)[1]})
-    made = [home.resolve() / name for name in (FRAMES, LENGTHS, SCALE) if (home / name).is_file()]
-    return "".join(f"{state(Path(path))} {path}\n" for path in [*map(str, tables), *arks, *map(str, made)])
+    return [*tables, *map(Path, sorted({ark for scp in tables[1:] for ark in leads_to(scp)[1]}))]
 
 
 def unchanged(home: Path, only: Path | None = None) -> bool:
@@ -135,6 +138,7 @@ def pack(data: Path, options: Input, elsewhere: Path | None = None) -> Packed:
     if home is None:
         home = homes[0] if os.access(data, os.W_OK) else homes[-1]
         with hold(home, wait=True):
+            seen = states(is_read(data, options))  # before it is read: what changes meanwhile is read again next time
             now, parts = origin(data, options), [home / FRAMES, home / LENGTHS]
             check_utterances(data)
             if not unchanged(home) and (outdated(home, now, *parts) or changed(home)):
@@ -143,7 +147,8 @@ def pack(data: Path, options: Input, elsewhere: Path | None = None) -> Packed:
                 write(data, options, home)
                 now.write(home)
             with whole(home / STATES) as temporary:
-                temporary.write_text(states(data, options, home), errors="surrogateescape")
+                made = [home.resolve() / name for name in (FRAMES, LENGTHS, SCALE) if (home / name).is_file()]
+                temporary.write_text(seen + states(made), errors="surrogateescape")
     return opened(home)
 
 

@@ -69,6 +69,8 @@ def read(data: Path, options: Input, bins: int, first: int, count: int) -> Itera
             if name != utterance:
                 raise UserError(f"{data}/vad.scp: '{utterance}' is missing; make the features again")
             decisions = read_array(place)
+            if decisions.ndim != 1 or not np.isin(decisions, (0, 1)).all():
+                raise UserError(f"{data}/vad.scp: '{utterance}' has other decisions of speech than 0 and 1")
         if len(decisions) != len(features):
             raise UserError(
                 f"{data}: '{utterance}' has {len(features)} frames and {len(decisions)} decisions of speech"

@@ -526,3 +526,21 @@ def test_what_json_can_hold_and_a_table_not_is_named(prepare, spoken, tmp_path):
         path.write_text(text)
         message = prepare("--table", path, code=1)
         assert said in message and message.count("\n") == 1
+
+
+def test_recordings_that_are_not_where_the_table_says_are_named(type_in, spoken, tmp_path):
+    """By their folder and name they may be those of another session."""
+    rows = [[f"elsewhere/{path}", who, label] for path, who, label in spoken]
+    header = ["path", "speaker", "emotion"]
+    said = type_in("local/open.py", "--table", table(tmp_path / "x.csv", header, rows), tmp_path / "x").stderr
+    assert f"{len(rows)} recordings are not where the table says" in said and f"'elsewhere/{spoken[0][0]}' from" in said
+
+
+@pytest.mark.parametrize("nothing", ["nan", "NA", "<NA>", "None"])
+def test_a_session_that_is_missing_is_no_session(type_in, spoken, tmp_path, nothing):
+    header = ["path", "speaker", "emotion", "session", "sentence"]
+    rows = [[*row, nothing, nothing] for row in spoken]
+    assert "share sessions" not in type_in(
+        "local/open.py", "--table", table(tmp_path / "x.csv", header, rows), tmp_path / "x"
+    ).stdout  # fmt: skip
+    assert not (tmp_path / "x/utt2sentence").exists()

@@ -362,3 +362,9 @@ def test_a_corpus_of_this_layout(prepare):
     assert sum(kind == "target" for *_, kind in trials) == 700
     assert all((test[a] == test[b]) == (kind == "target") for a, b, kind in trials)
     assert len(read_table(data / "train" / "spk2gender")) == 476
+
+
+def test_trials_that_contradict_their_folders_are_refused(prepare, corpus, tmp_path):
+    (tmp_path / "own_trials").write_text(TRIALS.replace("1 ", "0 ", 1))
+    with pytest.raises(UserError, match="is said to be of two speakers, and its folders say otherwise"):
+        prepare("--trials", tmp_path / "own_trials", corpus)

@@ -1,6 +1,7 @@
 """steps/across.py: the matrix of corpora, against scikit-learn on the same score files."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -72,10 +73,16 @@ def test_each_cell_is_what_scikit_learn_makes_of_it(work, type_in):
 
 
 def relabelled(folder, classes):
-    """The corpus y with other classes: classes(its own) → what is in their place."""
+    """The corpus y with other classes, in which no system ever decides: classes(its own) → what is in their place."""
     path = folder / "all/utt2emo"
     lines = [line.split() for line in path.read_text().splitlines()]
-    path.write_text("".join(f"{name} {classes(own) if name[0] == 'y' else own}\n" for name, own in lines))
+    now = {name: classes(own) if name[0] == "y" else own for name, own in lines}
+    path.write_text("".join(f"{name} {own}\n" for name, own in now.items()))
+    others = sorted(set(now.values()) - set(CLASSES))
+    for scores in folder.glob("exp/*/svm/*/scores"):
+        header, *rows = (line.split() for line in scores.read_text().splitlines())
+        rows = [[name, who, now[name], *values, *["0"] * len(others)] for name, who, _, *values in rows]
+        scores.write_text("".join(" ".join(row) + "\n" for row in [[*header, *others], *rows]))
 
 
 def cells_of(folder):
@@ -111,3 +118,41 @@ def test_what_is_missing_is_named(work, tmp_path, type_in):
     folder, _ = work
     (tmp_path / "none").mkdir()
     assert "holds no scored system" in type_in("steps/across.py", folder / "all", tmp_path / "none", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: cut(folder / "all/utt2corpus"), "'x_0-0' is in one of utt2spk and utt2corpus"),
+        (lambda folder: cut(folder / "all/utt2emo"), "'x_0-0' is in one of utt2spk and utt2emo"),
+        (
+            lambda folder: edit(folder / "all/utt2emo", "x_0-0 ang", "x_0-0 hap"),
+            "is scored as x_0's, ang, and the data",
+        ),
+        (lambda folder: (folder / "exp/together/svm/run01_seed0/embedding.scp").write_text(""), "it is empty"),
+        (
+            lambda folder: edit(folder / "exp/together/svm/run01_seed0/embedding.scp", "x_0-0 ", "who "),
+            "'who' is not in the data dir",
+        ),
+    ],
+)
+def test_a_data_dir_that_the_scores_are_not_of_is_refused(work, type_in, spoil, said):
+    spoil(work[0])
+    done = type_in("steps/across.py", work[0] / "all", work[0] / "exp", code=1)
+    assert said in done.stderr and done.stderr.count("\n") == 1 and not (work[0] / "exp/across.json").exists()
+
+
+def test_folders_of_no_corpus_are_left_out_and_said(work, type_in):
+    shutil.copytree(work[0] / "exp/from_x", work[0] / "exp/from_x.old")
+    assert "from_x.old: left out, as 'x.old' is no corpus" in type_in(
+        "steps/across.py", work[0] / "all", work[0] / "exp"
+    ).stderr  # fmt: skip
+
+
+def cut(path):
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+
+
+def edit(path, old, new):
+    assert old in (text := path.read_text())
+    path.write_text(text.replace(old, new))

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from steps.frontend import features
+from steps.frontend.features import Features
 from utils.archive import read_array
 from utils.cli import UserError
 from utils.data_dir import Utterance, write_data_dir
@@ -350,3 +352,13 @@ def test_values_that_cannot_work_are_refused_before_anything_is_made(corpus, typ
     done = type_in("steps/make_fbank.py", *words.split(), corpus, code=1)
     assert said in done.stderr and done.stderr.count("\n") == 1
     assert not (corpus / "feats.scp").exists()
+
+
+def test_a_recording_that_is_replaced_while_others_are_read_is_read_again(tmp_path, monkeypatch):
+    """Its features are of the old sound, and no record says that they are of the new one."""
+    (path := tmp_path / "a.wav").write_bytes(b"old")
+    write_table(tmp_path / "wav.scp", {"a": str(path)})
+    before, seen = features.origin(tmp_path, Features()), features.states(tmp_path)
+    path.write_bytes(b"the new one")
+    assert features.origin(tmp_path, Features(), seen=seen).content == before.content
+    assert features.origin(tmp_path, Features()).content != before.content

@@ -129,3 +129,10 @@ def test_a_teacher_is_learnt_beside_the_speakers(emotional, tmp_path, type_in):
     assert "teacher's vectors changed" in type_in(*words, emotional, emotional, tmp_path / "net").stderr
     lost = type_in(*words[:-1], tmp_path / "lost.npz", emotional, emotional, tmp_path / "net", code=1).stderr
     assert lost.count("\n") == 1 and "lost.npz: no such file" in lost
+
+
+def test_a_data_dir_that_is_not_there_costs_no_finished_model(model, tmp_path, type_in):
+    before = sorted(path.name for path in model.iterdir())
+    said = type_in("steps/pretrain.py", *TINY, tmp_path / "nix", tmp_path / "nix", model, code=1).stderr
+    assert f"{tmp_path}/nix/feats.scp: no such file" in said and said.count("\n") == 1
+    assert sorted(path.name for path in model.iterdir()) == before

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from steps.score_trials import eer, min_dcf
+from steps.score_trials import eer, min_dcf, read_trials
 from utils.archive import ArkWriter
+from utils.cli import UserError
 
 
 def test_eer_by_hand():
@@ -48,3 +49,12 @@ def test_what_gives_no_figure_leaves_nothing(tmp_path, type_in, last, trials, sa
     (tmp_path / "trials").write_text(trials)
     done = type_in("steps/score_trials.py", tmp_path / "trials", tmp_path / "e.scp", tmp_path / "out", code=1)
     assert said in done.stderr.splitlines()[-1] and not (tmp_path / "out").exists()
+
+
+def test_trials_that_contradict_each_other_are_refused_and_others_that_say_nothing_new_counted(tmp_path, capsys):
+    (path := tmp_path / "trials").write_text("a b target\na c nontarget\nb a target\nc c target\n")
+    assert len(read_trials(path)[0]) == 4
+    assert "2 of 4 trials stood before, or are of an utterance with itself" in capsys.readouterr().err
+    path.write_text("a b target\na c nontarget\nb a nontarget\n")
+    with pytest.raises(UserError, match="trials:3: is nontarget, and line 1 says of the same two: target"):
+        read_trials(path)

@@ -96,6 +96,9 @@ def test_who_shares_a_session_is_never_parted():
 def test_speakers_who_differ_in_case_alone_stay_together(recwarn):
     utt2spk = {f"{who}-{i}": who for who in ("KD0", "kd0", "a", "b", "c") for i in range(4)}
     assert units(utt2spk, {}) == [["KD0", "kd0"], ["a"], ["b"], ["c"]]
+    assert units({who: who for who in ("S1", "S01", "S10", "S100", "s001", "Ｓ10")}, {}) == [
+        ["S01", "S1", "s001"], ["S10", "Ｓ10"], ["S100"],
+    ]  # fmt: skip
     utt2emo = {name: "rare" if name == "a-0" else "ang" for name in utt2spk}
     lines, _ = choose("3", utt2spk, {}, utt2emo, {})
     assert len({(run, part) for run, part, who in lines if who in ("KD0", "kd0")}) == 3 and not recwarn.list

@@ -7,7 +7,7 @@ import pytest
 
 from utils import record
 from utils.cli import UserError
-from utils.record import Origin, begin, content, listing, outdated
+from utils.record import Origin, begin, content, listing, outdated, state
 
 
 def made(**changes):
@@ -99,3 +99,10 @@ def test_a_corpus_is_known_by_names_sizes_and_times(tmp_path):
     assert listing(paths) == first != listing(paths[:1])
     os.utime(tmp_path / "a", ns=(1, 2))
     assert listing(paths) != first
+
+
+def test_what_changed_while_it_was_read_is_told_as_it_was_before(tmp_path):
+    (path := tmp_path / "a").write_text("a")
+    before, seen = listing([str(path)]), {str(path): state(path)}
+    path.write_text("another")
+    assert listing([str(path)], seen) == before != listing([str(path)])

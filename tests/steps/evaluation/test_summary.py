@@ -1,5 +1,7 @@
 """From the score files of runs and seeds to a system's figures."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -84,4 +86,15 @@ def test_seeds_that_were_scored_on_other_utterances_or_classes_are_refused(syste
         summary(system)
     path.write_text(text.replace("ang neu", "neu ang"))
     with pytest.raises(UserError, match="sys: score files with different classes"):
+        summary(system)
+
+
+def test_runs_of_different_features_are_not_pooled(system):
+    for place in system.iterdir():
+        content = {"descriptors": "one", "labels": "two", "pre-trained model": place.name}
+        (place / ".made_from.finetune").write_text(json.dumps({"version": 1, "content": content}))
+    assert summary(system).seeds == [0, 1]
+    content = {"descriptors": "other", "labels": "two"}
+    (system / "r2_seed1/.made_from.finetune").write_text(json.dumps({"version": 1, "content": content}))
+    with pytest.raises(UserError, match="r2_seed1: was made from other descriptors than .*r1_seed0; redo one"):
         summary(system)

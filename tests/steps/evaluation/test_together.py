@@ -1,5 +1,7 @@
 """Systems over several corpora: differences of all utterances, without the speakers that systems were developed on."""
 
+import shutil
+
 import numpy as np
 import pytest
 from scipy.stats import wilcoxon
@@ -66,3 +68,12 @@ def test_corpora_of_other_classes_are_no_company(home):
     (home / "three/good/run0_seed0/config.yaml").write_text("{}\n")
     with pytest.raises(UserError, match="its classes are not those of"):
         together([home / "one", home / "three"], "good")
+
+
+def test_one_corpus_in_two_folders_is_said(home, capsys):
+    together([home / "one", home / "two"], "good")
+    assert "tell of the same utterances, speakers and labels" in capsys.readouterr().err
+    shutil.rmtree(home / "two/good")
+    system(home / "two/good", 0.8, speakers="ghijkl")
+    together([home / "one", home / "two"], "good")
+    assert not capsys.readouterr().err

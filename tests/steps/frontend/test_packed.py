@@ -238,3 +238,29 @@ def test_of_two_processes_one_packs_and_the_other_waits(emotional, tmp_path):
         children.append(child)
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
     assert (tmp_path / "wrote").read_text() == "once\n"
+
+
+@pytest.mark.parametrize("wild", [np.full(3, np.nan), np.ones((3, 1)), np.array([0, 7, 1])], ids=["nan", "matrix", "7"])
+def test_decisions_of_speech_that_are_none_are_named(emotional, tmp_path, wild):
+    table = read_table(emotional / "vad.scp")
+    with ArkWriter(tmp_path / "wild.ark", tmp_path / "wild.scp") as out:
+        out.write("s1-3", wild.astype(np.float32))
+    write_table(emotional / "vad.scp", table | read_table(tmp_path / "wild.scp"))
+    with pytest.raises(UserError, match="vad.scp: 's1-3' has other decisions of speech than 0 and 1"):
+        pack(emotional, WAYS[0])
+
+
+def test_what_is_replaced_while_it_is_packed_is_packed_again(emotional, monkeypatch):
+    ark = Path(read_table(emotional / "feats.scp")["s0-0"].rpartition(":")[0])
+    before, content = pack(emotional, WAYS[0]).frames.copy(), bytearray(ark.read_bytes())
+    shutil.rmtree(emotional / "packed")
+    content[-4:] = np.float32(3.5).tobytes()
+
+    def write(*args, own=packed.write):
+        own(*args)
+        ark.write_bytes(content)  # somebody makes features anew meanwhile
+        monkeypatch.undo()
+
+    monkeypatch.setattr(packed, "write", write)
+    assert np.array_equal(pack(emotional, WAYS[0]).frames, before)
+    assert not np.array_equal(pack(emotional, WAYS[0]).frames, before)

@@ -1,0 +1,72 @@
+"""Whether runs of one system were made alike, so that their scores may stand for it together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from utils import config, runs
+from utils.cli import UserError
+from utils.runs import Texts
+
+MADE_FROM = ".made_from.finetune"
+INPUTS = ("features", "speech decisions", "descriptors", "embeddings", "labels", "corpora")  # of them it tells, by sums
+ORACLE = "training.oracle"  # the one setting that trains nothing differently
+# What a value switches on: without it, these keys say nothing.
+AUGMENTATION = {
+    "copypaste": ["copypaste_share", "copypaste_same_speaker", "neutral"],
+    "speed": [],
+    "noise": ["noise_snr"],
+    "time_mask": ["masks"],
+    "frequency_mask": ["masks"],
+}
+BACKEND = {
+    "network": [],
+    "linear": ["sees", "C", "refit", "of"],
+    "svm": ["sees", "C", "refit", "of"],
+    "mlp": ["sees", "C", "refit", "of", "hidden", "epochs", "batch", "lr"],
+    "autoencoders": ["sees", "latent", "epochs", "batch", "lr"],
+    "mean": ["of"],
+}
+
+
+def switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the keys of augmentations that are off and of other back-ends."""
+    on = [name for name in AUGMENTATION if settings.get(f"augmentation.{name}") not in (None, 0, "none")]
+    kind = settings.get("backend.kind", "network")
+    known = {f"augmentation.{key}" for name, own in AUGMENTATION.items() for key in (name, *own)}
+    known |= {f"backend.{key}" for own in BACKEND.values() for key in own}
+    used = {f"augmentation.{key}" for name in on for key in (name, *AUGMENTATION[name])}
+    used |= {f"backend.{key}" for key in BACKEND.get(kind, [])}
+    return {key: value for key, value in settings.items() if key in used or key not in known}
+
+
+def made_alike(files: Mapping[tuple[str, int], Texts]) -> dict[str, Any]:
+    """The configuration that all of these runs were made with. Raises UserError where they differ in what both know
+    (what a later version added had one value before), or were made from other features or labels."""
+    if lacking := [texts.place for texts in files.values() if texts.read(runs.CONFIG) is None]:
+        raise UserError(f"{lacking[0]}: {runs.CONFIG} is missing beside the scores; train this run again")
+    every = {texts.place: switched_on(config.flatten(texts.mapping(runs.CONFIG))) for texts in files.values()}
+    first, *others = every.items()
+    for place, own in others:
+        shared = (own.keys() & first[1].keys()) - {ORACLE}
+        if different := [key for key in own if key in shared and own[key] != first[1][key]]:
+            raise UserError(
+                f"{place}: was made with another configuration than {first[0]} ({different[0]}); redo one of them"
+            )
+    _check_inputs(files)
+    return first[1]
+
+
+def _check_inputs(files: Mapping[tuple[str, int], Texts]) -> None:
+    """Raise UserError where runs were made from other features or labels, by the records that lie beside them."""
+    first: dict[str, tuple[Path, str]] = {}
+    for texts in files.values():
+        made = texts.mapping(MADE_FROM).get("content")
+        if not isinstance(made, dict):  # an archive keeps no record
+            continue
+        for name in INPUTS:
+            place, known = first.setdefault(name, (texts.place, str(made.get(name, ""))))
+            if made.get(name, "") != known:
+                raise UserError(f"{texts.place}: was made from other {name} than {place}; redo one of them")
