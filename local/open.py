@@ -17,6 +17,7 @@ it names and leaves all others out. What is left out is counted, by reason.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -27,13 +28,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 
 from local import corpora, tables
 from local.corpora import OpenCorpus
-from local.labels import doubts, read_map
+from local.labels import NO_LABEL, doubts, read_map
 from local.rows import PART_OF, LeftOut, Row, groups_of, select, utterances
 from utils import cli, config, make_folds
 from utils.audio_files import safe, stem
 from utils.data_dir import Utterance, write_data_dir
 
 LOST = 0.05  # greatest share of a table's recordings that may be missing
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")  # which is no class until --map says what it means
 
 
 def check_counts(corpus: OpenCorpus, rows: Sequence[Row], folder: Path) -> None:
@@ -103,7 +105,8 @@ def of_table(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteranc
             f"{first.where}: {missing} of {len(rows)} recordings are not in {folder} (first: '{first.path}'); "
             "--dir names the folder that paths begin in"
         )
-    if not labels and all(row.label.removeprefix("-").replace(".", "").isdecimal() for row in rows):
+    told = [row.label for row in rows if row.label.lower() not in NO_LABEL]
+    if not labels and told and all(map(NUMBER.fullmatch, told)):
         raise cli.UserError(f"{args.table}: labels are numbers; say what they mean: --map '0=ang 1=hap 2=neu 3=sad'")
     for words in doubts((row.label for row in rows), labels):
         cli.warn(words)

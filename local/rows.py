@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,7 +93,7 @@ def select(rows: Iterable[Row], files: dict[str, Path], labels: dict[str, str], 
 
 def stretch(row: Row, files: Mapping[str, Path]) -> tuple[str, float, float | None]:
     """File, begin and end, in seconds; None: to the file's own end."""
-    return str(files[row.path]), seconds(row.begin, row.where) or 0.0, seconds(row.end, row.where)
+    return os.path.normpath(files[row.path]), seconds(row.begin, row.where) or 0.0, seconds(row.end, row.where)
 
 
 def overlapping(taken: Mapping[tuple[str, float, float | None], Row]) -> Iterator[tuple[Row, Row]]:

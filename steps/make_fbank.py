@@ -137,12 +137,28 @@ def main() -> None:
         print(f"{data}: features are there and up to date")
 
 
+def claim(options: config.Namespace) -> None:
+    """Leave beside the archives whose they are. Raises UserError where another data dir reads archives of this name."""
+    note, data = options.archives / f".{options.name}.of", options.data.resolve()
+    other = Path(note.read_text(errors="surrogateescape").rstrip("\n")) if note.is_file() else data
+    theirs = other / "feats.scp"
+    if other != data and theirs.is_file() and f"{options.archives}/raw_fbank_{options.name}." in theirs.read_text():
+        raise cli.UserError(
+            f"{options.archives}: archives called '{options.name}' are there, and {other} reads them: choose another "
+            "--name, or another folder for archives"
+        )
+    options.archives.mkdir(parents=True, exist_ok=True)
+    with whole(note) as temporary:
+        temporary.write_text(f"{data}\n", errors="surrogateescape")
+
+
 def make(options: config.Namespace, features: Features) -> None:
     """The features, unless somebody else has made them meanwhile."""
     data, reason = options.data, why(options.data, features, features.needed)
     if not reason and not options.redo:
         print(f"{data}: features are there and up to date")
         return
+    claim(options)
     seen = states(data)
     for table in {*features.made, "frame_shift", DESCRIPTORS} - {"lost"}:  # the archives are about to be replaced
         (data / table).unlink(missing_ok=True)

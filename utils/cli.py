@@ -65,6 +65,15 @@ def _without_traceback(kind: type[BaseException], error: BaseException, trace: T
 sys.excepthook = _without_traceback  # for Ctrl-C while a program still imports what it needs, which takes seconds
 
 
+def _flush() -> None:
+    """Write out what was printed, while what cannot be written still ends in a line: Python tries again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
 def run(main: Callable[[], object]) -> NoReturn:
     """Call `main()` and exit: 0 when it returns, 1 with one line when the user can mend it, 130 on Ctrl-C, 143 when
     told to end by SIGTERM, 129 by SIGHUP. Temporary files are cleaned up on the way out."""
@@ -80,6 +89,7 @@ def run(main: Callable[[], object]) -> NoReturn:
             stream.reconfigure(errors="surrogateescape" if own else "backslashreplace")
     try:
         main()
+        _flush()
     except BrokenPipeError:  # `… | head` closed the other end: nobody is reading
         sys.stderr.close()
         sys.exit(141)

@@ -35,7 +35,10 @@ abspath() {
         [[ ${HOME-} ]] || die "${!_name}: HOME is not set; write the whole path"
         printf -v "$_name" %s "$HOME/${!_name:2}"
         ;;
-      *) printf -v "$_name" %s "$(pwd -P)/${!_name}" ;;
+      *)
+        [[ $PWD != *$'\n'* ]] || die "--${_name//_/-}: this folder's path has a line break; name a path that begins with /"
+        printf -v "$_name" %s "$(pwd -P)/${!_name}"
+        ;;
     esac
   done
 }

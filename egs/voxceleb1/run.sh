@@ -61,6 +61,7 @@ if run_stage 3 "Pre-training on speakers"; then
 fi
 
 if run_stage 4 "Speaker accuracy, EER and minDCF"; then
+  [[ -f $exp/resnet18/result ]] || die "$exp/resnet18/result: no such file; --stage 3 makes it"
   cat "$exp/resnet18/result"
   if [[ -e $data/test/trials ]]; then
     # shellcheck disable=SC2086

@@ -544,3 +544,27 @@ def test_a_session_that_is_missing_is_no_session(type_in, spoken, tmp_path, noth
         "local/open.py", "--table", table(tmp_path / "x.csv", header, rows), tmp_path / "x"
     ).stdout  # fmt: skip
     assert not (tmp_path / "x/utt2sentence").exists()
+
+
+@pytest.mark.parametrize("other", ["nan", "", "1e0"])
+def test_numbers_are_no_labels_even_where_some_are_missing(type_in, spoken, tmp_path, other):
+    rows = [[path, who, str(k % 3)] for k, (path, who, _) in enumerate(spoken)]
+    rows[-1][2] = other
+    words = [
+        "local/open.py",
+        "--table",
+        table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows),
+        tmp_path / "x",
+    ]
+    assert "labels are numbers; say what they mean" in type_in(*words, code=1).stderr
+
+
+def test_one_recording_under_two_spellings_of_its_path_is_one(type_in, spoken, tmp_path):
+    rows = [*spoken, [f"../{tmp_path.name}/{spoken[0][0]}", *spoken[0][1:]]]
+    words = [
+        "local/open.py",
+        "--table",
+        table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows),
+        tmp_path / "x",
+    ]
+    assert "1 left out: stands twice" in type_in(*words).stderr

@@ -362,3 +362,15 @@ def test_a_recording_that_is_replaced_while_others_are_read_is_read_again(tmp_pa
     path.write_bytes(b"the new one")
     assert features.origin(tmp_path, Features(), seen=seen).content == before.content
     assert features.origin(tmp_path, Features()).content != before.content
+
+
+def test_archives_that_another_data_dir_reads_are_not_overwritten(corpus, tmp_path, type_in):
+    """Two data dirs of one name: what one reads would be the features of the other."""
+    other, archives = tmp_path / "other" / corpus.name, tmp_path / "archives"
+    type_in("utils/copy_data_dir.py", corpus, other)
+    words = ["steps/make_fbank.py", "--nj", "1"]
+    type_in(*words, corpus, tmp_path / "log", archives)
+    said = type_in(*words, other, tmp_path / "log2", archives, code=1).stderr
+    assert f"archives called '{corpus.name}' are there, and {corpus} reads them" in said and said.count("\n") == 1
+    type_in(*words, "--name", "another", other, tmp_path / "log2", archives)
+    type_in(*words, "--redo", "true", corpus, tmp_path / "log", archives)

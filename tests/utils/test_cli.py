@@ -81,3 +81,14 @@ def test_what_a_terminal_cannot_show_and_what_no_memory_holds_ends_in_no_traceba
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, env=os.environ | environment)
     assert done.stdout + done.stderr == shown and done.returncode == ("raise" in body)
+
+
+def test_output_that_cannot_be_written_is_one_line(tmp_path):
+    script = tmp_path / "say.py"
+    script.write_text("from utils import cli\ncli.run(lambda: print('x'))\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, script], env=environment | {"PYTHONPATH": str(ROOT)}, stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 1 and done.stderr == b"say.py: No space left on device\n"
