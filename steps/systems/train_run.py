@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 import shlex
 import sys
@@ -29,6 +30,7 @@ from steps.training.checkpoint import save_model
 from steps.training.device import uses_bfloat16
 from utils import config, runs
 from utils.archive import ArkWriter
+from utils.cli import ROOT
 from utils.files import whole
 from utils.job_log import revision
 from utils.scores import format_scores, sums, write_all
@@ -125,7 +127,9 @@ def save_environment(
         "device": f"{device.type}, {torch.cuda.get_device_name(device) if device.type == 'cuda' else on_cpu}",
         "precision": "bfloat16" if uses_bfloat16(device, precision) else "float32",
         "seconds": round(seconds),
-        "command": shlex.join(sys.argv),
+        "command": shlex.join(
+            [os.path.relpath(sys.argv[0], ROOT) if os.path.isabs(sys.argv[0]) else sys.argv[0], *sys.argv[1:]]
+        ),
     }
     if pretrained:
         results = [pretrained / "result", pretrained / "trials/result"]
