@@ -73,6 +73,35 @@ def check_replaceable(out: Path) -> None:
         )
 
 
+def make(options: argparse.Namespace, system: Config, folder: Path) -> None:
+    """Train the model, tell how good it is, and leave in `folder` all that a model has."""
+    from steps.prediction import card_figures, head, training  # here: --help, and what is up to date, need none of it
+    from steps.reporting import card
+
+    known = training.read(options.data, options.copies)
+    about = read_yaml(options.about) if options.about else {}
+    languages = {corpus: str((own or {}).get("language", "")) for corpus, own in about.items()}
+    rate, highest = card_figures.heard(options.data)
+    results = card_figures.evaluate(known, options.data, languages, system.backend, options.seed, options.tried)
+    print("the model, of all speakers", flush=True)
+    made = known.fit(np.ones(len(known.y), bool), system.backend, options.seed)
+    corpora = [str(name) for name in np.unique(known.corpora)]
+    counts = {
+        name: [int((known.corpora == name).sum()), len(set(known.speakers[known.corpora == name]))] for name in corpora
+    }
+    results |= {"copies": len(known.copies), "classes": known.classes, "corpora": counts, "highest": highest}
+    results |= {"cost": card_figures.cost(made, rate, highest), "about": about}
+    calibration = Calibration(round(results["temperature"], 4), unlike=round(results["threshold"], 4))
+    calibration.shortest = card.shortest(results)
+    head.save(made, folder / WEIGHTS)
+    head.write_graph(made, calibration.temperature, folder / GRAPH)
+    sums = {name: sum_of(folder / name, known.classes) for name in (GRAPH, WEIGHTS)}
+    config.save(Settings(known.classes, rate, highest, corpora, sums), folder / CONFIG)
+    config.save(calibration, folder / CALIBRATION)
+    (folder / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    card.write(results, calibration, folder)
+
+
 def main() -> None:
     options = arguments().parse_args()
     system = settings_of(options)
@@ -88,34 +117,9 @@ def main() -> None:
     if not options.redo and not outdated(out, origin, out / GRAPH, out / CARD):
         print(f"{out}: the model is there and up to date")
         return
-    from steps.prediction import card_figures, head, training
-    from steps.reporting import card
-
-    known = training.read(options.data, options.copies)
-    about = read_yaml(options.about) if options.about else {}
-    languages = {corpus: str((own or {}).get("language", "")) for corpus, own in about.items()}
-    rate, highest = card_figures.heard(options.data)
-    results = card_figures.evaluate(known, options.data, languages, system.backend, options.seed, options.tried)
-    print("the model, of all speakers", flush=True)
-    everybody = np.ones(len(known.y), bool)
-    made = known.fit(everybody, system.backend, options.seed)
-    corpora = [str(name) for name in np.unique(known.corpora)]
-    counts = {
-        name: [int((known.corpora == name).sum()), len(set(known.speakers[known.corpora == name]))] for name in corpora
-    }
-    results |= {"copies": len(known.copies), "classes": known.classes, "corpora": counts, "highest": highest}
-    results |= {"cost": card_figures.cost(made, rate, highest), "about": about}
-    calibration = Calibration(round(results["temperature"], 4), unlike=round(results["threshold"], 4))
-    calibration.shortest = card.shortest(results)
-    with whole(out) as folder:
+    with whole(out) as folder:  # from the beginning: where nothing can be written, nothing is trained
         folder.mkdir()
-        head.save(made, folder / WEIGHTS)
-        head.write_graph(made, calibration.temperature, folder / GRAPH)
-        sums = {name: sum_of(folder / name, known.classes) for name in (GRAPH, WEIGHTS)}
-        config.save(Settings(known.classes, rate, highest, corpora, sums), folder / CONFIG)
-        config.save(calibration, folder / CALIBRATION)
-        (folder / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        card.write(results, calibration, folder)
+        make(options, system, folder)
         origin.write(folder)
     print(f"{out / CARD}")
 

@@ -47,13 +47,13 @@ def main() -> None:
     exp, seeds = options.exp, cli.numbers("--seeds", options.seeds)
     evidence = gather(exp, options.conf, options.systems, options.runs.split(), seeds, options.data)
     content = results.plain(results.system_rows(evidence, options.title))
-    table = tables.systems(content, content["systems"], tables.SCORED)
-    print(f"{content['corpus']}\n\n{table.plain()}\n", flush=True)
     add_tests(content, evidence)
     for name, system in content["systems"].items():
         if (exp / name).is_dir():
             write(exp / name / runs.RESULT, result_line(system, content["test"], exp / name))
     results.write(exp / results.NAME, content)
+    table = tables.systems(content, content["systems"], tables.SCORED)
+    print(f"{content['corpus']}\n\n{table.plain()}\n")
     for answer in answers.answers(results.plain(content)):
         if not answer.said.startswith(answers.NOT):
             print(str(answer).replace("**", ""))

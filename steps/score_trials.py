@@ -21,7 +21,7 @@ import steps  # noqa: F401  # isort: skip (before what takes long: it says why)
 import numpy as np
 
 from utils import cli
-from utils.archive import read_array, read_scp
+from utils.archive import read_of, read_scp
 from utils.files import whole
 from utils.table import read_lines
 
@@ -52,7 +52,7 @@ def read_units(path: Path) -> dict[str, np.ndarray]:
     """utterance → its embedding, at length 1. Raises UserError for one that has no direction, or another size."""
     units: dict[str, np.ndarray] = {}
     for name, entry in read_scp(path).items():
-        vector = read_array(entry)
+        vector = read_of(path, name, entry)
         size = next(iter(units.values()), vector).shape
         length = np.linalg.norm(vector)
         if vector.ndim != 1 or vector.shape != size or not 0 < length < np.inf:

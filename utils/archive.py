@@ -6,6 +6,7 @@ import os
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -112,6 +113,31 @@ def leads_to(scp: Path) -> tuple[str, list[str]]:
 def _sums(arks: list[str]) -> list[str]:
     """Of each archive its sum and place, as a line."""
     return [f"{content(Path(ark))} {ark}" for ark in arks]
+
+
+LONGEST = 1024  # bytes of an utterance-id, and more
+
+
+@lru_cache(maxsize=1)
+def _table(scp: Path, state: str) -> dict[str, str]:
+    return read_scp(scp)
+
+
+def read_of(scp: Path, key: str, entry: str) -> np.ndarray:
+    """`read_array` of a line of an scp. Raises UserError, too, where the archive says that what is there is of another
+    key of this scp: its lines were mixed up. Keys that a copy of the data dir has renamed are no matter."""
+    ark, _, offset = entry.rpartition(":")
+    with suppress(OSError, ValueError), open(ark, "rb") as file:
+        file.seek(max(0, int(offset) - LONGEST))
+        before = file.read(min(LONGEST, int(offset))).decode("utf-8", "surrogateescape")
+        if not before.endswith(f"{key} "):
+            known, said = _table(scp, state(scp)), before[:-1]
+            owners = [said[at:] for at in range(len(said)) if said[at:] in known]
+            if before.endswith(" ") and owners and known[owners[0]] != entry:
+                raise UserError(
+                    f"{scp}: '{key}' leads to what {ark} says is of '{owners[0]}': lines are mixed up; make it again"
+                )
+    return read_array(entry)
 
 
 def read_array(entry: str) -> np.ndarray:

@@ -23,7 +23,8 @@ def whole(path: Path | str) -> Iterator[Path]:
     """`with whole("a/feats.scp") as temporary:` — write to `temporary` (a file, or a folder that you make); it becomes
     `path` when the block ends, replacing what was there, and vanishes when the block fails. The file is on the disk
     before it bears the name, so that not even a power cut leaves half of it there. An OSError of the block that does
-    not say which file it is about, as a full disk's, is given this one's name."""
+    not say which file it is about, as a full disk's, is given this one's name; what is in `temporary`, its place in
+    `path`."""
     path = plain(Path(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_strays(path)
@@ -38,8 +39,9 @@ def whole(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
         to_disk(path.parent)
     except OSError as error:
-        if error.errno and error.filename in (None, str(temporary)):
-            error.filename = str(path)
+        said = str(error.filename or temporary)
+        if error.errno and (said == str(temporary) or said.startswith(f"{temporary}/")):
+            error.filename = f"{path}{said[len(str(temporary)) :]}"
         raise
     finally:
         if before.exists() and not path.exists():  # interrupted between the two names, or the second was refused

@@ -84,6 +84,8 @@ class Texts:
         if self.contents is not None:
             return self.contents.get(name)
         path = self.place / name
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder, and a file is read there; remove it, and make it again")
         try:
             return path.read_text(encoding="utf-8") if path.is_file() else None
         except UnicodeDecodeError:

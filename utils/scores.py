@@ -108,8 +108,16 @@ def read_scores(path: Path, emotions: Mapping[str, str] | None = None) -> Scores
 
 def of_run(files: Texts, name: str, emotions: Mapping[str, str] | None = None) -> Scores | None:
     """A score file of a run; None where it is not there. Raises UserError as `parse` does."""
-    text = files.read(name)
+    text = text_of(files, name)
     return None if text is None else parse(text, files.place / name, emotions, known_sum(files, name))
+
+
+def text_of(files: Texts, name: str) -> str | None:
+    """The content of a score file of a run; None where it has none. Raises UserError where the run says it had one."""
+    text = files.read(name)
+    if text is None and known_sum(files, name):
+        raise UserError(f"{files.place / name}: is missing, and {ENVIRONMENT} knows it; train this run again")
+    return text
 
 
 def known_sum(files: Texts, name: str) -> str:

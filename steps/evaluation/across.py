@@ -27,7 +27,7 @@ from steps.evaluation.results import plain
 from steps.evaluation.significance import percentiles, resample
 from steps.evaluation.summary import Summary, summarise
 from utils import runs
-from utils.archive import read_array, read_scp
+from utils.archive import read_of, read_scp
 from utils.cli import UserError, warn
 from utils.files import whole
 from utils.table import read_table
@@ -73,7 +73,7 @@ def corpus_probe(scp: Path, utt2spk: Mapping[str, str], utt2corpus: Mapping[str,
     if not entries or (unknown := entries.keys() - utt2spk.keys()):
         said = f"'{min(unknown)}' is not in the data dir" if entries else "it is empty"
         raise UserError(f"{scp}: {said}; train this run again")
-    vectors = np.stack([read_array(entry) for entry in entries.values()]).astype(np.float64)
+    vectors = np.stack([read_of(scp, *line) for line in entries.items()]).astype(np.float64)
     corpora, speakers = (np.array([table[name] for name in entries]) for table in (utt2corpus, utt2spk))
     names = np.unique(corpora)
     return {"value": 100 * probe(vectors, corpora, speakers), "chance": 100 / len(names), "vectors": len(vectors)}

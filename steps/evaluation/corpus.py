@@ -64,6 +64,8 @@ def read(data: Path, acoustics: Mapping[str, tuple[float, ...]]) -> Corpus:
     utt2spk, utt2emo = read_table(data / "utt2spk"), read_table(data / "utt2emo")
     if lacking := utt2spk.keys() - utt2emo.keys():
         raise UserError(f"{data}/utt2emo: {len(lacking)} utterances missing, first '{min(lacking)}'")
+    if strangers := utt2emo.keys() - utt2spk.keys():
+        raise UserError(f"{data}/utt2spk: {len(strangers)} utterances of utt2emo missing, first '{min(strangers)}'")
     check_names(data, utt2spk, utt2emo)
     names = sorted(utt2spk)
     if not names:

@@ -13,7 +13,7 @@ import numpy as np
 
 from steps.evaluation.significance import over_runs
 from utils import runs
-from utils.archive import read_array, read_scp
+from utils.archive import read_of, read_scp
 from utils.cli import UserError
 from utils.files import whole
 from utils.runs import Texts
@@ -54,7 +54,7 @@ def read_labelled(scp: Path, tables: Mapping[str, Mapping[str, str]]) -> Labelle
     for name, table in tables.items():
         if unknown := entries.keys() - table.keys():
             raise UserError(f"{scp}: '{min(unknown)}' is not in {name} of the data dir: embeddings of other data?")
-    vectors = np.stack([read_array(entry) for entry in entries.values()]).astype(np.float64)
+    vectors = np.stack([read_of(scp, *line) for line in entries.items()]).astype(np.float64)
     if wild := [name for name, row in zip(entries, vectors) if not np.isfinite(row).all()]:
         raise UserError(f"{scp}: {len(wild)} embeddings are not finite, the first that of '{wild[0]}'; make them again")
     speakers, emotions, sessions = (np.array([table[name] for name in entries]) for table in tables.values())

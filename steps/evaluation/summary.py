@@ -16,7 +16,7 @@ from steps.evaluation.significance import percentiles, resample
 from utils import runs
 from utils.cli import UserError
 from utils.runs import Texts
-from utils.scores import Scores, of_run, pool, speakers_in
+from utils.scores import Scores, of_run, pool, speakers_in, text_of
 
 Key = tuple[str, int]  # run and seed
 
@@ -177,7 +177,7 @@ def summarise(
 
     scores, last, selecting = read(runs.SCORES), read(runs.LAST), {}
     for key, files in texts.items():
-        valid = files.read(runs.VALID)
+        valid = text_of(files, runs.VALID)
         selecting[key] = speakers_in(valid, files.place / runs.VALID) if valid is not None else set()
         if key in last and known(last[key]) != known(scores[key]):
             raise UserError(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from steps.frontend.options import FbankOptions
-from utils.archive import read_array, read_scp
+from utils.archive import read_of, read_scp
 from utils.cli import UserError
 from utils.yaml_file import read_yaml
 
@@ -73,7 +73,9 @@ def measure(data: Path) -> dict[str, Acoustics]:
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{data}/fbank.yaml: says no filter-bank ({error}); make the features again") from None
     return {
-        name: of_utterance(read_array(entry), read_array(vad[name]), options)
+        name: of_utterance(
+            read_of(data / "feats.scp", name, entry), read_of(data / "vad.scp", name, vad[name]), options
+        )
         for name, entry in feats.items()
         if name in vad
     }

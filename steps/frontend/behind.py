@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmap
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import soundfile
@@ -18,25 +20,50 @@ HEADS = {  # of formats whose files are read to the end of the first sound: wher
     "MOV": rb"\x00\x00\x00[\x10-\x40]ftyp(?:M4A|mp4|iso|3gp|qt|dash)",
     "W64": rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb",
 }
+QUICK = ("FLAC", "AU", "AIFF", "CAF", "W64")  # they begin with letters, which are found at the speed of memory
+LAST = 4096  # bytes: more than two frames of MP3, which some encoders do not count
 JOINED = "several recordings, one behind the other: part them"
 PIPED = 0x7FFFF000  # bytes: lengths from here on are what programs put that write into a pipe (sox, FFmpeg)
 
 
-def heads(path: str, pattern: bytes) -> int:
-    """How many sounds begin in a file."""
+@contextmanager
+def _mapped(path: str) -> Iterator[mmap.mmap]:
     with open(os.fsencode(path), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return sum(1 for _ in re.finditer(pattern, content))
+        yield content
+
+
+def joined(path: str, kind: str) -> bool:
+    """Whether more than one sound begins in a file of the format `kind`, as libsndfile and FFmpeg call them."""
+    if kind.startswith("WAV") or kind not in HEADS:
+        return kind.startswith("WAV") and _another_follows(path)
+    with _mapped(path) as content:
+        found = sum(len(re.findall(HEADS[other], content)) for other in {kind, *QUICK})
+        return found > 1 or (kind == "MP3" and _mp3_goes_on(content))
+
+
+def _mp3_goes_on(content: mmap.mmap) -> bool:
+    """Whether behind the bytes that an MP3's Xing header tells of there is more that begins as a sound does."""
+    first = re.search(HEADS["MP3"], content)
+    if first is None or content[first.end() - 1] & 3 != 3:  # says no number of bytes
+        return False
+    end = first.start() + int.from_bytes(content[first.end() + 4 : first.end() + 8], "big")
+    if content[end : end + 3] == b"ID3":  # a tag, which says in four times 7 bits how long it is
+        end += 10 + sum(byte << shift for byte, shift in zip(content[end + 6 : end + 10], (21, 14, 7, 0)))
+    return len(content) - end > LAST and bool(re.match(rb"\xff[\xe2-\xff]|RIFF", content[end : end + 4]))
 
 
 def guessed(file: Any, path: str) -> bool:
     """Whether libsndfile guesses how long a sound is: of MP3 that does not say it in a Xing header, by the bit rate of
     its first frame."""
-    return file.subtype.startswith("MPEG") and (file.format != "MP3" or not heads(path, HEADS["MP3"]))
+    if file.format != "MP3":
+        return file.subtype.startswith("MPEG")
+    with _mapped(path) as content:
+        return not re.search(HEADS["MP3"], content)
 
 
-def another_follows(path: str) -> bool:
-    """Whether behind a WAV there is another one in the same file, or in it a second chunk of sound."""
-    with open(path, "rb") as file:
+def _another_follows(path: str) -> bool:
+    """Whether behind a WAV there is another sound in the same file, or in it a second chunk of sound."""
+    with open(os.fsencode(path), "rb") as file:
         end, sounds = 8 + int.from_bytes(file.read(12)[4:8], "little"), 0
         while (place := file.tell()) < end and len(head := file.read(8)) == 8:
             size = int.from_bytes(head[4:], "little")
@@ -45,7 +72,8 @@ def another_follows(path: str) -> bool:
             sounds += head[:4] == b"data"
             file.seek(place + 8 + size + size % 2)
         file.seek(end)
-        return sounds > 1 or file.read(4) == b"RIFF"
+        behind = file.read(64)
+        return sounds > 1 or behind[:4] == b"RIFF" or any(re.match(head, behind) for head in HEADS.values())
 
 
 def more_than_stated(file: soundfile.SoundFile, path: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 
-from steps.frontend.behind import HEADS, JOINED, PIPED, another_follows, guessed, heads, more_than_stated
+from steps.frontend.behind import JOINED, PIPED, guessed, joined, more_than_stated
 from steps.frontend.ogg import what_is_wrong
 from utils.cli import UserError
 from utils.recordings import Source
@@ -90,7 +90,7 @@ def decode(source: Source, beyond: float) -> Decoded:
     if guessed(file, path):
         file.close()
         return _by_pyav(source, beyond)
-    if file.format in HEADS and heads(path, HEADS[file.format]) > 1:
+    if joined(path, file.format):
         file.close()
         raise Unusable(JOINED)
     pieces = _of_libsndfile(file, source, beyond)
@@ -184,10 +184,7 @@ def _by_pyav(source: Source, beyond: float) -> Decoded:
         name = container.format.name.split(",")[0].upper()
         if name == "OGG" and (wrong := what_is_wrong(source.path)):
             raise Unusable(wrong)
-        joined = (
-            another_follows(source.path) if name == "WAV" else name in HEADS and heads(source.path, HEADS[name]) > 1
-        )
-        if joined:
+        if joined(source.path, name):
             raise Unusable(JOINED)
         if not container.streams.audio:
             raise Unusable("holds no sound")

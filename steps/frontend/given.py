@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from utils import cli
-from utils.archive import read_array, read_scp, scp_content
+from utils.archive import read_of, read_scp, scp_content
 from utils.record import content, total
 from utils.table import read_table
 
@@ -87,7 +87,7 @@ class Given:
                 array = self.arrays[key]
         else:
             try:
-                array = read_array(self.entries[key])
+                array = read_of(self.path, key, self.entries[key])
             except cli.UserError as error:
                 raise cli.UserError(f"{self.path}: '{key}': {error}") from None
         if array.ndim not in (1, 2) or not array.size or array.dtype.kind not in "fiu":

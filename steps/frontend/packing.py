@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from steps.frontend.network_input import select, too_little_speech
 from steps.frontend.options import Input
-from utils.archive import entries, read_array
+from utils.archive import entries, read_array, read_of
 from utils.cli import UserError
 from utils.cores import on_all_cores
 from utils.files import whole
@@ -48,7 +48,7 @@ def check_utterances(data: Path) -> None:
 
 def read_features(data: Path, utterance: str, entry: str, bins: int) -> np.ndarray:
     """(T, bins) of one utterance. Raises UserError for values that no filter-bank has, or of another size."""
-    features = read_array(entry)
+    features = read_of(data / "feats.scp", utterance, entry)
     if features.ndim != 2 or bins != features.shape[1]:
         shape = " × ".join(map(str, features.shape))
         raise UserError(f"{data}/feats.scp: '{utterance}' is {shape}, and other utterances have {bins} values a frame")
@@ -68,7 +68,7 @@ def read(data: Path, options: Input, bins: int, first: int, count: int) -> Itera
             name, place = next(speech, ("", ""))
             if name != utterance:
                 raise UserError(f"{data}/vad.scp: '{utterance}' is missing; make the features again")
-            decisions = read_array(place)
+            decisions = read_of(data / "vad.scp", name, place)
             if decisions.ndim != 1 or not np.isin(decisions, (0, 1)).all():
                 raise UserError(f"{data}/vad.scp: '{utterance}' has other decisions of speech than 0 and 1")
         if len(decisions) != len(features):

@@ -12,7 +12,7 @@ from steps.frontend.features import DESCRIPTORS
 from steps.prediction.head import Head, fit
 from steps.systems.checks import CORPORA
 from steps.systems.system import Backend
-from utils.archive import read_array, read_scp
+from utils.archive import read_of, read_scp
 from utils.cli import UserError
 from utils.copies import UNIQ
 from utils.table import read_table
@@ -79,7 +79,7 @@ def read(data: Path, copies: Path | None = None) -> Labelled:
         raise UserError(f"{data}: no utterance has both descriptors and an emotion")
     corpora = read_table(data / CORPORA) if (data / CORPORA).is_file() else dict.fromkeys(names, data.name)
     classes = sorted({utt2emo[name] for name in names})
-    x = np.stack([read_array(places[name]) for name in names]).astype(np.float32)
+    x = np.stack([read_of(data / DESCRIPTORS, name, places[name]) for name in names]).astype(np.float32)
     y = np.array([classes.index(utt2emo[name]) for name in names])
     speakers, of_corpus = (np.array([table[name] for name in names]) for table in (utt2spk, corpora))
     changed, origins = read_copies(copies, names, x.shape[1])
@@ -117,5 +117,5 @@ def read_copies(data: Path | None, names: list[str], size: int) -> tuple[np.ndar
     entries = {name: entry for name, entry in read_scp(data / DESCRIPTORS).items() if origins.get(name) in place}
     if not entries:
         raise UserError(f"{data}: holds no copy of these recordings")
-    x = np.stack([read_array(entry) for entry in entries.values()]).astype(np.float32)
+    x = np.stack([read_of(data / DESCRIPTORS, *line) for line in entries.items()]).astype(np.float32)
     return x, np.array([place[origins[name]] for name in entries])

@@ -92,6 +92,10 @@ def test_without_features_it_says_less(corpus, tmp_path, type_in):
     done = type_in("steps/audit.py", corpus(features=False), tmp_path / "exp")
     assert "Not looked at, as it is not there: utt2sentence, utt2heard, utt2dur, utt2hash, utt2sound" in done.stdout
     assert "no such file" in type_in("steps/audit.py", tmp_path, tmp_path / "exp", code=1).stderr
+    with open(tmp_path / "data/utt2emo", "a") as table:
+        table.write("zz-1 ang\n")
+    done = type_in("steps/audit.py", tmp_path / "data", tmp_path / "exp", code=1)
+    assert "utt2spk: 1 utterances of utt2emo missing, first 'zz-1'" in done.stderr
 
 
 @pytest.fixture

@@ -158,3 +158,9 @@ def test_a_folder_of_other_things_is_not_replaced(corpora, type_in):
     assert "would be lost" in type_in(*words, corpora / "data", code=1).stderr
     assert "is a file, and the model is a folder" in type_in(*words, thesis, code=1).stderr
     assert thesis.read_text() == "years of it"
+
+
+def test_where_no_model_can_be_written_none_is_trained(corpora, type_in):
+    words = ["steps/make_model.py", "--system", corpora / "small.yaml", "--tried", "4", corpora / "data"]
+    done = type_in(*words, corpora / "small.yaml/model", code=1)
+    assert "small.yaml" in done.stderr and done.stdout == ""

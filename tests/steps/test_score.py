@@ -1,6 +1,7 @@
 """steps/score.py: a table, and exp/results.json, out of score files."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -340,6 +341,15 @@ def test_mistakes_in_words(corpus, score, type_in, tmp_path):
     (corpus / "conf/published.yaml").unlink()
     (corpus / "exp/good/r1_seed0/history.tsv").write_text("epoch\tL\n1\n")
     assert "is not a table of epochs" in score(code=1)
+
+
+def test_results_are_there_though_nobody_reads_the_table(corpus):
+    read, write = os.pipe()
+    os.close(read)
+    words = [sys.executable, "steps/score.py", "--conf", corpus / "conf", corpus / "exp"]
+    done = subprocess.run(words, cwd=Path(__file__).resolve().parents[2], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"") and results.read(corpus / "exp/results.json")["systems"]
 
 
 def test_torch_is_not_loaded(corpus):

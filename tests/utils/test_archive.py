@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from utils import archive
-from utils.archive import TWO_BYTES, ArkWriter, entries, leads_to, read_array, read_scp, scp_content
+from utils.archive import TWO_BYTES, ArkWriter, entries, leads_to, read_array, read_of, read_scp, scp_content
 from utils.cli import UserError
 
 
@@ -36,6 +36,24 @@ def test_archives_that_moved_with_their_scp_are_found_and_are_the_same(features,
     (tmp_path / "new/exp/fbank.ark").unlink()
     with pytest.raises(UserError, match="fbank.ark is not there: make it again"):
         scp_content(tmp_path / "new/data/feats.scp")
+
+
+def test_lines_of_an_scp_that_were_mixed_up_are_refused(features):
+    scp = features / "data/feats.scp"
+    (a, of_a), (b, of_b) = read_scp(scp).items()
+    assert read_of(scp, a, of_a).shape == (5, 4)
+    scp.write_text(f"{a} {of_b}\n{b} {of_a}\n")
+    with pytest.raises(UserError, match="feats.scp: 'a' leads to what .*fbank.ark says is of 'b-é': lines are mixed"):
+        read_of(scp, a, of_b)
+
+
+def test_a_copy_of_a_data_dir_may_rename_keys_of_its_scp(features):
+    scp = features / "data/feats.scp"
+    (a, of_a), (b, of_b) = read_scp(scp).items()
+    scp.write_text(f"x-a {of_a}\nx-b {of_b}\n")
+    assert read_of(scp, "x-a", of_a).shape == (5, 4)
+    scp.write_text(f"a {of_a}\nb-é {of_b}\nx-a {of_a}\n")  # and then be combined with the original
+    assert read_of(scp, "x-a", of_a).shape == (5, 4)
 
 
 def test_nothing_is_run(tmp_path):

@@ -16,7 +16,7 @@ from steps.training.checkpoint import load_checkpoint, save_checkpoint, save_mod
 from utils.archive import ArkWriter, read_array
 from utils.cli import UserError
 from utils.files import set_aside, whole
-from utils.table import read_table
+from utils.table import read_table, write_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,6 +43,12 @@ def test_what_cannot_be_written_leaves_what_was_there_and_is_named(tmp_path):
         temporary.write_text("x" * 5000)
     assert error.value.filename == str(path)
     assert path.read_text() == "old" and names(tmp_path) == ["scores"]
+
+
+def test_what_finds_no_room_in_a_new_folder_is_named_by_its_place_there(tmp_path):
+    with room_for(1000), pytest.raises(OSError) as error, whole(tmp_path / "data") as temporary:
+        write_lines(temporary / "utt2spk", ["x" * 5000])
+    assert error.value.filename == str(tmp_path / "data/utt2spk") and names(tmp_path) == []
 
 
 def test_a_checkpoint_is_not_lost_because_its_successor_finds_no_room(tmp_path):

@@ -93,6 +93,19 @@ def test_a_runs_scores_that_another_hand_changed_are_no_result(run, change):
             one()
 
 
+def test_a_score_file_that_a_run_knows_and_has_not_is_missed(run):
+    (run / "scores").rename(run / "other")
+    with pytest.raises(UserError, match="scores: is missing, and environment.yaml knows it; train this run again"):
+        of_run(Texts(run), "scores")
+
+
+def test_a_folder_in_a_files_place_is_no_file_that_is_not_there(run):
+    (run / "environment.yaml").unlink()
+    (run / "environment.yaml").mkdir()
+    with pytest.raises(UserError, match="environment.yaml: is a folder, and a file is read there"):
+        of_run(Texts(run), "scores")
+
+
 def test_labels_that_are_withheld_are_compared_as_the_data_dir_says_them(run):
     (run / "scores").write_text((run / "scores").read_text().replace(" ang 0", " - 0"))
     labels = dict.fromkeys(["a-000", "a-001", "a-002"], "ang")

@@ -243,19 +243,48 @@ def test_two_recordings_in_one_file_are_refused(tmp_path, suffix):
         read_audio(path, RATE, 640)
 
 
-@pytest.mark.parametrize("container", ["mp3", "wav"])
-@pytest.mark.parametrize("before", [b"", b"ID3\x04\x00\x00\x00\x00\x7f\x76" + bytes(16374)], ids=["plain", "tagged"])
-def test_an_mp3_whose_header_tells_no_length_is_read_to_its_end(tmp_path, container, before):
-    """As an encoder leaves one that writes into a pipe: libsndfile goes by the bit rate of the first frame."""
+@pytest.mark.parametrize(("first", "second"), [("wav", "flac"), ("wav", "au"), ("flac", "aiff"), ("mp3", "wav")])
+def test_two_recordings_of_two_formats_in_one_file_are_refused(tmp_path, first, second):
+    for suffix in (first, second):
+        soundfile.write(tmp_path / f"a.{suffix}", words(2), RATE)
+    path = tmp_path / f"a.{first}"
+    path.write_bytes(path.read_bytes() + (tmp_path / f"a.{second}").read_bytes())
+    with pytest.raises(Unusable, match="several recordings, one behind the other"):
+        read_audio(path, RATE, 640)
+
+
+def without_header(path, signal):
+    """An MP3 as an encoder leaves one that writes into a pipe: no Xing header says how long it is."""
     av = pytest.importorskip("av")
-    signal = np.concatenate([words(4), np.zeros(4 * RATE), words(4)]).astype(np.float32)
-    with av.open(str(tmp_path / f"a.{container}"), "w", options={"write_xing": "0"}) as out:
+    with av.open(str(path), "w", options={"write_xing": "0", "id3v2_version": "0"}) as out:
         stream = out.add_stream("libmp3lame", rate=RATE, layout="mono", options={"q": "7", "compression_level": "9"})
-        frame = av.AudioFrame.from_ndarray(signal[None, :], format="fltp", layout="mono")
+        frame = av.AudioFrame.from_ndarray(signal[None, :].astype(np.float32), format="fltp", layout="mono")
         frame.sample_rate = RATE
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             out.mux(packet)
-    path = tmp_path / f"a.{container}"
+    return path
+
+
+TAG = b"ID3\x04\x00\x00\x00\x00\x7f\x76" + bytes(16374)
+
+
+@pytest.mark.parametrize("between", [b"", TAG], ids=["plain", "tagged"])
+def test_an_mp3_behind_one_that_says_how_long_it_is_is_not_passed_over(tmp_path, between):
+    soundfile.write(path := tmp_path / "a.mp3", words(4), RATE)
+    alone = path.read_bytes()
+    path.write_bytes(alone + between + b"TAG" + bytes(125))  # what no sound is
+    assert len(read_audio(path, RATE, 640).signal) == 4 * RATE
+    path.write_bytes(alone + between + without_header(tmp_path / "b.mp3", words(4)).read_bytes())
+    with pytest.raises(Unusable, match="several recordings, one behind the other"):
+        read_audio(path, RATE, 640)
+
+
+@pytest.mark.parametrize("container", ["mp3", "wav"])
+@pytest.mark.parametrize("before", [b"", TAG], ids=["plain", "tagged"])
+def test_an_mp3_whose_header_tells_no_length_is_read_to_its_end(tmp_path, container, before):
+    """Libsndfile goes by the bit rate of its first frame."""
+    signal = np.concatenate([words(4), np.zeros(4 * RATE), words(4)])
+    path = without_header(tmp_path / f"a.{container}", signal)
     path.write_bytes(before * (container == "mp3") + path.read_bytes())
     heard = read_audio(path, RATE, 640).signal
     assert 12 * RATE <= len(heard) < 12.2 * RATE and 12 <= decoding.duration(path) < 12.2
