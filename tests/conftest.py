@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from utils import jobs
 from utils.archive import ArkWriter
 from utils.data_dir import Utterance, write_data_dir
 from utils.table import write_table
@@ -39,6 +40,23 @@ def type_in(monkeypatch):
         return done
 
     return run
+
+
+@pytest.fixture
+def jobs_here(type_in, monkeypatch):
+    """Jobs run here, one after the other and each with its log, as loading torch takes seconds a process."""
+
+    def call(runner, *words):
+        request = jobs.Parser("").parse([*jobs.runner_of(runner)[1:], *words])
+        request.make_room(request.values)
+        argv = sys.argv
+        for value in request.values:
+            done = type_in(*request.command_of(value))
+            request.log_of(value).write_text(done.stdout + done.stderr)
+        sys.argv = argv
+        return True
+
+    monkeypatch.setattr(jobs, "call", call)
 
 
 @pytest.fixture

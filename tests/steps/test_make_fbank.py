@@ -68,7 +68,7 @@ def test_the_number_of_jobs_changes_nothing(corpus, tmp_path, type_in):
     assert found[0] == found[1]
 
 
-def test_unusable_recordings_are_counted_named_and_left_out(corpus, tmp_path, type_in):
+def test_unusable_recordings_are_counted_named_and_left_out(corpus, tmp_path, type_in, jobs_here):
     (tmp_path / "wav/s0_0.wav").write_bytes(b"")
     soundfile.write(tmp_path / "wav/s1_1.wav", np.zeros(RATE), RATE)
     soundfile.write(tmp_path / "wav/s2_2.wav", np.stack([speech(1)] * 2, axis=1), RATE)
@@ -81,7 +81,7 @@ def test_unusable_recordings_are_counted_named_and_left_out(corpus, tmp_path, ty
     type_in("utils/validate_data_dir.py", "--no-text", corpus)
 
 
-def test_what_was_lost_is_not_forgotten_when_it_is_made_again_or_killed(corpus, tmp_path, type_in):
+def test_what_was_lost_is_not_forgotten_when_it_is_made_again_or_killed(corpus, tmp_path, type_in, jobs_here):
     (tmp_path / "wav/s0_0.wav").write_bytes(b"")
     shutil.copytree(corpus, tmp_path / "before")
     words = ["steps/make_fbank.py", "--max_lost", "0.2", corpus]
@@ -96,7 +96,7 @@ def test_what_was_lost_is_not_forgotten_when_it_is_made_again_or_killed(corpus, 
     type_in("utils/validate_data_dir.py", "--no-text", corpus)
 
 
-def test_too_many_of_them_stop_the_work(corpus, tmp_path, type_in):
+def test_too_many_of_them_stop_the_work(corpus, tmp_path, type_in, jobs_here):
     (tmp_path / "wav/s0_0.wav").write_bytes(b"")
     done = type_in("steps/make_fbank.py", corpus, code=1)
     assert "more than max_lost 0.05" in done.stderr and not (corpus / "feats.scp").exists()
@@ -122,7 +122,7 @@ def test_a_corpus_that_vanishes_half_way_loses_no_recording(corpus, tmp_path, ty
     assert "made before" in "".join(log.read_text() for log in corpus.glob("log/*.log"))
 
 
-def test_folders_may_be_called_as_the_number_of_a_job_is(corpus, tmp_path, type_in):
+def test_folders_may_be_called_as_the_number_of_a_job_is(corpus, tmp_path, type_in, jobs_here):
     place = tmp_path / "JOB"
     corpus.rename(place)
     type_in("steps/make_fbank.py", "--nj", "2", place, tmp_path / "JOB-17", tmp_path / "x/JOB/fbank")
@@ -131,7 +131,7 @@ def test_folders_may_be_called_as_the_number_of_a_job_is(corpus, tmp_path, type_
 
 
 def test_options_reach_the_jobs(corpus, type_in):
-    type_in("steps/make_fbank.py", "--fbank.num_mel_bins", "23", corpus)
+    type_in("steps/make_fbank.py", "--nj", "1", "--fbank.num_mel_bins", "23", corpus)
     assert read_array(read_table(corpus / "feats.scp")["s0-0"]).shape == (97, 23)
 
 
@@ -147,7 +147,7 @@ def test_a_pickle_in_an_archive_is_not_read(tmp_path):
         read_array(f"{tmp_path}/a.ark:2")
 
 
-def test_a_call_that_is_refused_loses_no_features(corpus, type_in):
+def test_a_call_that_is_refused_loses_no_features(corpus, type_in, jobs_here):
     type_in("steps/make_fbank.py", corpus)
     type_in("steps/make_fbank.py", "--nj", "0", corpus, code=1)
     type_in("steps/make_fbank.py", "--vad_mode", "9", corpus, code=1)
@@ -156,7 +156,7 @@ def test_a_call_that_is_refused_loses_no_features(corpus, type_in):
     assert len(read_table(corpus / "feats.scp")) == 12 and (corpus / "frame_shift").exists()
 
 
-def test_features_are_kept_while_they_are_true_and_made_again_when_not(corpus, tmp_path, type_in):
+def test_features_are_kept_while_they_are_true_and_made_again_when_not(corpus, tmp_path, type_in, jobs_here):
     words = ["steps/make_fbank.py", "--nj", "2", corpus, tmp_path / "log", tmp_path / "fbank"]
     type_in(*words)
     made = (corpus / "utt2num_frames").stat().st_mtime_ns
@@ -178,7 +178,7 @@ def test_features_are_kept_while_they_are_true_and_made_again_when_not(corpus, t
     assert "cannot be read as a record" in type_in(*words, code=1).stderr
 
 
-def test_features_that_were_moved_are_found(corpus, tmp_path, type_in):
+def test_features_that_were_moved_are_found(corpus, tmp_path, type_in, jobs_here):
     type_in("steps/make_fbank.py", "--nj", "2", corpus)
     first = {name: read_array(entry).tobytes() for name, entry in read_table(corpus / "feats.scp").items()}
     moved = tmp_path / "elsewhere/data"
@@ -190,7 +190,7 @@ def test_features_that_were_moved_are_found(corpus, tmp_path, type_in):
     assert {name: read_array(entry).tobytes() for name, entry in read_table(moved / "feats.scp").items()} == first
 
 
-def test_hash_and_sound_of_each_recording_stand_beside_its_features(corpus, tmp_path, type_in):
+def test_hash_and_sound_of_each_recording_stand_beside_its_features(corpus, tmp_path, type_in, jobs_here):
     samples, rate = soundfile.read(tmp_path / "wav/s0_0.wav", dtype="int16")
     soundfile.write(tmp_path / "wav/s2_1.wav", samples, rate, format="FLAC")  # a copy, under another speaker
     type_in("steps/make_fbank.py", "--nj", "2", corpus)
@@ -206,7 +206,7 @@ def test_hash_and_sound_of_each_recording_stand_beside_its_features(corpus, tmp_
         read_sounds(corpus / "utt2sound")
 
 
-def test_features_made_before_there_were_hashes_stay_true(corpus, type_in):
+def test_features_made_before_there_were_hashes_stay_true(corpus, type_in, jobs_here):
     type_in("steps/make_fbank.py", corpus)
     record = corpus / ".made_from.make_fbank"
     kept = json.loads(record.read_text())
@@ -241,7 +241,7 @@ def segmented(corpus, tmp_path):
     return corpus
 
 
-def test_stretches_of_long_recordings_give_the_features_of_the_cut_files(segmented, tmp_path, type_in):
+def test_stretches_of_long_recordings_give_the_features_of_the_cut_files(segmented, tmp_path, type_in, jobs_here):
     cut = tmp_path / "cut"
     for data in (segmented, cut):
         type_in("steps/make_fbank.py", "--nj", "2", data)
@@ -253,7 +253,7 @@ def test_stretches_of_long_recordings_give_the_features_of_the_cut_files(segment
     assert "up to date" in type_in("steps/make_fbank.py", "--nj", "2", segmented).stdout
 
 
-def test_other_segments_make_features_anew_and_one_beyond_its_file_is_named(segmented, type_in):
+def test_other_segments_make_features_anew_and_one_beyond_its_file_is_named(segmented, type_in, jobs_here):
     type_in("steps/make_fbank.py", segmented)
     segments = read_table(segmented / "segments")
     recording, begin, end = segments["s1-3"].split()
@@ -267,7 +267,7 @@ def test_other_segments_make_features_anew_and_one_beyond_its_file_is_named(segm
     assert "which wav.scp does not have" in type_in("steps/make_fbank.py", segmented, code=1).stderr
 
 
-def test_what_was_whole_when_it_was_killed_is_kept_and_no_more(corpus, tmp_path, type_in, monkeypatch):
+def test_what_was_whole_when_it_was_killed_is_kept_and_no_more(corpus, tmp_path, type_in, jobs_here):
     """Portions of 2 utterances, in a job each; the work on some of them is undone, as a kill leaves it."""
     words = ["--nj", "6", corpus, tmp_path / "log", tmp_path / "fbank"]
     type_in("steps/make_fbank.py", *words)
@@ -304,7 +304,7 @@ def test_what_was_whole_when_it_was_killed_is_kept_and_no_more(corpus, tmp_path,
     assert all(str(tmp_path / "elsewhere") in entry for entry in read_table(corpus / "feats.scp").values())
 
 
-def test_descriptors_are_a_vector_an_utterance_whatever_its_level(corpus, tmp_path, type_in):
+def test_descriptors_are_a_vector_an_utterance_whatever_its_level(corpus, tmp_path, type_in, jobs_here):
     type_in("steps/make_fbank.py", corpus)
     assert not (corpus / "descriptors.scp").exists()
     done = type_in("steps/make_fbank.py", "--descriptors", "true", "--nj", "2", corpus)
@@ -322,7 +322,7 @@ def test_descriptors_are_a_vector_an_utterance_whatever_its_level(corpus, tmp_pa
     assert not (corpus / "descriptors.scp").exists()
 
 
-def test_one_sample_far_beyond_full_scale_loses_its_recording_alone(corpus, tmp_path, type_in):
+def test_one_sample_far_beyond_full_scale_loses_its_recording_alone(corpus, tmp_path, type_in, jobs_here):
     samples, _ = soundfile.read(tmp_path / "wav/s1_1.wav", dtype="float32")
     samples[5000] = 1e30
     soundfile.write(tmp_path / "wav/s1_1.wav", samples, RATE, subtype="FLOAT")
@@ -364,7 +364,7 @@ def test_a_recording_that_is_replaced_while_others_are_read_is_read_again(tmp_pa
     assert features.origin(tmp_path, Features()).content != before.content
 
 
-def test_archives_that_another_data_dir_reads_are_not_overwritten(corpus, tmp_path, type_in):
+def test_archives_that_another_data_dir_reads_are_not_overwritten(corpus, tmp_path, type_in, jobs_here):
     """Two data dirs of one name: what one reads would be the features of the other."""
     other, archives = tmp_path / "other" / corpus.name, tmp_path / "archives"
     type_in("utils/copy_data_dir.py", corpus, other)
