@@ -341,7 +341,9 @@ def test_runs_and_seeds_are_trained_once(emotional, system, tmp_path, type_in):
     assert "finished and up to date" in type_in(*words).stdout
 
 
-def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(emotional, system, tmp_path, type_in):
+def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(
+    emotional, system, tmp_path, type_in, jobs_here
+):
     exp, words = tmp_path / "exp", ["steps/finetune.py", "--conf", conf(system), "--systems", "base child"]
     words += ["--nj", "2", "--cmd", "utils/run.py --num-threads 1", emotional, exp]
     type_in(*words)
@@ -601,7 +603,7 @@ def test_features_whose_archive_changed_are_not_those_that_were_trained_on(emoti
 @pytest.mark.parametrize("text", ["parent: base\ntraining: {batch: 2}\n", "no: [yaml"])
 @pytest.mark.parametrize("grouped", [True, False])
 def test_jobs_read_the_configuration_that_was_dealt_out(
-    emotional, system, tmp_path, type_in, edited_meanwhile, text, grouped
+    emotional, system, tmp_path, type_in, jobs_here, edited_meanwhile, text, grouped
 ):
     """Whatever is edited while they wait: a system's file, or one that stands in --config."""
     words = ["steps/finetune.py", "--nj", "2", "--cmd", edited_meanwhile(system, text), "--training.epochs", "2"]
@@ -626,7 +628,7 @@ def test_exp_and_data_may_be_moved(emotional, system, tmp_path, type_in):
     type_in("steps/finetune.py", "--config", system, "--redo", "true", "--runs", "r1", home / "data", home / "sys")
 
 
-def test_a_mean_of_systems_brings_them_along_and_follows_them(emotional, system, tmp_path, type_in):
+def test_a_mean_of_systems_brings_them_along_and_follows_them(emotional, system, tmp_path, type_in, jobs_here):
     folder = conf(system)
     (folder / "systems/both.yaml").write_text("training: {epochs: 0}\nbackend: {kind: mean, of: [child, base]}\n")
     words = ["steps/finetune.py", "--conf", folder, "--systems", "both", "--nj", "2", emotional, tmp_path / "exp"]
@@ -646,7 +648,7 @@ def test_a_mean_of_systems_brings_them_along_and_follows_them(emotional, system,
     assert refused.count("\n") == 1 and "a mean is of two or more systems" in refused
 
 
-def test_a_linear_model_takes_up_the_embeddings_of_other_systems(emotional, system, tmp_path, type_in):
+def test_a_linear_model_takes_up_the_embeddings_of_other_systems(emotional, system, tmp_path, type_in, jobs_here):
     folder = conf(system)
     (folder / "systems/above.yaml").write_text(
         "training: {epochs: 0}\nbackend: {kind: linear, of: [child, base], C: [0.1]}\n"
