@@ -31,9 +31,6 @@ VERSION = 1  # raised when an audit finds other things in the same data dir
 
 def look(data: Path, exp: Path) -> audit.Json:
     """What is wrong with the corpus; with its picture."""
-    from steps.frontend import acoustics
-    from steps.reporting import corpus_figure, figures  # here, as these take longer to import than --help may
-
     tables = {path.name: content(path) for path in data_dir.tables(data) if not path.name.endswith(".scp")}
     features = {path.name: scp_content(path) for path in (data / "feats.scp", data / "vad.scp") if path.is_file()}
     origin = Origin("audit", VERSION, content=tables | features)
@@ -42,6 +39,9 @@ def look(data: Path, exp: Path) -> audit.Json:
             return audit.read(exp)
         except cli.UserError as damaged:
             cli.warn(str(damaged))
+    from steps.frontend import acoustics
+    from steps.reporting import corpus_figure, figures  # here, as --help and what is there need not wait for these
+
     found = audit.audit(corpus.read(data, acoustics.measure(data)))
     audit.write(exp, found)
     figures.save(corpus_figure.draw(found), exp / "figures", "corpus", ["png", "svg"])
