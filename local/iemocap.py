@@ -76,7 +76,14 @@ def select(
     """The utterances of `parts` whose label is in `classes`; how many utterances of `parts` have each label; and what
     SPEAKERS counts."""
     labels = read_labels(corpus, doubts)
-    wavs = {path.stem: path for path in listed(corpus, "sentences/wav", 2, ".wav")}
+    wavs: dict[str, Path] = {}
+    for path in listed(corpus, "sentences/wav", 2, ".wav"):
+        match = NAME.fullmatch(path.stem)
+        home = match and (match["dialog"], f"Session{int(match['session'][3:])}")
+        if home and home != (path.parent.name, path.parents[3].name):
+            doubts["wav files in the folder of another dialog, which are left out"].append(str(path))
+        elif wavs.setdefault(path.stem, path) != path:
+            doubts["wav files of one name, of which the first is taken"].append(str(path))
     selected: list[Utterance] = []
     counts, by_speaker = Counter[str](), Counter[str]()
     for name in sorted(labels.keys() | wavs.keys()):

@@ -31,6 +31,8 @@ from steps.prediction.model import CALIBRATION, CARD, CONFIG, GRAPH, WEIGHTS, Ca
 from steps.systems.system import Config
 from utils import cli, config
 from utils.archive import scp_content
+from utils.copies import UNIQ
+from utils.data_dir import check_whole
 from utils.files import whole
 from utils.record import Origin, content, of_settings, outdated
 from utils.yaml_file import read_yaml
@@ -46,9 +48,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--system", type=Path, required=True, help="YAML of a system: backend mlp on descriptors")
     parser.add_argument("--copies", type=Path, help="data dir of changed copies, to be trained on, too")
     parser.add_argument("--about", type=Path, help="YAML, corpus → title, language, licence, address; for the card")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the training [0]")
+    parser.add_argument("--seed", type=cli.natural, default=0, help="seed of the training [0]")
     parser.add_argument(
-        "--tried", type=int, default=300, help="recordings that are changed on purpose for the card [300]"
+        "--tried", type=cli.positive, default=300, help="recordings that are changed on purpose for the card [300]"
     )
     parser.add_argument("--redo", type=cli.boolean, default=False, help="make it again though it is up to date [false]")
     return parser
@@ -80,6 +82,8 @@ def make(options: argparse.Namespace, system: Config, folder: Path) -> None:
 
     known = training.read(options.data, options.copies)
     about = read_yaml(options.about) if options.about else {}
+    if odd := [name for name, own in about.items() if not isinstance(own, dict)]:
+        raise cli.UserError(f"{options.about}: '{odd[0]}': expected title, language, licence and address of the corpus")
     languages = {corpus: str((own or {}).get("language", "")) for corpus, own in about.items()}
     rate, highest = card_figures.heard(options.data)
     results = card_figures.evaluate(known, options.data, languages, system.backend, options.seed, options.tried)
@@ -106,11 +110,15 @@ def main() -> None:
     options = arguments().parse_args()
     system = settings_of(options)
     check_replaceable(options.out)
+    check_whole(options.data)
     read = {name: content(options.data / name) for name in ("utt2emo", "utt2spk")}
+    of_data = ("utt2corpus", "utt2dur", "spk2gender", "fbank.yaml", "wav.scp", "segments")
+    read |= {name: content(options.data / name) for name in of_data if (options.data / name).is_file()}
     if (options.data / DESCRIPTORS).is_file():  # else reading says so
         read[DESCRIPTORS] = scp_content(options.data / DESCRIPTORS)
     if options.copies:
         read["copies"] = scp_content(options.copies / DESCRIPTORS)
+        read["origins of copies"] = content(options.copies / UNIQ)
     read |= {"about": content(options.about)} if options.about else {}
     choice = of_settings(system.backend) | {"seed": options.seed, "tried": options.tried}
     origin, out = Origin("make_model", VERSION, choice, read), options.out

@@ -100,8 +100,9 @@ def examples(place: Path, data: Path) -> list[dict[str, Any]]:
     for label in np.unique(scores.labels):
         first = np.flatnonzero(scores.labels == label)[0]
         utterance, decided = scores.utterances[first], scores.classes[scores.decisions[first]]
-        if utterance not in feats:
-            raise cli.UserError(f"{data}/feats.scp: no utterance '{utterance}': were they trained on other data?")
+        if utterance not in feats or (options.vad and utterance not in speech):
+            lacking = "vad.scp" if utterance in feats else "feats.scp"
+            raise cli.UserError(f"{data}/{lacking}: no utterance '{utterance}': were they trained on other data?")
         features = read_array(feats[utterance])
         voiced = read_array(speech[utterance]) if options.vad else np.ones(len(features), np.uint8)
         frames = select(features, voiced, options)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,7 @@ from utils import cli, config, runs
 from utils.audio_files import files_below
 from utils.cli import UserError
 from utils.copies import AUGMENT, KINDS, UNIQ, Change
-from utils.data_dir import check_prefixes, keyed_on, replacing, spk2utt, tables
+from utils.data_dir import check_prefixes, check_whole, keyed_on, replacing, spk2utt, tables
 from utils.record import Origin, content, listing, of_settings, outdated
 from utils.recordings import HASH, SOUND, Source, sources
 from utils.table import read_table, write_lines, write_table
@@ -192,6 +193,7 @@ def augment(source: Path, dest: Path, options: Copies) -> str:
             raise UserError(f"{source}: {means} ({source / name}); copies are made of training data alone, once")
     if runs.leak(source):
         raise UserError(f"{source} has falsified speaker labels ({source / runs.LEAK}), so it is not copied")
+    check_whole(source)
     segments = (source / "segments").is_file()
     read = {
         path.name: read_table(path)
@@ -203,11 +205,13 @@ def augment(source: Path, dest: Path, options: Copies) -> str:
     known = {name: content(source / name) for name in read}
     known |= {f"recordings for {kind}": listing(files) for kind, files in lot.files.items()}
     origin = Origin("augment_data_dir", VERSION, of_settings(options), known)
-    if not outdated(dest, origin, dest / "utt2spk"):
+    if not outdated(dest, origin, *(dest / name for name in ("utt2spk", "wav.scp", UNIQ, AUGMENT))):
         return f"{dest}: copies are there and up to date"
     rows = list(lot.copies())
     if taken := [name for name, *_ in rows if name in read["utt2spk"]]:
         raise UserError(f"{source}: an utterance is called '{taken[0]}' as a copy would be: rename it")
+    if twins := [name for name, count in Counter(name for name, *_ in rows).items() if count > 1]:
+        raise UserError(f"--speeds {options.speeds}: two of them name a copy '{twins[0]}': leave one out")
     utt2spk = {name: speaker for name, speaker, *_ in rows}
     check_prefixes(utt2spk | read["utt2spk"], dest)
     uniq = read.get(UNIQ, {})

@@ -25,6 +25,20 @@ def boolean(text: str) -> bool:
     return text == "true"
 
 
+def natural(text: str) -> int:
+    """A whole number from 0 to 2147483647 (an argparse `type=`)."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 10 or int(text) >= 1 << 31:
+        raise ValueError(text)
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """The same, from 1 on."""
+    if not (number := natural(text)):
+        raise ValueError(text)
+    return number
+
+
 def numbers(option: str, text: str) -> list[int]:
     """The whole numbers between spaces that are an option's value, each once. Raises UserError for anything else."""
     if not all(word.isascii() and word.isdecimal() for word in text.split()):

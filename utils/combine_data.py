@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 from utils import folds, runs
 from utils.cli import UserError, run, warn
 from utils.copies import AUGMENT, UNIQ
-from utils.data_dir import check_prefixes, keyed_on, replaceable, replacing, spk2utt, tables
+from utils.data_dir import COMPLETE, check_prefixes, check_whole, keyed_on, replaceable, replacing, spk2utt, tables
 from utils.record import Origin, content, outdated
 from utils.table import columns, content_of, key_of, read_lines, read_table, write_lines, write_table
 
@@ -32,6 +32,7 @@ def combine(dest: Path, sources: Sequence[Path]) -> int:
             raise UserError(f"{source}: not a data dir (no utt2spk)")
         if runs.leak(source):
             raise UserError(f"{source} has falsified speaker labels ({source / runs.LEAK}), so it is not combined")
+        check_whole(source)
     segments = [source for source in sources if (source / "segments").is_file()]
     if segments and len(segments) < len(sources):
         raise UserError(
@@ -40,7 +41,8 @@ def combine(dest: Path, sources: Sequence[Path]) -> int:
     replaceable(dest, *sources)
     read = {f"{number}/{path.name}": content(path) for number, source in enumerate(sources) for path in tables(source)}
     origin = Origin("combine_data", VERSION, content=read)
-    if not outdated(dest, origin, dest / "utt2spk"):
+    shared = set.intersection(*({path.name for path in tables(source)} & COMPLETE for source in sources))
+    if not outdated(dest, origin, *(dest / name for name in sorted({"utt2spk", *shared}))):
         return len(read_table(dest / "utt2spk"))
     with replacing(dest, *sources) as temporary:
         temporary.mkdir()

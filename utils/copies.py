@@ -135,6 +135,8 @@ def read_changes(data: Path) -> dict[str, Change]:
     an utterance that utt2uniq calls a copy and that has no line: it would be taken as it stands in its file."""
     path = data / AUGMENT
     if not path.is_file():
+        if (data / ".made_from.augment_data_dir").is_file():
+            raise UserError(f"{path}: is missing, and the utterances are changed copies: make them again")
         return {}
     changes = {}
     for name, value in read_table(path).items():

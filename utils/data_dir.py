@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import le
@@ -14,7 +14,7 @@ from utils.cli import UserError, warn
 from utils.files import whole
 from utils.hold import LOCK, hold
 from utils.record import Origin, listing, outdated, total
-from utils.table import content_of
+from utils.table import columns, content_of, read_content, read_table
 
 # Tables that, where they are, have a line for every utterance, speaker or recording. Others may cover only some.
 COMPLETE = {
@@ -41,8 +41,39 @@ class Utterance:
 
 
 def tables(data: Path | str) -> list[Path]:
-    """The files of a data dir, by name. Folders (`split4`) and hidden ones (`.backup`) are none of its tables."""
-    return sorted(path for path in Path(data).iterdir() if path.is_file() and not path.name.startswith("."))
+    """The files of a data dir, by name. Folders (`split4`) and hidden ones (`.backup`) are none of its tables. Raises
+    UserError for a link to nothing, and for a folder that is called as a table is."""
+    paths = sorted(path for path in Path(data).iterdir() if not path.name.startswith("."))
+    if odd := [path for path in paths if not path.is_file() and (path.name in COMPLETE or not path.exists())]:
+        kind = "a folder" if odd[0].is_dir() else "a link to nothing"
+        raise UserError(f"{odd[0]}: is {kind}, and no table: remove it")
+    return [path for path in paths if path.is_file()]
+
+
+def check_whole(data: Path) -> dict[str, str]:
+    """The utt2spk of a data dir. Raises UserError where it is empty, and where a table that is to have a line for each
+    utterance, speaker or recording has one more or one less."""
+    utt2spk = read_table(data / "utt2spk")
+    if not utt2spk:
+        raise UserError(f"{data}/utt2spk: holds no utterance")
+    segments = read_table(data / "segments") if (data / "segments").is_file() else {}
+    of: dict[str, Set[str]] = {
+        "utterance": utt2spk.keys(),
+        "speaker": set(utt2spk.values()),
+        "recording": {value.split()[0] for value in segments.values()},
+    }
+    for path in tables(data):
+        kind = keyed_on(path.name, bool(segments))
+        if kind and path.name in COMPLETE:
+            names = set(columns(read_content(path))[0])
+            if lacking := of[kind] - names:
+                said = f"{len(lacking)} {kind}s missing, first '{min(lacking)}'"
+            elif strange := names - of[kind]:
+                said = f"{len(strange)} {kind}s that utt2spk does not know, first '{min(strange)}'"
+            else:
+                continue
+            raise UserError(f"{path}: {said}: put them back, or let utils/fix_data_dir.py {data} drop them everywhere")
+    return utt2spk
 
 
 def keyed_on(name: str, segments: bool = False) -> str:
@@ -168,7 +199,8 @@ def write_data_dir(
     sums = {name: total([text.decode("utf-8", "surrogateescape")]) for name, text in contents.items()}
     sums["recordings"] = listing(recordings.values())
     origin = Origin("data", 1, content=sums)
-    if outdated(Path(path), origin, Path(path) / "utt2spk"):
+    needed = [name for name in ("utt2spk", "wav.scp", "segments", "utt2emo", "utt2session") if name in contents]
+    if outdated(Path(path), origin, *(Path(path) / name for name in needed)):
         with replacing(path) as temporary:
             temporary.mkdir()
             for name, table in contents.items():

@@ -34,10 +34,11 @@ def read(path: Path | str) -> Folds:
     return folds
 
 
-def of_data_dir(data: Path, complete: bool = True) -> Folds:
-    """The fold list of a data dir, with nothing in it that leaks. Raises UserError as `check`, `check_recordings` and
-    `check_copies` do, and, unless `complete` is false, where there is no utt2session."""
-    folds, utt2spk, sessions = read(data / "folds"), read_table(data / "utt2spk"), data / "utt2session"
+def of_data_dir(data: Path, complete: bool = True, listed: Path | None = None) -> Folds:
+    """The fold list of a data dir, or `listed` in its place, with nothing in it that leaks. Raises UserError as
+    `check`, `check_recordings` and `check_copies` do, and, unless `complete` is false, where there is no
+    utt2session."""
+    folds, utt2spk, sessions = read(listed or data / "folds"), read_table(data / "utt2spk"), data / "utt2session"
     check(folds, utt2spk, read_table(sessions) if complete or sessions.is_file() else None, complete)
     for table in recordings(data):
         check_recordings(folds, utt2spk, table)

@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("dest", type=Path)
     options = parser.parse_args()
-    utt2spk = read_table(options.data / "utt2spk")
+    utt2spk = data_dir.check_whole(options.data)
     if options.kind == "random":
         label_of = dealt(utt2spk, options.seed)
         lines = read_lines(options.data / "folds")

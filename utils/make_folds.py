@@ -31,7 +31,7 @@ from utils.balance import balanced_groups
 from utils.files import whole
 from utils.folds import PARTS, Folds, check_runs, of_data_dir
 from utils.hold import hold
-from utils.table import read_table, write_lines
+from utils.table import content_of, read_table
 
 GROUPS = 5  # of speakers, where there are at least twice as many
 Line = tuple[str, str, str]  # run, part, speaker
@@ -167,14 +167,18 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     options = parser.parse_args()
     data = options.data
-    utt2spk = read_table(data / "utt2spk")
+    utt2spk = data_dir.check_whole(data) if options.folds or options.csv else read_table(data / "utt2spk")
+    out, own = options.csv, map(Path.resolve, data_dir.tables(data))
+    if out and out.suffix != ".csv" and out.resolve() in own:
+        raise cli.UserError(f"--csv {options.csv}: is a table of {data}: name another file")
     utt2session, utt2emo, genders = (
         read_table(data / name) if (data / name).is_file() else {} for name in ("utt2session", "utt2emo", "spk2gender")
     )
     if options.folds:
         lines, words = choose(options.folds, utt2spk, utt2session, utt2emo, genders)
-        with hold(data):
-            write_lines(data / "folds", map(" ".join, lines))
+        with hold(data), whole(data / "folds") as temporary:
+            temporary.write_bytes(content_of(map(" ".join, lines)))
+            of_data_dir(data, listed=temporary)  # what would leak does not take the place of what is there
         print(f"{data}/folds: {words}")
     folds = of_data_dir(data)
     check_runs(data, folds, options.runs)

@@ -116,12 +116,14 @@ def text_of(files: Texts, name: str) -> str | None:
     """The content of a score file of a run; None where it has none. Raises UserError where the run says it had one."""
     text = files.read(name)
     if text is None and known_sum(files, name):
-        raise UserError(f"{files.place / name}: is missing, and {ENVIRONMENT} knows it; train this run again")
+        raise UserError(f"{files.place / name}: is missing, and {ENVIRONMENT} knows it; remove the run and redo it")
     return text
 
 
 def known_sum(files: Texts, name: str) -> str:
     """What the run says of its score file; "" of one that an earlier version made."""
+    if files.read(ENVIRONMENT) is None and (files.place / ".made_from.finetune").is_file():
+        raise UserError(f"{files.place / ENVIRONMENT}: is missing beside the scores; remove the run and redo it")
     own = files.mapping(ENVIRONMENT).get(SUMS)
     return str(own.get(name, "")) if isinstance(own, dict) else ""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Collection, Sequence
+from math import inf
 from pathlib import Path
 from random import Random
 
@@ -52,7 +53,10 @@ def choose(data: Path, how: str, number: int) -> list[str]:
         path = data / ("utt2num_frames" if (data / "utt2num_frames").is_file() else "utt2dur")
         lengths = read_table(path)
         try:
-            return sorted(utterances, key=lambda utterance: float(lengths[utterance]))[:number]
+            known = {utterance: float(lengths[utterance]) for utterance in utterances}
+            if odd := [utterance for utterance, length in known.items() if not 0 <= length < inf]:
+                raise ValueError(f"'{odd[0]}' has {lengths[odd[0]]}")
+            return sorted(utterances, key=known.__getitem__)[:number]
         except (KeyError, ValueError) as error:
             raise UserError(f"{path}: no length for each utterance ({error}); see utils/validate_data_dir.py") from None
     if how == "per_spk":

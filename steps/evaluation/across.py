@@ -72,7 +72,7 @@ def corpus_probe(scp: Path, utt2spk: Mapping[str, str], utt2corpus: Mapping[str,
     entries = read_scp(scp)
     if not entries or (unknown := entries.keys() - utt2spk.keys()):
         said = f"'{min(unknown)}' is not in the data dir" if entries else "it is empty"
-        raise UserError(f"{scp}: {said}; train this run again")
+        raise UserError(f"{scp}: {said}; remove the run and redo it")
     vectors = np.stack([read_of(scp, *line) for line in entries.items()]).astype(np.float64)
     corpora, speakers = (np.array([table[name] for name in entries]) for table in (utt2corpus, utt2spk))
     names = np.unique(corpora)

@@ -46,7 +46,7 @@ def made_alike(files: Mapping[tuple[str, int], Texts]) -> dict[str, Any]:
     """The configuration that all of these runs were made with. Raises UserError where they differ in what both know
     (what a later version added had one value before), or were made from other features or labels."""
     if lacking := [texts.place for texts in files.values() if texts.read(runs.CONFIG) is None]:
-        raise UserError(f"{lacking[0]}: {runs.CONFIG} is missing beside the scores; train this run again")
+        raise UserError(f"{lacking[0]}: {runs.CONFIG} is missing beside the scores; remove the run and redo it")
     every = {texts.place: switched_on(config.flatten(texts.mapping(runs.CONFIG))) for texts in files.values()}
     first, *others = every.items()
     for place, own in others:

@@ -101,7 +101,8 @@ def conditions_of(summary: Summary) -> tuple[Json, Json | None, list[str]]:
         taken, own, starts = said.pop("seconds", 0), said.pop("cost", None) or {}, said.pop("pretrained", None) or []
         numbers = [taken, *own.values()] if isinstance(own, dict) else ["none"]
         if not isinstance(starts, list) or not all(number is None or is_number(number) for number in numbers):
-            raise UserError(f"{files.place / runs.ENVIRONMENT}: is not as training leaves it; train this run again")
+            place = files.place / runs.ENVIRONMENT
+            raise UserError(f"{place}: is not as training leaves it; remove the run and redo it")
         seconds += int(taken or 0)
         costs.append(own)
         commands.append(str(said.pop("command", "")))

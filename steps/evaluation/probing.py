@@ -81,6 +81,13 @@ def probe_folder(folder: Folder, corpus: Corpus) -> None:
     with hold(folder.place):
         remove(origin.path(folder.place))  # so that no probes ever stand beside a record of others
         spaces = {space: read_labelled(path, corpus.labels) for space, path in folder.spaces.items()}
+        for space, labelled in spaces.items():
+            own = {name for name, speaker in corpus.labels["utt2spk"].items() if speaker in (folder.tested or ())}
+            if lacking := own - set(labelled.utterances.tolist()):
+                raise cli.UserError(
+                    f"{folder.spaces[space]}: {len(lacking)} tested utterances have no embedding, first "
+                    f"'{min(lacking)}'; remove the run and redo it"
+                )
         probes = probe_run(spaces, corpus.roles(folder.run, folder.place), corpus.genders)
         write_probes(folder.place / runs.PROBES, probes)
         origin.write(folder.place)

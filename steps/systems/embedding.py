@@ -4,6 +4,7 @@ torch is loaded where there is something to compute: whether embeddings are up t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,10 +60,19 @@ def embed(model_dir: Path, data: Path, out: Path) -> int:
     is there and up to date is kept. Returns how many were written."""
     read = {"model": content(model_dir / MODEL), "configuration": content(model_dir / CONFIG)}
     read |= {name: scp_content(data / name) for name in ("feats.scp", "vad.scp") if (data / name).is_file()}
-    origin = Origin("embed", VERSION, content=read)
     ark, scp = out / f"{EMBEDDING}.ark", out / f"{EMBEDDING}.scp"
+    if out.resolve() == data.resolve():
+        raise UserError(f"{out}: is the data dir; embeddings go to a folder of their own")
+
+    def origin() -> Origin:
+        """With a sum of the embeddings themselves: what was cut or exchanged since is made again."""
+        own = {}
+        with suppress(UserError):  # of a table that is damaged, or not there
+            own = {"embeddings": scp_content(scp)}
+        return Origin("embed", VERSION, content=read | own)
+
     with hold(data, shared=True), hold(out):
-        if not outdated(out, origin, ark, scp):
+        if not outdated(out, origin(), ark, scp):
             return 0
         from steps.frontend.packed import pack
         from steps.nnet.inference import infer
@@ -75,9 +85,9 @@ def embed(model_dir: Path, data: Path, out: Path) -> int:
                 f"{model_dir}: {len(wild)} of {len(vectors)} embeddings are not finite, the first that of '{wild[0]}': "
                 "the model is damaged, or the features are not of its kind"
             )
-        origin.path(out).unlink(missing_ok=True)  # so that no embeddings ever lie beside a record of others
+        origin().path(out).unlink(missing_ok=True)  # so that no embeddings ever lie beside a record of others
         with ArkWriter(ark, scp) as archive:
             for name, row in zip(utterances, vectors):
                 archive.write(name, row)
-        origin.write(out)
+        origin().write(out)
         return len(utterances)

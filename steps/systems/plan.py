@@ -134,5 +134,5 @@ class Plan:
 
     def unfinished(self, run: Run) -> str:
         """Why a run is to be trained; "" where it is finished."""
-        wanted = [runs.SCORES, *[runs.ORACLE] * self.settings[run.system].has_oracle]
+        wanted = [runs.CONFIG, runs.ENVIRONMENT, runs.SCORES, *[runs.ORACLE] * self.settings[run.system].has_oracle]
         return outdated(self.folder(run), self.origin(run), *(self.folder(run) / name for name in wanted))

@@ -318,3 +318,18 @@ def test_a_folder_that_cannot_be_read_is_named_and_nothing_is_written(prepare, c
     with pytest.raises(PermissionError, match=closed):
         prepare("--check-counts", "false", corpus)
     assert not (tmp_path / "data/utt2spk").exists()
+
+
+def test_sound_in_another_dialogs_folder_is_not_taken_for_an_utterances(prepare, corpus, capsys):
+    right = sorted((corpus / "Session1/sentences/wav/Ses01F_impro01").glob("Ses*.wav"))[0]
+    wrong = corpus / "Session2/sentences/wav/x" / right.name
+    wrong.parent.mkdir()
+    wrong.write_bytes(b"RIFF")
+    try:
+        with pytest.raises(UserError, match="1 wav files in the folder of another dialog"):
+            prepare(corpus)
+        wavs = read_table(prepare("--check-counts", "false", corpus) / "wav.scp")
+        assert str(wrong) not in wavs.values() and "in the folder of another dialog" in capsys.readouterr().err
+    finally:
+        wrong.unlink()
+        wrong.parent.rmdir()

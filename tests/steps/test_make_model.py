@@ -160,6 +160,25 @@ def test_a_folder_of_other_things_is_not_replaced(corpora, type_in):
     assert thesis.read_text() == "years of it"
 
 
+def test_what_decides_a_model_makes_it_again_and_what_makes_none_is_said(corpora, type_in):
+    data, out = corpora / "data", corpora / "model"
+    words = ["steps/make_model.py", "--system", corpora / "small.yaml", data, out]
+    type_in(*words, "--tried", "2")
+    assert "up to date" in type_in(*words, "--tried", "2").stdout
+    (corpora / "odd.yaml").write_text("big: 5\n")
+    for more, said in (
+        (["--tried", "0"], "--tried"),
+        (["--seed", "9" * 20], "--seed"),
+        (["--about", corpora / "odd.yaml"], "'big': expected title"),
+    ):
+        assert said in type_in(*words, *more, code=2 if more[0] != "--about" else 1).stderr
+    (data / "fbank.yaml").write_text("fbank: {sample_frequency: 16000, high_freq: 4000}\n")
+    assert "the model, of all speakers" in type_in(*words, "--tried", "2").stdout
+    lines = (data / "wav.scp").read_text().splitlines(keepends=True)
+    (data / "wav.scp").write_text("".join(lines[3:]))
+    assert "wav.scp: 3 utterances missing" in type_in(*words, code=1).stderr
+
+
 def test_where_no_model_can_be_written_none_is_trained(corpora, type_in):
     words = ["steps/make_model.py", "--system", corpora / "small.yaml", "--tried", "4", corpora / "data"]
     done = type_in(*words, corpora / "small.yaml/model", code=1)

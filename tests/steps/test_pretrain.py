@@ -52,6 +52,13 @@ def test_a_data_dir_that_is_read_is_kept_from_changes(model, emotional, tmp_path
 
 def test_embeddings_and_trials(model, emotional, tmp_path, type_in):
     type_in("steps/embed.py", model, emotional, tmp_path / "emb")
+    whole = (tmp_path / "emb/embedding.ark").read_bytes(), (tmp_path / "emb/embedding.scp").read_bytes()
+    for name, damaged in (("embedding.ark", whole[0][:300]), ("embedding.scp", whole[1][: len(whole[1]) // 2])):
+        assert "up to date" in type_in("steps/embed.py", model, emotional, tmp_path / "emb").stdout
+        (tmp_path / "emb" / name).write_bytes(damaged)
+        assert "up to date" not in type_in("steps/embed.py", model, emotional, tmp_path / "emb").stdout
+        assert ((tmp_path / "emb/embedding.ark").read_bytes(), (tmp_path / "emb/embedding.scp").read_bytes()) == whole
+    assert "is the data dir" in type_in("steps/embed.py", model, emotional, emotional, code=1).stderr
     table = read_table(tmp_path / "emb/embedding.scp")
     assert table.keys() == read_table(emotional / "utt2spk").keys()
     with kaldi_native_io.SequentialFloatVectorReader(f"scp:{tmp_path}/emb/embedding.scp") as reader:

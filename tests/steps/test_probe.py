@@ -184,3 +184,12 @@ def test_kept_results_without_embeddings_are_left_alone(exp, probe):
     for path in exp.glob("*/*/embedding*"):
         path.unlink()
     assert "0 runs probed" in probe() and {path: path.read_bytes() for path in exp.glob("*/*/probes")} == before
+
+
+def test_embeddings_that_lack_tested_utterances_are_not_probed(emotional, exp, probe):
+    scp = exp / "plain/r1_seed0/embedding.scp"
+    tested = folds.read(emotional / "folds")["r1"]["test"]
+    utt2spk = read_table(emotional / "utt2spk")
+    lines = scp.read_text().splitlines(keepends=True)
+    scp.write_text("".join(line for line in lines if utt2spk[line.split()[0]] not in tested[:1]))
+    assert "tested utterances have no embedding, first" in probe(code=1)

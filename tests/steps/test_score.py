@@ -122,7 +122,7 @@ def test_an_environment_that_training_did_not_leave_is_refused(corpus, score, ty
     path.write_text("\n".join([*kept, line, ""]))
     said = type_in("steps/score.py", "--conf", corpus / "conf", corpus / "exp", code=1).stderr
     assert said.splitlines()[-1].endswith(
-        "r1_seed0/environment.yaml: is not as training leaves it; train this run again"
+        "r1_seed0/environment.yaml: is not as training leaves it; remove the run and redo it"
     )
 
 

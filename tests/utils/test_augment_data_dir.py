@@ -180,8 +180,9 @@ def test_what_cannot_be_made_is_refused(make, tmp_path, words, said):
 
 
 def test_a_name_that_is_taken_is_refused(make, train):
-    write_table(train / "utt2spk", read_table(train / "utt2spk") | {"id0-v0-0-gain": "id0"})
-    write_table(train / "wav.scp", read_table(train / "wav.scp") | {"id0-v0-0-gain": "/c/x.wav"})
+    more = {"utt2spk": "id0", "wav.scp": "/c/x.wav", "utt2session": "id0-v0", "feats.scp": "/x/feats.ark:9"}
+    for name, value in more.items():
+        write_table(train / name, read_table(train / name) | {"id0-v0-0-gain": value})
     assert "is called 'id0-v0-0-gain' as a copy would be" in make("--kinds", "gain", code=1).stderr
 
 
@@ -209,3 +210,17 @@ def test_copies_of_one_origin_do_not_play_two_parts(tmp_path):
     lines = [("r", "train", "a"), ("r", "train", "sp0.9-a"), ("r", "valid", "b"), ("r", "test", "c")]
     write_lines(tmp_path / "data/folds", map(" ".join, lines))
     assert folds.of_data_dir(tmp_path / "data")
+
+
+def test_speeds_that_name_copies_alike_are_refused(make):
+    said = make("--kinds", "speed", "--speeds", "[0.9, 0.9000000001]", code=1).stderr
+    assert "two of them name a copy 'sp0.9-" in said
+
+
+def test_copies_that_lost_what_says_how_they_were_changed_are_not_taken_for_clean(make, tmp_path):
+    make("--kinds", "noise")
+    (tmp_path / "copies/utt2augment").unlink()
+    with pytest.raises(UserError, match="utt2augment: is missing, and the utterances are changed copies"):
+        read_changes(tmp_path / "copies")
+    make("--kinds", "noise")
+    assert read_changes(tmp_path / "copies")

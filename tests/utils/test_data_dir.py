@@ -160,3 +160,64 @@ def test_subset_refuses_what_is_not_there(data, tmp_path):
     with pytest.raises(UserError, match="no such file"):
         subset(tmp_path / "absent", tmp_path / "part", ["a"])
     assert not (tmp_path / "part").exists()
+
+
+def lose(path, first=5, last=8):
+    """Take lines out of a table."""
+    lines = read_lines(path)
+    path.write_text("".join(f"{line}\n" for line in lines[:first] + lines[last:]))
+
+
+@pytest.mark.parametrize("table", ["utt2spk", "utt2emo", "utt2session", "wav.scp"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["combine_data.py", "DEST", "DATA"],
+        ["augment_data_dir.py", "--kinds", "babble", "DATA", "DEST"],
+        ["leak_data_dir.py", "--kind", "prefix", "DATA", "DEST"],
+        ["make_folds.py", "--folds", "3", "DATA"],
+        ["make_folds.py", "--csv", "DEST", "DATA"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_tables_that_disagree_are_not_worked_with(data, tmp_path, type_in, words, table):
+    if words[0].startswith("augment"):
+        (data / "folds").unlink()
+    lose(data / table)
+    before = (data / "folds").read_bytes() if (data / "folds").is_file() else b""
+    places = {"DATA": data, "DEST": tmp_path / "dest"}
+    said = type_in(f"utils/{words[0]}", *(places.get(word, word) for word in words[1:]), code=1).stderr
+    assert "3 utterances" in said and "utils/fix_data_dir.py" in said and said.count("\n") == 1
+    assert not (tmp_path / "dest").exists()
+    assert before == ((data / "folds").read_bytes() if (data / "folds").is_file() else b"")
+
+
+@pytest.mark.parametrize("program", ["copy_data_dir.py", "split_data.py"])
+def test_utterances_that_utt2spk_does_not_have_are_not_lost_without_a_word(data, tmp_path, type_in, program):
+    lose(data / "utt2spk")
+    said = type_in(f"utils/{program}", data, tmp_path / "dest" if program[0] == "c" else 2).stderr
+    assert "wav.scp: 27 lines for 24 utterances" in said
+
+
+def test_a_table_that_is_a_dead_link_or_a_folder_is_not_passed_over(data, tmp_path, type_in):
+    for make, said in (
+        (lambda path: path.symlink_to(tmp_path / "nothing"), "utt2emo: is a link to nothing"),
+        (lambda path: path.symlink_to("utt2emo"), "utt2emo: is a link to nothing"),
+        (lambda path: path.mkdir(), "utt2emo: is a folder"),
+    ):
+        (data / "utt2emo").unlink()
+        make(data / "utt2emo")
+        for words in (["copy_data_dir.py", data, tmp_path / "dest"], ["fix_data_dir.py", data]):
+            assert said in type_in(f"utils/{words[0]}", *words[1:], code=1).stderr
+        if (data / "utt2emo").is_dir():
+            (data / "utt2emo").rmdir()
+            (data / "utt2emo").touch()
+
+
+def test_a_data_dir_that_lost_a_table_is_made_again(tmp_path):
+    rows = [Utterance(f"s{k}-1", tmp_path / f"{k}.wav", f"s{k}", f"s{k}", "m", "ang") for k in range(3)]
+    for name in ("utt2emo", "wav.scp", "utt2session"):
+        write_data_dir(tmp_path / "data", rows)
+        (tmp_path / "data" / name).unlink()
+        write_data_dir(tmp_path / "data", rows)
+        assert (tmp_path / "data" / name).is_file()

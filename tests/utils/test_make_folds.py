@@ -143,3 +143,15 @@ def test_made_by_hand_shown_and_exported(tmp_path, type_in):
     for run, parts in wanted.items():
         for part, speakers in parts.items():
             assert {row["speaker"] for row in exported if (row["run"], row["part"]) == (run, part)} == set(speakers)
+    table = (tmp_path / "data/wav.scp").read_text()
+    said = type_in("utils/make_folds.py", "--csv", tmp_path / "data/wav.scp", tmp_path / "data", code=1).stderr
+    assert "wav.scp: is a table of" in said and (tmp_path / "data/wav.scp").read_text() == table
+
+
+def test_a_fold_list_that_would_leak_takes_no_other_ones_place(tmp_path, type_in):
+    """One recording under two speakers, which is seen when folds are checked."""
+    rows = [Utterance(f"s{k}-1", tmp_path / f"{max(k, 1)}.wav", f"s{k}", f"d{k}", "m", "ang") for k in range(6)]
+    write_data_dir(tmp_path / "data", rows)
+    (tmp_path / "data/folds").write_text("mine train s0\n")
+    said = type_in("utils/make_folds.py", "--folds", "3", tmp_path / "data", code=1).stderr
+    assert "the same recording" in said and (tmp_path / "data/folds").read_text() == "mine train s0\n"

@@ -95,7 +95,15 @@ def test_a_runs_scores_that_another_hand_changed_are_no_result(run, change):
 
 def test_a_score_file_that_a_run_knows_and_has_not_is_missed(run):
     (run / "scores").rename(run / "other")
-    with pytest.raises(UserError, match="scores: is missing, and environment.yaml knows it; train this run again"):
+    with pytest.raises(UserError, match="scores: is missing, and environment.yaml knows it; remove"):
+        of_run(Texts(run), "scores")
+
+
+def test_a_run_without_its_environment_is_no_result(run):
+    (run / "environment.yaml").unlink()
+    assert of_run(Texts(run), "scores") is not None  # of an earlier version, or a file of scores by itself
+    (run / ".made_from.finetune").write_text("{}")
+    with pytest.raises(UserError, match="environment.yaml: is missing beside the scores"):
         of_run(Texts(run), "scores")
 
 

@@ -89,3 +89,10 @@ def test_mistyped(data, tmp_path, type_in):
     assert "absent: " in type_in(tool, "--utt-list", "absent", data, tmp_path / "part", code=1).stderr
     done = type_in(tool, data, "--first", 3, tmp_path / "part")  # options may come anywhere
     assert done.stdout == f"subset_data_dir.py: {tmp_path}/part has 3 utterances of {data}\n"
+
+
+def test_a_length_that_is_no_number_chooses_nothing(data, tmp_path, type_in):
+    lengths = (data / "utt2num_frames").read_text()
+    (data / "utt2num_frames").write_text(lengths.replace(" 900\n", " nan\n"))
+    said = type_in("utils/subset_data_dir.py", "--shortest", data, 5, tmp_path / "few", code=1).stderr
+    assert "no length for each utterance" in said and "has nan" in said
