@@ -130,6 +130,7 @@ def main() -> None:
         "--folds", choices=["runs", "session"], default="runs", help="the paper's ten, or five sessions"
     )
     parser.add_argument("--check-counts", type=boolean, default=True, metavar="true|false", help="all of IEMOCAP?")
+    parser.add_argument("--redo", type=boolean, default=False, metavar="true|false", help="make it again")
     parser.add_argument("corpus", type=Path, metavar="DIR")
     parser.add_argument("data", type=Path)
     args = parser.parse_args()
@@ -158,7 +159,7 @@ def main() -> None:
     if not utterances:
         raise UserError(f"{corpus}: no utterance has both a label in dialog/EmoEvaluation and sound in sentences/wav")
 
-    write_data_dir(args.data, utterances, folds_of(speakers, args.folds))
+    write_data_dir(args.data, utterances, folds_of(speakers, args.folds), redo=args.redo)
     classes = sorted(Counter(row.emotion for row in utterances).items())
     others = [(label, count) for label, count in sorted(labels.items()) if label not in CLASSES[args.happy]]
     counts, left_out = (", ".join(f"{name} {count}" for name, count in pairs) or "none" for pairs in (classes, others))

@@ -201,6 +201,7 @@ def main() -> None:
         "--check-counts", type=cli.boolean, default=True, metavar="true|false", help="the whole corpus?"
     )
     parser.add_argument("--segments", type=cli.boolean, default=False, metavar="true|false", help="always as stretches")
+    parser.add_argument("--redo", type=cli.boolean, default=False, metavar="true|false", help="make it again")
     parser.add_argument("--beside-others", default="", metavar="NAME", help="under names that begin so; and utt2corpus")
     parser.add_argument("data", type=Path, nargs="?", metavar="DATA")
     args = parser.parse_args()
@@ -222,7 +223,7 @@ def main() -> None:
     if args.beside_others:
         rows, lines = beside_others(rows, lines, args.beside_others)
         others["utt2corpus"] = sorted(f"{row.name} {args.beside_others}" for row in rows)
-    write_data_dir(args.data, rows, lines, others)
+    write_data_dir(args.data, rows, lines, others, args.redo)
     counts = ", ".join(f"{name} {count}" for name, count in sorted(Counter(row.emotion for row in rows).items()))
     print(f"{args.data}: {len(rows)} utterances, {len({row.speaker for row in rows})} speakers, {counts}")
 

@@ -160,14 +160,14 @@ def check_counts(corpus: Path, part: str, utterances: list[Utterance]) -> None:
         )
 
 
-def write_test(path: Path, test: list[Utterance], trials: list[Trial]) -> None:
+def write_test(path: Path, test: list[Utterance], trials: list[Trial], redo: bool) -> None:
     """data/test with its trials, `utt1 utt2 target|nontarget`; without utterances, an older one goes."""
     if not test:
         warn(f"no test utterances: {path} is not written")
         if (path / "utt2spk").is_file():
             shutil.rmtree(path)
         return
-    write_data_dir(path, test, others={"trials": [f"{a} {b} {kind}" for kind, a, b in trials]})
+    write_data_dir(path, test, others={"trials": [f"{a} {b} {kind}" for kind, a, b in trials]}, redo=redo)
     print(f"{path}: {len(speakers(test))} speakers, {len(test)} utterances, {len(trials)} trials")
 
 
@@ -177,6 +177,7 @@ def main() -> None:
     parser.add_argument("--exclude-speakers", type=Path, metavar="FILE", help="speakers to leave out of dev")
     parser.add_argument("--trials", type=Path, metavar="FILE", help="default: DIR/veri_test.txt")
     parser.add_argument("--check-counts", type=boolean, default=True, metavar="true|false", help="all of the release?")
+    parser.add_argument("--redo", type=boolean, default=False, metavar="true|false", help="make it again")
     parser.add_argument("corpus", type=Path, metavar="DIR")
     parser.add_argument("data", type=Path)
     args = parser.parse_args()
@@ -214,9 +215,9 @@ def main() -> None:
         "heldout": [row for row in dev if row.session in last],
     }
     for name, rows in parts.items():
-        write_data_dir(args.data / name, rows)
+        write_data_dir(args.data / name, rows, redo=args.redo)
         print(f"{args.data / name}: {len(speakers(rows))} speakers, {len(rows)} utterances")
-    write_test(args.data / "test", test, trials)
+    write_test(args.data / "test", test, trials, args.redo)
 
 
 if __name__ == "__main__":

@@ -149,11 +149,13 @@ def write_data_dir(
     utterances: Iterable[Utterance],
     folds: Iterable[tuple[str, str, str]] = (),
     others: Mapping[str, Sequence[str]] | None = None,
+    redo: bool = False,
 ) -> None:
     """Make the data dir `path` from what a corpus holds: wav.scp, utt2spk, spk2utt, utt2session and, where known,
     spk2gender, utt2emo, utt2sentence, utt2heard, `folds` (lines of run, train|valid|test, speaker) and `others` (file →
     lines); where utterances are stretches of recordings, segments, and a sum for the name of a recording. A data dir of
-    that name is replaced, unless it was made of the same, from recordings of the same sizes and times: then it stays.
+    that name is replaced, unless it was made of the same, from recordings of the same sizes and times: then it stays,
+    but with `redo`.
     Raises UserError for names that make no valid data dir, of files too, and where only some utterances have an
     emotion."""
     rows = sorted(utterances, key=lambda row: row.name)
@@ -200,7 +202,7 @@ def write_data_dir(
     sums["recordings"] = listing(recordings.values())
     origin = Origin("data", 1, content=sums)
     needed = [name for name in ("utt2spk", "wav.scp", "segments", "utt2emo", "utt2session") if name in contents]
-    if outdated(Path(path), origin, *(Path(path) / name for name in needed)):
+    if redo or outdated(Path(path), origin, *(Path(path) / name for name in needed)):
         with replacing(path) as temporary:
             temporary.mkdir()
             for name, table in contents.items():

@@ -48,7 +48,7 @@ there conf
 if run_stage 1 "Data preparation: labels, speakers, sessions, folds; what is wrong with them"; then
   if given iemocap "$data/iemocap"; then
     local/iemocap.py --happy "$happy" --parts "$parts" --folds "$folds" --check-counts "$check_counts" \
-      "$iemocap" "$data/iemocap"
+      --redo "$redo" "$iemocap" "$data/iemocap"
   fi
   utils/make_folds.py --runs "$runs" "$data/iemocap"
   steps/audit.py --force "$force" "$data/iemocap" "$exp"

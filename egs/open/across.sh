@@ -67,7 +67,7 @@ if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with th
     corpus=${names[k]} place=${places[k]}
     if [[ -f $place ]]; then source=(--table "$place"); else source=(--corpus "$corpus" --dir "$place"); fi
     local/open.py "${source[@]}" --classes "$classes" --check-counts "$check_counts" --beside-others "$corpus" \
-      --segments true "$data/$corpus"
+      --segments true --redo "$redo" "$data/$corpus"
     steps/audit.py --force "$force" "$data/$corpus" "$exp/audit/$corpus"
   done
 fi

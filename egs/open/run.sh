@@ -70,7 +70,8 @@ fi
 
 if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with them"; then
   [[ -z $corpus$table ]] || local/open.py ${corpus:+--corpus "$corpus"} ${table:+--table "$table"} ${dir:+--dir "$dir"} \
-    --map "$map" --classes "$classes" --speaker "$speaker" --folds "$folds" --check-counts "$check_counts" "$data"
+    --map "$map" --classes "$classes" --speaker "$speaker" --folds "$folds" --check-counts "$check_counts" \
+    --redo "$redo" "$data"
   utils/make_folds.py --runs "$runs" "$data"
   steps/audit.py --force "$force" "$data" "$exp"
 fi

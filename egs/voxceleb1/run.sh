@@ -39,7 +39,7 @@ if [[ -n $augment ]]; then train=$data/train_combined; fi
 
 if run_stage 1 "Data preparation: speakers, videos, trials" && given voxceleb1 "$data/train"; then
   local/voxceleb1.py --check-counts "$check_counts" ${voxceleb2:+--voxceleb2 "$voxceleb2"} \
-    ${exclude_speakers:+--exclude-speakers "$exclude_speakers"} "$voxceleb1" "$data"
+    ${exclude_speakers:+--exclude-speakers "$exclude_speakers"} --redo "$redo" "$voxceleb1" "$data"
 fi
 
 if run_stage 2 "Filter-banks and VAD"; then

@@ -221,3 +221,8 @@ def test_a_data_dir_that_lost_a_table_is_made_again(tmp_path):
         (tmp_path / "data" / name).unlink()
         write_data_dir(tmp_path / "data", rows)
         assert (tmp_path / "data" / name).is_file()
+    (tmp_path / "data/utt2emo").write_text("s0-1 sad\ns1-1 sad\ns2-1 sad\n")
+    write_data_dir(tmp_path / "data", rows)  # edited on purpose, perhaps
+    assert "sad" in (tmp_path / "data/utt2emo").read_text()
+    write_data_dir(tmp_path / "data", rows, redo=True)
+    assert "sad" not in (tmp_path / "data/utt2emo").read_text()
