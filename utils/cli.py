@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -102,6 +103,8 @@ def run(main: Callable[[], object]) -> NoReturn:
             own = stream.encoding.replace("-", "").lower() == "utf8"
             stream.reconfigure(errors="surrogateescape" if own else "backslashreplace")
     try:
+        with suppress(PermissionError):
+            os.getcwd()  # of a folder that is gone, this says so
         main()
         _flush()
     except BrokenPipeError:  # `… | head` closed the other end: nobody is reading
@@ -109,6 +112,8 @@ def run(main: Callable[[], object]) -> NoReturn:
         sys.exit(141)
     except (UserError, OSError) as error:
         said = [error.filename, error.strerror] if isinstance(error, OSError) and error.strerror else [error]
+        if isinstance(error, FileNotFoundError) and not error.filename:
+            said = ["the current folder is no longer there: change to another"]
         warn(": ".join(str(word) for word in said if word))
         sys.exit(1)
     except MemoryError as error:

@@ -92,3 +92,14 @@ def test_output_that_cannot_be_written_is_one_line(tmp_path):
             [sys.executable, script], env=environment | {"PYTHONPATH": str(ROOT)}, stdout=full, stderr=subprocess.PIPE
         )
     assert done.returncode == 1 and done.stderr == b"say.py: No space left on device\n"
+
+
+def test_a_current_folder_that_is_gone_is_named(tmp_path):
+    (tmp_path / "here").mkdir()
+    words = [sys.executable, str(ROOT / "utils/copy_data_dir.py"), "a", "b"]
+    code = f"import os; os.rmdir(os.getcwd()); os.execv({words[0]!r}, {words})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "here", capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "copy_data_dir.py: the current folder is no longer there: change to another\n",
+    )
