@@ -28,6 +28,7 @@ def system(tmp_path):
         for name in ("scores", "scores.last"):
             write(tmp_path / f"sys/{run}_seed{seed}/{name}", right, wrong, speaker=run)
         (tmp_path / f"sys/{run}_seed{seed}/config.yaml").write_text("epochs: 50\n")
+        (tmp_path / f"sys/{run}_seed{seed}/environment.yaml").write_text("seconds: 1\n")
     return tmp_path / "sys"
 
 
