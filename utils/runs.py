@@ -30,6 +30,7 @@ LAST = "scores.last"  # for the test speakers, of the last epoch instead of the 
 ORACLE = "scores.oracle"  # of the epoch that is best on the test speakers: what that mistake is worth
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.yaml"
+RECORD = ".made_from.finetune"  # of what it was made; an archive keeps none
 MODEL = "model.safetensors"
 CHECKPOINT = "checkpoint.pt"
 HISTORY = "history.tsv"  # losses and validation results, a line an epoch

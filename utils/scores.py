@@ -15,7 +15,7 @@ import numpy as np
 from utils.cli import UserError
 from utils.files import whole
 from utils.record import total
-from utils.runs import ENVIRONMENT, Texts
+from utils.runs import ENVIRONMENT, RECORD, Texts
 from utils.table import is_text
 
 HEADER = ["#", "utt", "spk", "label"]
@@ -122,7 +122,7 @@ def text_of(files: Texts, name: str) -> str | None:
 
 def known_sum(files: Texts, name: str) -> str:
     """What the run says of its score file; "" of one that an earlier version made."""
-    if files.read(ENVIRONMENT) is None and (files.place / ".made_from.finetune").is_file():
+    if files.read(ENVIRONMENT) is None and (files.place / RECORD).is_file():
         raise UserError(f"{files.place / ENVIRONMENT}: is missing beside the scores; remove the run and redo it")
     own = files.mapping(ENVIRONMENT).get(SUMS)
     return str(own.get(name, "")) if isinstance(own, dict) else ""

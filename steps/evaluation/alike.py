@@ -10,7 +10,6 @@ from utils import config, runs
 from utils.cli import UserError
 from utils.runs import Texts
 
-MADE_FROM = ".made_from.finetune"
 INPUTS = ("features", "speech decisions", "descriptors", "embeddings", "labels", "corpora")  # of them it tells, by sums
 ORACLE = "training.oracle"  # the one setting that trains nothing differently
 # What a value switches on: without it, these keys say nothing.
@@ -63,7 +62,7 @@ def _check_inputs(files: Mapping[tuple[str, int], Texts]) -> None:
     """Raise UserError where runs were made from other features or labels, by the records that lie beside them."""
     first: dict[str, tuple[Path, str]] = {}
     for texts in files.values():
-        made = texts.mapping(MADE_FROM).get("content")
+        made = texts.mapping(runs.RECORD).get("content")
         if not isinstance(made, dict):  # an archive keeps no record
             continue
         for name in INPUTS:
