@@ -19,6 +19,7 @@ from utils.files import whole
 from utils.record import SMALL, content, state, total
 from utils.table import lines, read_table
 
+LONGEST = 1024  # bytes of an utterance-id, and more
 TWO_BYTES = 3  # kaldiio's compression method 3, Kaldi's kTwoByteAuto: half of float32, error below 1e-3
 
 
@@ -115,11 +116,9 @@ def _sums(arks: list[str]) -> list[str]:
     return [f"{content(Path(ark))} {ark}" for ark in arks]
 
 
-LONGEST = 1024  # bytes of an utterance-id, and more
-
-
 @lru_cache(maxsize=1)
-def _table(scp: Path, state: str) -> dict[str, str]:
+def _table(scp: Path, now: str) -> dict[str, str]:
+    """The scp as it is `now`, by its `state`: once, however many of its lines are looked at."""
     return read_scp(scp)
 
 

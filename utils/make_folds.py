@@ -178,9 +178,10 @@ def main() -> None:
         lines, words = choose(options.folds, utt2spk, utt2session, utt2emo, genders)
         with hold(data), whole(data / "folds") as temporary:
             temporary.write_bytes(content_of(map(" ".join, lines)))
-            of_data_dir(data, listed=temporary)  # what would leak does not take the place of what is there
+            folds = of_data_dir(data, listed=temporary)  # what would leak does not take the place of what is there
         print(f"{data}/folds: {words}")
-    folds = of_data_dir(data)
+    else:
+        folds = of_data_dir(data)
     check_runs(data, folds, options.runs)
     if options.csv:
         export(options.csv, data, folds, utt2spk, utt2emo)

@@ -100,8 +100,8 @@ def _deal(data: Path, utt2spk: Mapping[str, str], home: Mapping[str, int], parts
             count, expected = sum(map(len, dealt)), sum(map(len, homes[kind].values()))
             everything = len(home) == len(utt2spk)
             if path.name in COMPLETE and (count != expected or (everything and len(lines) > len(homes[kind]))):
-                lost = max(count, len(lines) * everything)
-                warn(f"{path}: {lost} lines for {expected} {kind}s: utils/fix_data_dir.py {data} mends that")
+                found = max(count, len(lines)) if everything else count
+                warn(f"{path}: {found} lines for {expected} {kind}s: utils/fix_data_dir.py {data} mends that")
             elif not count:
                 warn(f"{path}: none of its lines is about a {kind} that is kept")
         for folder, mine in zip(parts, dealt):

@@ -85,7 +85,7 @@ def embed(model_dir: Path, data: Path, out: Path) -> int:
                 f"{model_dir}: {len(wild)} of {len(vectors)} embeddings are not finite, the first that of '{wild[0]}': "
                 "the model is damaged, or the features are not of its kind"
             )
-        origin().path(out).unlink(missing_ok=True)  # so that no embeddings ever lie beside a record of others
+        Origin("embed", VERSION).path(out).unlink(missing_ok=True)  # no embeddings ever lie beside another record
         with ArkWriter(ark, scp) as archive:
             for name, row in zip(utterances, vectors):
                 archive.write(name, row)
