@@ -128,7 +128,8 @@ def readme(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> s
     if len(recipes) > 1:
         briefly = bullets(str(answer._replace(more="")) for answer in over_corpora.answers(results_of, compared))
         about = next(iter(recipes)).shared.partition(BLANK)[0]
-        blocks = [about, *best(results_of, compared), briefly, over_corpora.table(results_of).markdown()]
+        whose = over_corpora.whose(compared) if compared else ""
+        blocks = [about, *best(results_of, compared), whose, briefly, over_corpora.table(results_of).markdown()]
     else:
         for recipe in recipes:
             said = [str(answer._replace(more="")) for answer in answers.answers(recipe.results)]
