@@ -111,7 +111,8 @@ def answers(both: Both, folder: Path, seed: int, parts: dict[str, list[str]], pr
         heard = [corpus.inputs[place[name]] for name in own.utterances]
         return replace(own, posteriors=posteriors(on_device(network, pick_device()), heard))
     out = both.scratch / "again"
-    train_run(corpus, parts, out, seed, settings, pretrained)
+    start = runs.pretrained_for(seed, Path(pretrained) / settings.training.extractor)
+    train_run(corpus, parts, out, seed, settings, start)
     return read_scores(out / runs.SCORES)
 
 
