@@ -5,7 +5,7 @@
   bench/peers.py compare egs/open/data/ravdess compare.npz
   steps/finetune.py --systems peer_compare --embeddings compare.npz ...
 
-compare, egemaps: openSMILE's ComParE 2016 and eGeMAPS v02 (licensed for research), over the whole recording;
+compare, egemaps: openSMILE's ComParE 2016 and eGeMAPS v02 (licensed for research), over the whole utterance;
 resemblyzer: the embedding of a public speaker encoder. Needs bench/requirements.txt.
 """
 
@@ -21,7 +21,7 @@ import soxr
 from tqdm import tqdm
 
 from utils import cli
-from utils.table import read_table
+from utils.recordings import sources
 
 RATE = 16000
 
@@ -56,8 +56,10 @@ def main() -> None:
     options = parser.parse_args()
     describe = resemblyzer() if options.peer == "resemblyzer" else opensmile(options.peer)
     vectors = {}
-    for utterance, path in tqdm(read_table(options.data / "wav.scp").items(), options.peer, disable=None):
-        signal, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    for utterance, source in tqdm(sources(options.data).items(), options.peer, disable=None):
+        rate = soundfile.info(source.path).samplerate
+        begin, end = round(source.begin * rate), None if source.end is None else round(source.end * rate)
+        signal, _ = soundfile.read(source.path, start=begin, stop=end, dtype="float32", always_2d=True)
         vectors[utterance] = describe(soxr.resample(signal.mean(axis=1), rate, RATE)).astype(np.float32)
     np.savez(options.out, **vectors)
 
