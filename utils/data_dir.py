@@ -171,7 +171,7 @@ def write_data_dir(
     segments: dict[str, str] = {}
     if any(row.end for row in rows):
         # By a sum of its path: no two data dirs that are combined call two recordings the same.
-        of_path = {path: total([path])[:16] for path in {os.path.abspath(row.wav) for row in rows}}
+        of_path = {path: total([path])[:16] for path in sorted({os.path.abspath(row.wav) for row in rows})}
         recordings = {name: path for path, name in of_path.items()}
         for row in rows:
             segments[row.name] = f"{of_path[os.path.abspath(row.wav)]} {row.begin:.3f} {row.end:.3f}"

@@ -1,6 +1,8 @@
 """Data dirs: how they are written, and how a subset carries every table along."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -226,3 +228,18 @@ def test_a_data_dir_that_lost_a_table_is_made_again(tmp_path):
     assert "sad" in (tmp_path / "data/utt2emo").read_text()
     write_data_dir(tmp_path / "data", rows, redo=True)
     assert "sad" not in (tmp_path / "data/utt2emo").read_text()
+
+
+def test_another_call_finds_stretches_of_recordings_as_they_are(tmp_path):
+    """Python orders a set of words anew in each process."""
+    make = (
+        "from utils.data_dir import Utterance, write_data_dir\n"
+        "write_data_dir('data', [Utterance(f's{k}-1', f'{k}.wav', f's{k}', f's{k}', 'm', begin=1, end=2) "
+        "for k in range(9)])"
+    )
+    made = set()
+    for seed in ("1", "2"):
+        env = os.environ | {"PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", make], cwd=tmp_path, env=env, check=True)
+        made.add(((tmp_path / "data").stat().st_ino, (tmp_path / "data/.made_from.data").read_text()))
+    assert len(made) == 1
