@@ -150,7 +150,7 @@ def folds_of(rows: Sequence[Utterance], wanted: str, data: Path) -> list[make_fo
         lines, words = make_folds.choose(wanted, utt2spk, utt2session, utt2emo, genders)
     except cli.UserError as error:
         if wanted or len(set(utt2spk.values())) > 2:
-            raise
+            raise cli.UserError(f"{data}: {error}") from None
         cli.warn(f"{data}: no folds ({error}); it may still be trained or tested on beside other corpora (--corpora)")
         return []
     print(f"{data}/folds: {words}")

@@ -25,9 +25,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from steps.prediction.model import CALIBRATION, CONFIG, OWN, Calibration, Settings
+from steps.prediction.model import OWN, read
 from steps.prediction.stretches import LONGEST
-from utils import cli, config
+from utils import cli
 from utils.files import copy, whole
 
 PACKAGE = "onnxruntime-web@1.30.0"
@@ -75,8 +75,9 @@ def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) 
         fetch(out)
 
     list(export(model, out, (WAVEFORM,)))
-    known = asdict(config.load(Settings, model / CONFIG)) | asdict(config.load(Calibration, model / CALIBRATION))
-    known |= {"longest": LONGEST, "window": Options().window, "examples": names}
+    settings, calibration = read(model)
+    known = asdict(settings) | asdict(calibration) | {"longest": LONGEST, "window": Options().window}
+    known |= {"examples": names}
     for path in recordings:
         if not (out / path.name).exists() or not (out / path.name).samefile(path):
             copy(path, out / path.name)

@@ -37,7 +37,7 @@ from utils.files import whole
 from utils.record import Origin, content, of_settings, outdated
 from utils.yaml_file import read_yaml
 
-VERSION = 2  # raised when another model or other figures come of the same recordings
+VERSION = 3  # raised when another model or other figures come of the same recordings
 RESULTS = "results.json"
 
 
@@ -99,9 +99,10 @@ def make(options: argparse.Namespace, system: Config, folder: Path) -> None:
     calibration.shortest = card.shortest(results)
     head.save(made, folder / WEIGHTS)
     head.write_graph(made, calibration.temperature, folder / GRAPH)
-    sums = {name: sum_of(folder / name, known.classes) for name in (GRAPH, WEIGHTS)}
-    config.save(Settings(known.classes, rate, highest, corpora, sums), folder / CONFIG)
     config.save(calibration, folder / CALIBRATION)
+    settings = Settings(known.classes, rate, float(highest), corpora)
+    settings.sums = {name: sum_of(folder / name, settings) for name in (GRAPH, WEIGHTS, CALIBRATION)}
+    config.save(settings, folder / CONFIG)
     (folder / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     card.write(results, calibration, folder)
 

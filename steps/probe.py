@@ -39,7 +39,7 @@ def speakers(files: Texts, name: str) -> set[str]:
 
 def update(exp: Path) -> bool:
     """Put the means of what was measured into <exp>/results.json; whether it is there."""
-    if not (exp / results.NAME).is_file():
+    if not (exp / results.NAME).exists():
         return False
     content = results.read(exp / results.NAME)
     texts: dict[str, dict[Key, Texts]] = {}

@@ -20,7 +20,7 @@ import re
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -43,12 +43,20 @@ def spelling(speaker: str) -> str:
     return re.sub(r"(?<!\d)0+(?=\d)", "", unicodedata.normalize("NFKC", speaker).casefold())
 
 
+def spelt_alike(speakers: Iterable[str]) -> list[list[str]]:
+    """The names of each spelling."""
+    names: dict[str, list[str]] = {}
+    for speaker in dict.fromkeys(speakers):
+        names.setdefault(spelling(speaker), []).append(speaker)
+    return list(names.values())
+
+
 def units(utt2spk: Mapping[str, str], utt2session: Mapping[str, str]) -> list[list[str]]:
     """Speakers who must not be parted: those who share a session, directly or through others, or whose names are
     spelt in two ways (see `spelling`). Each sorted, and all."""
     home: dict[str, set[str]] = {speaker: {speaker} for speaker in utt2spk.values()}
     first: dict[str, str] = {}  # session → one of its speakers
-    spelt = ((f"name {spelling(speaker)}", speaker) for speaker in home)
+    spelt = ((f"name {names[0]}", speaker) for names in spelt_alike(home) for speaker in names)
     shared = ((utt2session.get(utterance, utterance), speaker) for utterance, speaker in utt2spk.items())
     for session, speaker in chain(spelt, shared):
         other = first.setdefault(session, speaker)
@@ -80,8 +88,12 @@ def rotate(groups: Sequence[Sequence[str]], names: Sequence[str] = ()) -> list[L
 def leave_one_speaker_out(groups: Sequence[Sequence[str]]) -> list[Line]:
     """A run for each speaker, named after whom it tests: the others of its group of `units` validate (of IEMOCAP, who
     spoke with the tested one), or, where it is alone, the next group."""
-    if len(groups) < 2 or sum(map(len, groups)) < 3:
-        raise cli.UserError("folds: leaving one speaker out needs three speakers, who do not all share sessions")
+    if len(groups) < 2 or (len(groups) == 2 and min(map(len, groups)) < 2):  # nobody would be left to train on
+        here = " and ".join(" with ".join([*group[:3], *["…"] * (len(group) > 3)]) for group in groups)
+        raise cli.UserError(
+            "folds: leaving one speaker out needs three speakers who neither share sessions nor are spelt alike, or "
+            f"two groups of such who do; there is {here}"
+        )
     lines = []
     for number, group in enumerate(groups):
         for tested in group:
@@ -104,7 +116,9 @@ def choose(
     what cannot be made."""
     together = units(utt2spk, utt2session)
     speakers = sum(map(len, together))
-    apart = "" if len(together) == speakers else f" in {len(together)} units who share sessions"
+    alike = [names for names in spelt_alike(utt2spk.values()) if len(names) > 1]
+    apart = "" if len(together) == speakers else f" in {len(together)} units who share sessions or are spelt alike"
+    apart += f" ({', '.join(' = '.join(names) for names in alike[:3])}{', …' * (len(alike) > 3)})" * bool(alike)
     if not wanted:
         enough = len(together) >= 2 * GROUPS
         wanted = str(GROUPS) if enough else "loso"

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from steps.evaluation.metrics import majority, of_confusions
-from steps.evaluation.probes import probe
+from steps.evaluation.probes import probe, vectors_of
 from steps.evaluation.results import plain
 from steps.evaluation.significance import percentiles, resample
 from steps.evaluation.summary import Summary, summarise
 from utils import runs
-from utils.archive import read_of, read_scp
+from utils.archive import read_scp
 from utils.cli import UserError, warn
 from utils.files import whole
 from utils.table import read_table
@@ -41,6 +41,12 @@ def trained_on(protocol: str) -> str:
     """What a protocol of local/across.py trains on; "" for a folder that is none."""
     kind, _, corpus = protocol.partition("_")
     return corpus if kind in ("within", "from") else TRAINED.get(protocol, "")
+
+
+def tests(protocol: str, corpus: str) -> bool:
+    """Whether a protocol tests the speakers of a corpus."""
+    kind, _, own = protocol.partition("_")
+    return {"within": corpus == own, "from": corpus != own}.get(kind, True)
 
 
 def cells(summary: Summary, corpus_of: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -73,7 +79,7 @@ def corpus_probe(scp: Path, utt2spk: Mapping[str, str], utt2corpus: Mapping[str,
     if not entries or (unknown := entries.keys() - utt2spk.keys()):
         said = f"'{min(unknown)}' is not in the data dir" if entries else "it is empty"
         raise UserError(f"{scp}: {said}; remove the run and redo it")
-    vectors = np.stack([read_of(scp, *line) for line in entries.items()]).astype(np.float64)
+    vectors = vectors_of(scp, entries)
     corpora, speakers = (np.array([table[name] for name in entries]) for table in (utt2corpus, utt2spk))
     names = np.unique(corpora)
     return {"value": 100 * probe(vectors, corpora, speakers), "chance": 100 / len(names), "vectors": len(vectors)}
@@ -97,6 +103,8 @@ def compare(exp: Path, data: Path) -> dict[str, Any]:
         if odd := utt2spk.keys() ^ table.keys():
             raise UserError(f"{data}: '{min(odd)}' is in one of utt2spk and {name}, and not in the other")
     corpus_of = {speaker: utt2corpus[utterance] for utterance, speaker in utt2spk.items()}
+    if odd := [name for name, speaker in utt2spk.items() if utt2corpus[name] != corpus_of[speaker]]:
+        raise UserError(f"{data}/utt2corpus: '{odd[0]}' is of another corpus than its speaker's other utterances")
     result: dict[str, Any] = {"format": FORMAT, "corpora": {}, "systems": {}, "corpus_probe": {}}
     for corpus in sorted(set(utt2corpus.values())):
         classes = Counter(utt2emo[name] for name in utt2emo if utt2corpus[name] == corpus)
@@ -115,13 +123,22 @@ def compare(exp: Path, data: Path) -> dict[str, Any]:
         for system in runs.systems(folder):
             summary = summarise(folder / system, runs.finished(folder / system))
             check_known(folder / system, summary, utt2spk, utt2emo)
+            wanted = {speaker for speaker, corpus in corpus_of.items() if tests(folder.name, corpus)}
+            if untested := wanted - set(summary.speakers):
+                warn(
+                    f"{folder / system}: left out, as {len(untested)} of {len(wanted)} speakers have not been tested, "
+                    f"first {min(untested)}: its runs are not all finished"
+                )
+                continue
             trained, found = trained_on(folder.name), cells(summary, corpus_of)
             for corpus, cell in found.items():
                 cell["untaught"] = untaught(result["corpora"], trained, corpus)
             result["systems"].setdefault(system, {}).setdefault(trained, {}).update(found)
-            first = next(iter(summary.texts.values())).place / f"{runs.EMBEDDING}.scp"
+            first, *others = (texts.place / f"{runs.EMBEDDING}.scp" for texts in summary.texts.values())
             if folder.name == "together" and first.is_file():
                 result["corpus_probe"][system] = corpus_probe(first, utt2spk, utt2corpus)
+            elif folder.name == "together" and any(path.is_file() for path in others):
+                warn(f"{first}: is not there, so it is not known how well {system} tells corpora; redo the run")
     if not result["systems"]:
         raise UserError(f"{exp}: holds no scored system of a protocol (within_…, from_…, left_out, together)")
     return result

@@ -45,6 +45,14 @@ def read_tables(data: Path) -> dict[str, dict[str, str]]:
     return {name: read_table(data / name) for name in ("utt2spk", "utt2emo", "utt2session")}
 
 
+def vectors_of(scp: Path, entries: Mapping[str, str]) -> np.ndarray:
+    """(N, C) float64, of the lines `entries` of `scp`. Raises UserError for vectors that are not finite."""
+    read = [read_of(scp, *line) for line in entries.items()]
+    if wild := [name for name, row in zip(entries, read) if not np.isfinite(row).all()]:
+        raise UserError(f"{scp}: {len(wild)} embeddings are not finite, the first that of '{wild[0]}'; make them again")
+    return np.stack(read).astype(np.float64)
+
+
 def read_labelled(scp: Path, tables: Mapping[str, Mapping[str, str]]) -> Labelled:
     """The embeddings of `scp` with their labels; tables: of `read_tables`. Raises UserError for embeddings of other
     data."""
@@ -54,9 +62,7 @@ def read_labelled(scp: Path, tables: Mapping[str, Mapping[str, str]]) -> Labelle
     for name, table in tables.items():
         if unknown := entries.keys() - table.keys():
             raise UserError(f"{scp}: '{min(unknown)}' is not in {name} of the data dir: embeddings of other data?")
-    vectors = np.stack([read_of(scp, *line) for line in entries.items()]).astype(np.float64)
-    if wild := [name for name, row in zip(entries, vectors) if not np.isfinite(row).all()]:
-        raise UserError(f"{scp}: {len(wild)} embeddings are not finite, the first that of '{wild[0]}'; make them again")
+    vectors = vectors_of(scp, entries)
     speakers, emotions, sessions = (np.array([table[name] for name in entries]) for table in tables.values())
     return Labelled(vectors, speakers, emotions, sessions, np.array(list(entries)))
 

@@ -54,7 +54,10 @@ class Folder(NamedTuple):
 
 def outdated(folder: Folder, corpus: Corpus) -> bool:
     """Whether it is to be probed. Raises UserError as `origin_of` does."""
-    return bool(folder.spaces and record.outdated(folder.place, origin_of(folder, corpus), folder.place / runs.PROBES))
+    origin, probes = origin_of(folder, corpus), folder.place / runs.PROBES
+    if probes.is_file():
+        origin.content[runs.PROBES] = record.content(probes)
+    return bool(folder.spaces and record.outdated(folder.place, origin, probes))
 
 
 def origin_of(folder: Folder, corpus: Corpus) -> record.Origin:
@@ -90,6 +93,7 @@ def probe_folder(folder: Folder, corpus: Corpus) -> None:
                 )
         probes = probe_run(spaces, corpus.roles(folder.run, folder.place), corpus.genders)
         write_probes(folder.place / runs.PROBES, probes)
+        origin.content[runs.PROBES] = record.content(folder.place / runs.PROBES)  # what was changed is made again
         origin.write(folder.place)
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from steps.prediction import head
 from steps.prediction.head import Head
-from steps.prediction.model import CALIBRATION, CONFIG, GRAPH, WEIGHTS, Calibration, Settings, check_sum
-from utils import config
+from steps.prediction.model import GRAPH, WEIGHTS, Calibration, Settings, check_sum, read
 from utils.cli import UserError
 from utils.files import whole
 
@@ -27,7 +26,7 @@ def export(model: Path, out: Path, names: tuple[str, ...] = (WAVEFORM, FEATURES,
     model."""
     if not (model / WEIGHTS).is_file():
         raise UserError(f"{model / WEIGHTS}: no such model; steps/make_model.py makes one")
-    settings, calibration = config.load(Settings, model / CONFIG), config.load(Calibration, model / CALIBRATION)
+    settings, calibration = read(model)
     for name in (GRAPH, WEIGHTS):
         check_sum(model, settings, name)
     made = head.load(model / WEIGHTS)

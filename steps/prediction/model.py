@@ -11,9 +11,9 @@ Loads neither torch nor scikit-learn."""
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ class Settings:
     corpora: list[str] = field(default_factory=list)
     """What it was trained on."""
     sums: dict[str, str] = field(default_factory=dict)
-    """File → sum of its content and of the names of the classes; of what is not named, nothing is known."""
+    """File → sum of its content and of all that stands above."""
 
     def __post_init__(self) -> None:
         if self.sample_frequency not in RATES:
@@ -73,19 +73,34 @@ class Calibration:
         config.require_not_negative(self, "unsure", "unlike", "shortest")
 
 
-def sum_of(path: Path, classes: Sequence[str]) -> str:
-    """Of a file of the folder, and of what its answers are called."""
-    return hashlib.sha256(path.read_bytes() + "\n".join(classes).encode("utf-8")).hexdigest()[:32]
+def sum_of(path: Path, settings: Settings) -> str:
+    """Of a file of the folder, and of what config.yaml says."""
+    said = json.dumps({name: value for name, value in asdict(settings).items() if name != "sums"})
+    return hashlib.sha256(path.read_bytes() + said.encode("utf-8")).hexdigest()[:32]
 
 
 def check_sum(folder: Path, settings: Settings, name: str) -> None:
     """Raise UserError where a file of the folder is not the one that its config.yaml was written for."""
-    known = settings.sums.get(name)
-    if known and known != sum_of(folder / name, settings.classes):
+    if settings.sums.get(name) != sum_of(folder / name, settings):
         raise UserError(
-            f"{folder / name}: is not what {CONFIG} was written for: it, or the classes there, changed since; restore "
-            "both, or make the model again"
+            f"{folder / name}: is not what {CONFIG} was written for: one of them changed since; restore both, or make "
+            "the model again"
         )
+
+
+def read(folder: Path) -> tuple[Settings, Calibration]:
+    """What the YAML files of a model folder say. Raises UserError where one is not there, or not what it was."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such model folder")
+    for name in (CONFIG, CALIBRATION, GRAPH):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder}: holds no {name}, so it is no model folder; steps/make_model.py makes one")
+    settings, calibration = config.load(Settings, folder / CONFIG), config.load(Calibration, folder / CALIBRATION)
+    for name, said in {CONFIG: settings, CALIBRATION: calibration}.items():
+        if lacking := [key for key in vars(said) if key not in read_yaml(folder / name)]:
+            raise UserError(f"{folder / name}: lacks '{lacking[0]}'; it is damaged, or of another version")
+    check_sum(folder, settings, CALIBRATION)
+    return settings, calibration
 
 
 class Answers(NamedTuple):
@@ -101,15 +116,7 @@ class Model:
     def __init__(self, folder: Path | str) -> None:
         """Raises UserError where files are missing or damaged."""
         self.folder = folder = Path(folder)
-        if not folder.is_dir():
-            raise UserError(f"{folder}: no such model folder")
-        for name in (CONFIG, CALIBRATION, GRAPH):
-            if not (folder / name).is_file():
-                raise UserError(f"{folder}: holds no {name}, so it is no model folder; steps/make_model.py makes one")
-        self.settings = config.load(Settings, folder / CONFIG)
-        self.calibration = config.load(Calibration, folder / CALIBRATION)
-        if lacking := [name for name in vars(Calibration()) if name not in read_yaml(folder / CALIBRATION)]:
-            raise UserError(f"{folder / CALIBRATION}: lacks '{lacking[0]}'; it is damaged, or of another version")
+        self.settings, self.calibration = read(folder)
         classes = self.settings.classes
         if len(set(classes)) < 2 or len(set(classes)) < len(classes):
             raise UserError(f"{folder / CONFIG}: classes: expected several names, each once, found {classes}")

@@ -124,6 +124,7 @@ def test_what_is_missing_is_named(work, tmp_path, type_in):
     ("spoil", "said"),
     [
         (lambda folder: cut(folder / "all/utt2corpus"), "'x_0-0' is in one of utt2spk and utt2corpus"),
+        (lambda folder: edit(folder / "all/utt2corpus", "x_0-0 x", "x_0-0 y"), "another corpus than its speaker"),
         (lambda folder: cut(folder / "all/utt2emo"), "'x_0-0' is in one of utt2spk and utt2emo"),
         (
             lambda folder: edit(folder / "all/utt2emo", "x_0-0 ang", "x_0-0 hap"),
@@ -140,6 +141,23 @@ def test_a_data_dir_that_the_scores_are_not_of_is_refused(work, type_in, spoil, 
     spoil(work[0])
     done = type_in("steps/across.py", work[0] / "all", work[0] / "exp", code=1)
     assert said in done.stderr and done.stderr.count("\n") == 1 and not (work[0] / "exp/across.json").exists()
+
+
+@pytest.mark.parametrize("lost", ["scores", ""])
+def test_a_system_whose_runs_are_not_all_there_is_left_out_and_said(work, type_in, lost):
+    place = work[0] / "exp/together/svm/run02_seed0"
+    (place / lost).unlink() if lost else shutil.rmtree(place)
+    done = type_in("steps/across.py", work[0] / "all", work[0] / "exp")
+    assert "together/svm: left out, as 4 of 6 speakers have not been tested, first x_1" in done.stderr
+    made = json.loads((work[0] / "exp/across.json").read_text())["systems"]["svm"]
+    assert made.keys() == {"x", "y", "others"} and "| all |" not in (work[0] / "exp/README.md").read_text()
+
+
+def test_lost_embeddings_are_told_of(work, type_in):
+    (work[0] / "exp/together/svm/run01_seed0/embedding.scp").rename(
+        work[0] / "exp/together/svm/run02_seed0/embedding.scp"
+    )
+    assert "embedding.scp: is not there" in type_in("steps/across.py", work[0] / "all", work[0] / "exp").stderr
 
 
 def test_folders_of_no_corpus_are_left_out_and_said(work, type_in):

@@ -16,8 +16,9 @@ from safetensors.numpy import load_file, save_file
 
 from steps.frontend.descriptors import Descriptor
 from steps.prediction.answering import answers
-from steps.prediction.model import Model, own_scale, with_prior
+from steps.prediction.model import Model, Settings, own_scale, sum_of, with_prior
 from tests.steps.prediction.test_waveform import MODEL, voice
+from utils import config
 from utils.cli import UserError
 
 CLASSES = ["ang", "hap", "neu", "sad"]
@@ -69,6 +70,15 @@ def swap_classes(model):
     (model / "config.yaml").write_text(text.replace("- ang\n- hap", "- hap\n- ang"))
 
 
+def put(name, before, after):
+    def change(model):
+        text = (model / name).read_text()
+        assert before in text
+        (model / name).write_text(text.replace(before, after))
+
+    return change
+
+
 def flip(name):
     def change(model):
         content = bytearray((model / name).read_bytes())
@@ -80,8 +90,14 @@ def flip(name):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(swap_classes, []), (flip("model.onnx"), []), (flip("model.safetensors"), ["--adapt", "true"])],
-    ids=["classes swapped", "graph", "weights"],
+    [
+        (swap_classes, []),
+        (put("config.yaml", "highest: 4961.0", "highest: 4161.0"), []),
+        (put("calibration.yaml", "unlike: 2.2345", "unlike: 22345"), []),
+        (flip("model.onnx"), []),
+        (flip("model.safetensors"), ["--adapt", "true"]),
+    ],
+    ids=["classes swapped", "band", "threshold", "graph", "weights"],
 )
 def test_a_model_that_is_not_as_it_was_made_is_refused(sounds, model, type_in, change, words):
     sounds = [sounds / "a.wav"] * 20
@@ -363,12 +379,15 @@ def test_the_readme_says_what_the_card_does():
     assert f"of {figures['unseen_speakers']['all']['all']['recordings']} acted recordings" in readme
 
 
-@pytest.mark.parametrize("text", ["", "null\n", "temperature: 1.7\nunsure: 0.5\nunlike: 2.2\n"])
-def test_thresholds_that_are_missing_are_not_made_up(sounds, type_in, tmp_path, text):
-    shutil.copytree(MODEL, tmp_path / "model")
-    (tmp_path / "model/calibration.yaml").write_text(text)
-    said = type_in("steps/predict.py", "--model", tmp_path / "model", sounds, code=1).stderr
-    assert "calibration.yaml: lacks '" in said and said.count("\n") == 1
+@pytest.mark.parametrize("name", ["calibration.yaml", "config.yaml"])
+@pytest.mark.parametrize("lines", [0, 3, 5])
+def test_what_a_model_lacks_is_not_made_up(sounds, model, type_in, name, lines):
+    cut = "".join((model / name).read_text().splitlines(keepends=True)[:lines])
+    if cut == (model / name).read_text():
+        return
+    (model / name).write_text(cut)
+    said = type_in("steps/predict.py", "--model", model, sounds, code=1).stderr
+    assert f"{name}: lacks '" in said and said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -410,12 +429,13 @@ def test_another_graph_than_ours_is_refused(sounds, type_in, tmp_path, other):
 
 
 @pytest.mark.parametrize("change", [lambda x: x[:-1], lambda x: x * np.nan, lambda x: -x])
-def test_a_scale_that_is_not_ours_is_refused(sounds, model, type_in, tmp_path, change):
-    text = (model / "config.yaml").read_text()
-    (model / "config.yaml").write_text(text.partition("sums:")[0])  # as an earlier version left it
+def test_a_scale_that_is_not_ours_is_refused(sounds, model, type_in, change):
     tensors = load_file(MODEL / "model.safetensors")
-    save_file(tensors | {"scale": change(tensors["scale"])}, tmp_path / "model/model.safetensors")
-    words = ["--model", tmp_path / "model", "--adapt", "true", *[sounds / "a.wav"] * 20]
+    save_file(tensors | {"scale": change(tensors["scale"])}, model / "model.safetensors")
+    settings = config.load(Settings, model / "config.yaml")
+    settings.sums["model.safetensors"] = sum_of(model / "model.safetensors", settings)
+    config.save(settings, model / "config.yaml")
+    words = ["--model", model, "--adapt", "true", *[sounds / "a.wav"] * 20]
     message = type_in("steps/predict.py", *words, code=1).stderr
     assert "mean and scale are not those" in message and message.count("\n") == 1
 

@@ -109,6 +109,9 @@ def test_the_means_are_put_into_results_json(exp, probe, type_in):
     assert (minus["system"], minus["space"], minus["against_space"]) == ("ad", "embedding_minus", "embedding")
     assert minus["difference"]["value"] > 0.3 and pair["difference"]["value"] == 0
     for path in exp.glob("*/*/probes"):
+        path.write_text(path.read_text().replace("0.", "0.9"))
+    assert "4 runs probed" in probe() and results.read(exp / "results.json") == whole
+    for path in exp.glob("*/*/probes"):
         path.unlink()
     type_in("steps/score.py", "--conf", exp.parent / "conf", exp)
     unprobed = results.read(exp / "results.json")

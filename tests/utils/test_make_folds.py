@@ -111,6 +111,17 @@ def test_leave_one_speaker_out_is_the_papers_scheme_for_pairs():
     assert {run for run, _, _ in lines} == {"1F", "1M", "2F", "2M", "3F", "3M"}
 
 
+@pytest.mark.parametrize("names", [["EB0", "eb0", "KD0"], ["1", "01", "2"], ["a", "b"]])
+def test_folds_of_which_a_run_would_train_on_nobody_are_refused(names):
+    utt2spk = {f"{name}-{i}": name for name in names for i in range(4)}
+    utt2emo = {name: CLASSES[i % 2] for i, name in enumerate(utt2spk)}
+    with pytest.raises(UserError, match=f"there is .*{names[0]}"):
+        choose("", utt2spk, {}, utt2emo, {})
+    lines, said = choose("", {**utt2spk, "X-1": "X", "Y-1": "Y"}, {}, utt2emo, {})
+    assert {part for _, part, _ in lines} == {"train", "valid", "test"}
+    assert ("spelt alike" in said) == (len(names) == 3) and (f"{names[0]} = {names[1]}" in said) == (len(names) == 3)
+
+
 def test_the_default_follows_from_the_speakers():
     for speakers, runs, words in ((9, 9, "fewer than ten"), (10, 5, "ten or more"), (70, 5, "ten or more")):
         utt2spk, utt2emo, genders = corpus(speakers, lambda k: CLASSES)
