@@ -103,8 +103,8 @@ def compare(exp: Path, data: Path) -> dict[str, Any]:
         if odd := utt2spk.keys() ^ table.keys():
             raise UserError(f"{data}: '{min(odd)}' is in one of utt2spk and {name}, and not in the other")
     corpus_of = {speaker: utt2corpus[utterance] for utterance, speaker in utt2spk.items()}
-    if odd := [name for name, speaker in utt2spk.items() if utt2corpus[name] != corpus_of[speaker]]:
-        raise UserError(f"{data}/utt2corpus: '{odd[0]}' is of another corpus than its speaker's other utterances")
+    if strange := [name for name, speaker in utt2spk.items() if utt2corpus[name] != corpus_of[speaker]]:
+        raise UserError(f"{data}/utt2corpus: '{strange[0]}' is of another corpus than its speaker's other utterances")
     result: dict[str, Any] = {"format": FORMAT, "corpora": {}, "systems": {}, "corpus_probe": {}}
     for corpus in sorted(set(utt2corpus.values())):
         classes = Counter(utt2emo[name] for name in utt2emo if utt2corpus[name] == corpus)
