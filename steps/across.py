@@ -39,7 +39,7 @@ def main() -> None:
     page.write(out / "README.md", page.document(title, f"steps/across.py at {revision()}", sections))
     for system in result["systems"]:
         print(f"{system}\n\n{matrix.table(result, system).plain()}\n")
-    print(matrix.probed(result))
+    print("\n".join(matrix.NOTES), matrix.summary(result).plain(), matrix.probed(result), sep="\n\n")
     print(f"\n{out}/README.md; all figures: {out / across.NAME}")
 
 

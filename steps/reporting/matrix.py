@@ -40,7 +40,7 @@ def rows_of(result: Across, system: str) -> list[str]:
 
 def entry_of(result: Across, system: str, trained: str, tested: str) -> dict[str, Any] | None:
     """What stands in a cell; None where nothing was tested, or no class that was is one that was trained on."""
-    entry: dict[str, Any] | None = result["systems"][system][trained].get(tested)
+    entry: dict[str, Any] | None = result["systems"][system].get(trained, {}).get(tested)
     return entry if entry and len(entry["untaught"]) < len(result["corpora"][tested]["classes"]) else None
 
 
@@ -63,9 +63,28 @@ def table(result: Across, system: str) -> Table:
         for corpus, entry in result["systems"][system][name].items()
         if entry["untaught"]
     ]
-    notes = [*NOTES, f"{UNTAUGHT} {'; '.join(lacking)}."] if lacking else NOTES
+    notes = [f"{UNTAUGHT} {'; '.join(lacking)}."] if lacking else []
     base = ["majority class", *(f"{corpora[corpus]['majority']:.1f}" for corpus in corpora)]
     return Table(["trained on", *corpora], [*body, base], notes)
+
+
+def summary(result: Across) -> Table:
+    """A line a system: mean wF1 over the corpora tested, by what was trained on."""
+    corpora = list(result["corpora"])
+    kinds = {
+        "itself": [(name, name) for name in corpora],
+        "one other": [(trained, tested) for trained in corpora for tested in corpora if trained != tested],
+        "all others": [("others", name) for name in corpora],
+        "all": [("all", name) for name in corpora],
+    }
+    rows = []
+    for system in result["systems"]:
+        cells = [[entry_of(result, system, *pair) for pair in pairs] for pairs in kinds.values()]
+        rows.append([system, *(
+            DASH if None in found else number(np.mean([one["wf1"]["value"] for one in found if one]), digits=1)
+            for found in cells
+        )])  # fmt: skip
+    return Table(["wF1, trained on", *kinds], rows, ["Means over the tested corpora."])
 
 
 def probed(result: Across) -> str:
@@ -82,11 +101,10 @@ def probed(result: Across) -> str:
 def heat(result: Across) -> Figure:
     """wF1 of every cell, a panel a system."""
     systems, corpora = list(result["systems"]), list(result["corpora"])
-    height = max(len(rows_of(result, system)) for system in systems)
-    size = (1.6 + len(systems) * (1.1 * len(corpora) + 0.4), 1.1 + 0.55 * height)
+    rows = [name for name in (*corpora, *ROWS) if any(name in trained for trained in result["systems"].values())]
+    size = (1.6 + len(systems) * (1.1 * len(corpora) + 0.4), 1.1 + 0.55 * len(rows))
     canvas, axes = plt.subplots(1, len(systems), figsize=size, squeeze=False)
     for ax, system in zip(axes[0], systems):
-        rows = rows_of(result, system)
         found = [[entry_of(result, system, name, corpus) for corpus in corpora] for name in rows]
         values = np.array([[np.nan if one is None else one["wf1"]["value"] for one in line] for line in found])
         ax.imshow(values, cmap="cividis", vmin=10, vmax=80, aspect="auto")
@@ -114,7 +132,11 @@ def sections(result: Across, out: Path) -> dict[str, list[str]]:
     ]
     return {
         "The corpora": [bullets(about)],
-        "wF1": [picture("figures/across", "wF1, in percent, by what was trained on and what was tested.")],
+        "wF1": [
+            summary(result).markdown(),
+            picture("figures/across", "wF1, in percent, by what was trained on and what was tested."),
+            bullets(NOTES),
+        ],
         **{system: [table(result, system).markdown()] for system in result["systems"]},
         "Can the corpus still be told?": [probed(result) or "Left out: no run of `together` has embeddings.", TOLD],
     }
