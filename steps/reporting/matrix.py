@@ -84,7 +84,7 @@ def summary(result: Across) -> Table:
             DASH if None in found else number(np.mean([one["wf1"]["value"] for one in found if one]), digits=1)
             for found in cells
         )])  # fmt: skip
-    return Table(["wF1, trained on", *kinds], rows, ["Means over the tested corpora."])
+    return Table(["system", *kinds], rows, ["wF1 by what was trained on, mean over the corpora tested."])
 
 
 def probed(result: Across) -> str:

@@ -88,7 +88,7 @@ class Table:
         align = ["---" if title in WORDS else "---:" for title in self.head]
         inert = [[cell.replace("|", r"\|") for cell in cells] for cells in (self.head, align, *self.rows)]
         rows = "\n".join(f"| {' | '.join(cells)} |" for cells in inert)
-        return f"{rows}\n\n{bullets(self.notes)}"
+        return f"{rows}\n\n{bullets(self.notes)}" if self.notes else rows
 
     def plain(self) -> str:
         """For a terminal."""
@@ -97,7 +97,7 @@ class Table:
         for row in (self.head, ["-" * width for width in widths], *self.rows):
             cells = [f"{cell:{'<' if title in WORDS else '>'}{n}}" for title, cell, n in zip(self.head, row, widths)]
             lines.append("  ".join(cells).rstrip())
-        return "\n".join([*lines, "", *self.notes])
+        return "\n".join([*lines, *[""] * bool(self.notes), *self.notes])
 
 
 def comparison(results: Results, system: str, reference: str | None) -> dict[str, Any] | None:
