@@ -8,8 +8,7 @@ systems   system → trained → tested → wf1 INTERVAL, ua INTERVAL, utterance
           were not trained on). trained: a corpus, "others" (all but the tested one) or "all"; tested: a corpus. What is
           tested by itself, or by "all", is so in its own folds
 corpus_probe  system → value, chance, vectors: how well a linear probe tells the corpus, of speakers it has not heard,
-          from what the classifier of the first run of `together` sees (of more than WIDE values, from that many
-          principal components); mean recall, in percent
+          from what the classifier of the first run of `together` sees; mean recall, in percent
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from utils.files import whole
 from utils.table import read_table
 
 NAME, FORMAT = "across.json", 1
-WIDE = 2000  # values, up to which a probe takes less than a minute
 OTHERS, ALL = "others", "all"
 TRAINED = {"left_out": OTHERS, "together": ALL}  # protocol → on what it trains
 
@@ -82,11 +80,6 @@ def corpus_probe(scp: Path, utt2spk: Mapping[str, str], utt2corpus: Mapping[str,
         said = f"'{min(unknown)}' is not in the data dir" if entries else "it is empty"
         raise UserError(f"{scp}: {said}; remove the run and redo it")
     vectors = vectors_of(scp, entries)
-    if min(vectors.shape) > WIDE:
-        from sklearn.decomposition import PCA
-        from sklearn.preprocessing import StandardScaler
-
-        vectors = PCA(WIDE, random_state=0).fit_transform(StandardScaler().fit_transform(vectors))
     corpora, speakers = (np.array([table[name] for name in entries]) for table in (utt2corpus, utt2spk))
     names = np.unique(corpora)
     return {"value": 100 * probe(vectors, corpora, speakers), "chance": 100 / len(names), "vectors": len(vectors)}
