@@ -5,14 +5,14 @@
 #   egs/mini/run.sh [options]
 #
 # Stages:
-#   1  generate the corpora                                                corpora/{voxceleb1,iemocap}
-#   2  egs/voxceleb1/run.sh: pre-train on speakers                         exp/voxceleb1/resnet18
-#   3  egs/iemocap/run.sh: plain systems, then networks (five); score all  exp/iemocap/{RESULTS.md,report.html}
+#   1  generate the corpora                                         corpora/{voxceleb1,iemocap}
+#   2  egs/voxceleb1/run.sh: pre-train on speakers                  exp/voxceleb1/resnet18
+#   3  egs/iemocap/run.sh: plain systems, then networks; score all  exp/iemocap/{RESULTS.md,report.html}
 set -euo pipefail
 { # bash reads all of it before it begins: this file may be edited while it runs
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
-systems=table2              # files under conf/iemocap/systems, and groups of conf/iemocap/groups.yaml; all takes an hour
+systems=table2              # files under conf/iemocap/systems, and groups of conf/iemocap/groups.yaml, such as all
 runs="Ses01F Ses02M Ses04F" # of the ten: what fits into a few minutes
 seed=0                      # of the generated corpora
 nj=$(nproc)                 # jobs
