@@ -37,6 +37,7 @@ NOTES = [
     "=: does not beat chance. A classifier that is exactly at chance gives each speaker one class.",
     "F⁻ − F⁺: in points; * excludes 0.",
 ]
+WITHOUT_ZERO = "Strength 0 is not among them, so nothing here tells whether something leaks."
 
 
 class Row(NamedTuple):
@@ -105,7 +106,8 @@ def table(rows: Sequence[Row]) -> Table:
         for system, strength in sorted({(row.system, row.strength) for row in rows})
     ]
     levels = {f"{100 * row.chance:.1f} for {row.attribute}s" for row in rows if row.space == PLUS and row.of == "train"}
-    return Table(head, cells, [*NOTES, *[f"Chance: {', '.join(sorted(levels))}."] * bool(levels)])
+    notes = [*NOTES, *[f"Chance: {', '.join(sorted(levels))}."] * bool(levels)]
+    return Table(head, cells, [*notes, *[WITHOUT_ZERO] * all(row.strength for row in rows)])
 
 
 def main() -> None:

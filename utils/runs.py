@@ -129,6 +129,8 @@ def finished(system: Path, last: str = SCORES) -> dict[tuple[str, int], Texts]:
     """(run, seed) → the files of every finished run of a system, those that have the file `last`; of its folder or,
     where there is none, its archive."""
     archive = system.with_name(f"{system.name}{ARCHIVE}")
+    if archive.is_dir() and not system.is_dir():
+        raise UserError(f"{archive}: is a folder, and no archive of runs: remove it, and steps/publish.py makes it")
     if archive.is_file() and not system.is_dir():
         runs = unpack(archive, system)
     else:

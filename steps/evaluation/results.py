@@ -160,7 +160,7 @@ def read(path: Path, maker: str = "steps/score.py", key: str = "systems") -> Jso
     """What `write` wrote into results.json, or another file of its kind, which has `key`. Raises UserError where there
     is none, or what is there has been changed since."""
     if path.exists() and not path.is_file():
-        raise UserError(f"{path}: is not a file; {maker} makes it")
+        raise UserError(f"{path}: is not a file; remove it, and {maker} makes it")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -54,6 +54,7 @@ def test_what_is_carried_at_each_strength(tmp_path, type_in):
     assert width == pytest.approx(2 * half, abs=1e-3)  # the difference scatters by twice as much
     assert rows[1.5, "classifier"]["value"] == pytest.approx(0.9, abs=1e-4)
     page = (tmp_path / "out/README.md").read_text()
+    assert "Strength 0 is not" not in page
     assert "| sys | 0 | 50.0 (50.0 to 50.0) = |" in page and "| 80.0 (76.3 to 83.7) | 60.0 (56.3 to 63.7) |" in page
     assert "| −20.0 (−27.3 to −12.7) * |" in page and "  50.0 (50.0 to 50.0) =  " in said
 
@@ -71,6 +72,7 @@ def test_two_folders_of_one_strength_are_refused_and_names_stay_as_they_are(tmp_
     (tmp_path / "exp/²").mkdir()
     type_in("steps/truth.py", tmp_path / "exp", tmp_path / "out")
     assert "\tsvm_None\t" in (tmp_path / "out/truth.tsv").read_text()
+    assert "Strength 0 is not among them" in (tmp_path / "out/README.md").read_text()
     (tmp_path / "exp/0.50").mkdir()
     assert "of one strength" in type_in("steps/truth.py", tmp_path / "exp", tmp_path / "out", code=1).stderr
 

@@ -127,6 +127,12 @@ def test_what_is_no_archive_is_named(tmp_path, content):
         runs.finished(tmp_path / "sys")
 
 
+def test_a_folder_in_place_of_an_archive_is_named(tmp_path):
+    (tmp_path / "sys.tar.xz").mkdir()
+    with pytest.raises(UserError, match="sys.tar.xz: is a folder, and no archive of runs"):
+        runs.finished(tmp_path / "sys")
+
+
 def test_what_was_made_under_false_folds_is_no_result(exp, tmp_path):
     system = exp / "sys"
     runs.check_honest(system, runs.finished(system).values())
