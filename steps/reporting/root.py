@@ -123,16 +123,24 @@ def of_recipe(recipe: Recipe) -> Sections:
 
 
 def readme(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> str:
-    """What stands between the marks of README.md: the answers, briefly, and the short table."""
+    """What stands between the marks of README.md: what to use, the answer to the planned question, the short table."""
     results_of, blocks = {recipe.name: recipe.results for recipe in recipes}, []
     if len(recipes) > 1:
-        briefly = bullets(str(answer._replace(more="")) for answer in over_corpora.answers(results_of, compared))
         about = next(iter(recipes)).shared.partition(BLANK)[0]
+        said = planned(over_corpora.answers(results_of, compared), next(iter(results_of.values())))
         whose = over_corpora.whose(compared) if compared else ""
-        blocks = [about, *best(results_of, compared), whose, briefly, over_corpora.table(results_of).markdown()]
+        blocks = [about, *best(results_of, compared), *said, whose, over_corpora.table(results_of).markdown()]
     else:
         for recipe in recipes:
-            said = [str(answer._replace(more="")) for answer in answers.answers(recipe.results)]
+            use, *others = answers.answers(recipe.results)
+            said = [str(use), *planned(others, recipe.results)]
             table = tables.systems(recipe.results, tables.short(recipe.results), tables.MAIN).markdown()
-            blocks += [recipe.about.partition(BLANK)[0] or f"On {recipe.name}:", bullets(said), table]
+            blocks += [recipe.about.partition(BLANK)[0] or f"On {recipe.name}:", *said, table]
     return "\n" + "\n\n".join(filter(None, blocks)) + "\n\n"
+
+
+def planned(replies: Collection[answers.Answer], results: Results) -> list[str]:
+    """Of the answers, that to the question of the planned comparison."""
+    groups = results["groups"]
+    of_plan = {question["ask"] for question in groups["questions"] if question.get("compare") == groups["planned"]}
+    return [str(answer._replace(more="")) for answer in replies if answer.ask in of_plan]

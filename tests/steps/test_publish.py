@@ -103,6 +103,15 @@ def test_archives_hold_what_the_runs_hold_and_tables_what_results_json_holds(cor
     assert "2 test speakers are too few" in text and "![main](egs/toy/results/figures/main.png)" in text
 
 
+def test_readme_says_what_to_use_and_answers_the_planned_question_alone(corpus, tmp_path, type_in):
+    asked = GROUPS.replace("}]\n", '}, {ask: "And the other way?", compare: [poor, good]}]\n')
+    (corpus / "conf/groups.yaml").write_text(f"{asked}planned: [good, poor]\n")
+    type_in("steps/publish.py", corpus / "exp")
+    text, readme = (tmp_path / "RESULTS.md").read_text(), (tmp_path / "README.md").read_text()
+    assert "**And the other way?**" in text and "**And the other way?**" not in readme
+    assert "**What should I use?** good" in readme and "**Is good better?**" in readme
+
+
 def test_systems_that_are_not_named_stay(corpus, type_in):
     type_in("steps/publish.py", corpus / "exp")
     poor = (corpus / "results/poor.tar.xz").read_bytes()
