@@ -11,7 +11,8 @@ there are too few speakers for it:
   from_<corpus>     trained and validated on the corpus, tested on all others: one run
   left_out          trained on all corpora but one, tested on that: a run for each
   together          trained on all; run k tests those whom run k of each corpus tests
-No speaker is both trained on and tested. In from_ and left_out, those validate whom a corpus's first run tests.
+No speaker is both trained on and tested. In from_ and left_out, those validate whom a corpus's first run tests, and who
+shares sessions with them.
 """
 
 from __future__ import annotations
@@ -29,9 +30,13 @@ import yaml
 
 from local import corpora
 from utils import cli
+from utils.data_dir import tables
+from utils.files import remove
 from utils.folds import PARTS, Folds, read
-from utils.make_folds import Line
+from utils.hold import hold
+from utils.make_folds import Line, units
 from utils.parts import subset
+from utils.record import Origin, content, outdated, total
 from utils.recordings import Source
 from utils.table import read_table, write_lines
 
@@ -67,10 +72,17 @@ def of_corpora(folds: Folds, corpus_of: dict[str, str]) -> dict[str, Folds]:
     return result
 
 
-def protocols(runs_of: dict[str, Folds], speakers_of: dict[str, list[str]]) -> dict[str, list[Line]]:
-    """Protocol → fold list. runs_of: corpus → its own runs; speakers_of: corpus → all of its speakers."""
-    validating = {corpus: names[:1] for corpus, names in speakers_of.items()}
-    validating |= {corpus: next(iter(runs.values()))["test"] for corpus, runs in runs_of.items() if runs}
+def protocols(
+    runs_of: dict[str, Folds], speakers_of: dict[str, list[str]], together: list[list[str]]
+) -> dict[str, list[Line]]:
+    """Protocol → fold list. runs_of: corpus → its own runs; speakers_of: corpus → all of its speakers; together: groups
+    of speakers who must not be parted (utils/make_folds.py: `units`)."""
+    unit_of = {speaker: set(unit) for unit in together for speaker in unit}
+    validating: dict[str, list[str]] = {}
+    for corpus, names in speakers_of.items():
+        first = next((parts["test"] for parts in runs_of[corpus].values()), names[:1])
+        validating[corpus] = [who for who in names if not unit_of[who].isdisjoint(first)]
+    teaching = {corpus for corpus, names in speakers_of.items() if len(names) > len(validating[corpus])}
     result: dict[str, list[Line]] = {"left_out": [], "together": []}
     for corpus, runs in runs_of.items():
         others = [other for other in runs_of if other != corpus]
@@ -78,9 +90,9 @@ def protocols(runs_of: dict[str, Folds], speakers_of: dict[str, list[str]]) -> d
             result[f"within_{corpus}"] = [
                 (run, p, who) for run, parts in runs.items() for p in PARTS for who in parts[p]
             ]
-        if len(speakers_of[corpus]) > 1:
+        if corpus in teaching:
             result[f"from_{corpus}"] = list(_run("run01", [corpus], others, speakers_of, validating))
-        if any(len(speakers_of[other]) > 1 for other in others):  # else none would be left to train on
+        if teaching - {corpus}:  # else none would be left to train on
             result["left_out"] += _run(corpus, others, [corpus], speakers_of, validating)
     for number in range(max(map(len, runs_of.values()))):
         name = f"run{number + 1:02d}"
@@ -88,9 +100,12 @@ def protocols(runs_of: dict[str, Folds], speakers_of: dict[str, list[str]]) -> d
             if not runs:
                 result["together"] += [(name, "train", who) for who in speakers_of[corpus]]
                 continue
-            again = number >= len(runs)  # those whom this run would test have been tested
-            for part, speakers in list(runs.values())[number % len(runs)].items():
-                result["together"] += [(name, "train" if again and part == "test" else part, who) for who in speakers]
+            parts = list(runs.values())[number % len(runs)]
+            if number >= len(runs):  # those whom this run would test have been tested
+                selecting = [who for who in parts["test"] if not unit_of[who].isdisjoint(parts["valid"])]
+                learning = [who for who in parts["test"] if who not in selecting]
+                parts = {"train": parts["train"] + learning, "valid": parts["valid"] + selecting}
+            result["together"] += [(name, part, who) for part, speakers in parts.items() for who in speakers]
     return {protocol: lines for protocol, lines in result.items() if lines}
 
 
@@ -119,13 +134,23 @@ def write_protocols(data: Path, dest: Path) -> list[str]:
     if len(speakers_of) < 2:
         raise cli.UserError(f"{data}/utt2corpus: names one corpus, and two are needed")
     folds = read(data / "folds") if (data / "folds").is_file() else {}  # all are of too few speakers for any
-    made = protocols(of_corpora(folds, corpus_of), speakers_of)
+    sessions = read_table(data / "utt2session") if (data / "utt2session").is_file() else {}
+    made = protocols(of_corpora(folds, corpus_of), speakers_of, units(utt2spk, sessions))
     if not made:
         raise cli.UserError(f"{data}: no corpus has two speakers, one to train on and one to validate")
+    read_now = {path.name: content(path) for path in tables(data)}
     for name, lines in made.items():
-        speakers = {speaker for _, _, speaker in lines}
-        subset(data, dest / name, [utt for utt, speaker in utt2spk.items() if speaker in speakers])
-        write_lines(dest / name / "folds", map(" ".join, lines))
+        folder, words = dest / name, [" ".join(line) for line in lines]
+        origin = Origin("protocol", 1, content=read_now | {"protocol": total(words)})
+        if outdated(folder, origin, folder / "folds"):  # else what was packed of it stays
+            speakers = {speaker for _, _, speaker in lines}
+            subset(data, folder, [utt for utt, speaker in utt2spk.items() if speaker in speakers])
+            write_lines(folder / "folds", words)
+            origin.write(folder)
+    for folder in sorted(path for path in dest.iterdir() if path.name not in made):
+        if Origin("protocol", 1).path(folder).is_file():  # of an earlier call, with other speakers
+            with hold(folder):
+                remove(folder)
     return list(made)
 
 

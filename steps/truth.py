@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How much of speaker and of emotion each space carries on generated corpora of several strengths of emotion.
 
-  steps/truth.py <exp-dir> <out-dir>
+  steps/truth.py [--strengths "0 1 2"] <exp-dir> <out-dir>
   steps/truth.py exp/truth results
 
 <exp-dir>/<strength>/results.json is what the recipe made of the corpus of that strength (egs/mini/truth.sh). Every
@@ -27,6 +27,7 @@ from steps.reporting.tables import Table
 from steps.reporting.words import DASH, bounds, change, off_zero, percent
 from utils import cli
 
+STRENGTH = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)  # the name of a folder
 CLASSIFIER, PLUS, MINUS, DIFFERENCE = "classifier", "embedding", "embedding_minus", "difference"
 ASKED = [("emotion", "unseen"), ("speaker", "train")]  # what F⁺ and F⁻ are to hold
 NOTES = [
@@ -112,15 +113,16 @@ def table(rows: Sequence[Row]) -> Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--strengths", default="", help="those to tell of, separated by spaces [all that are there]")
     parser.add_argument("exp", type=Path, help="folder with a folder for each strength")
     parser.add_argument("out", type=Path, help="folder for truth.tsv and README.md")
     options = parser.parse_args()
-    folders: dict[float, Path] = {}
-    for path in sorted(options.exp.glob("*/")):
-        if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", path.name, re.ASCII):
-            continue
-        if (other := folders.setdefault(float(path.name), path)) is not path:
-            raise cli.UserError(f"{path} and {other.name}: are two folders of one strength")
+    names, folders = dict.fromkeys(options.strengths.split()), dict[float, Path]()
+    if odd := [name for name in names if not STRENGTH.fullmatch(name)]:
+        raise cli.UserError(f"--strengths '{odd[0]}': expected numbers separated by spaces, as the folders are called")
+    for name in names or sorted(path.name for path in options.exp.glob("*/") if STRENGTH.fullmatch(path.name)):
+        if (other := folders.setdefault(float(name), options.exp / name)).name != name:
+            raise cli.UserError(f"{options.exp / name} and {other.name}: are two folders of one strength")
     if not folders:
         raise cli.UserError(f"{options.exp}: expected <strength>/results.json here")
     rows = [

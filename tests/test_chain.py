@@ -256,9 +256,16 @@ def test_mistakes_end_in_one_line_and_leave_nothing(work, script, words, message
     ],
 )
 def test_names_of_corpora_are_their_own(tmp_path, corpora, message):
+    corpora = corpora.replace(" ", "\n")
     words = ["--data", "d", "--exp", "e", "--corpora", corpora]
     (complaint,) = call(tmp_path, ROOT / "egs/open/across.sh", *words, code=1).splitlines()
     assert message in complaint and not list(tmp_path.iterdir())
+
+
+def test_names_of_the_recipes_own_folders_are_taken(tmp_path):
+    words = ["--data", "d", "--exp", "e", "--table", "across.csv"]
+    (complaint,) = call(tmp_path, ROOT / "egs/open/run.sh", *words, code=1).splitlines()
+    assert "--name 'across': is the name of a folder of this recipe's own" in complaint
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ data dirs without any, and runs stay runs (folds) beside speakers that are in no
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,7 +101,8 @@ def _lines(path: Path) -> list[str]:
 def _merged_folds(paths: Sequence[Path]) -> list[str]:
     """The lines of all fold lists, each once, by run, part and speaker."""
     lists = [folds.read(path) for path in paths]
-    if any(runs.keys() != lists[0].keys() for runs in lists):
+    shared = any(one.keys() & other.keys() for one, other in itertools.combinations(lists, 2))
+    if shared and any(runs.keys() != lists[0].keys() for runs in lists):  # else each has runs of its own
         warn("folds: the data dirs do not have the same runs, so some runs have speakers of some of them only")
     lines = []
     for run_name in sorted(set().union(*lists)):

@@ -122,7 +122,8 @@ def choose(
     if not wanted:
         enough = len(together) >= 2 * GROUPS
         wanted = str(GROUPS) if enough else "loso"
-        why = f", as there are {speakers} speakers{apart}, {'ten or more' if enough else 'fewer than ten'}"
+        ten = "ten" + " units" * (len(together) < speakers)
+        why = f", as there are {speakers} speakers{apart}, {f'{ten} or more' if enough else f'fewer than {ten}'}"
     else:
         why = f", of {speakers} speakers{apart}"
     if wanted == "loso":

@@ -65,7 +65,7 @@ def run_task(folder: Path, number: str, spec: dict, options: argparse.Namespace)
     began = time.monotonic()
     restarts = int(os.environ.get("SLURM_RESTART_COUNT", 0))
     where = f", Slurm job {os.environ['SLURM_ARRAY_JOB_ID']}_{number} on {os.environ['SLURM_JOB_NODELIST']}"
-    devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if options.gpu else []
+    devices = list(filter(None, os.environ.get("CUDA_VISIBLE_DEVICES", "").split(","))) if options.gpu else []
     with open(task["log"], "ab", buffering=0) as log:
         if restarts:
             job_log.write(log, f"# Requeued by Slurm: start number {restarts + 1} of this job\n".encode())

@@ -151,7 +151,7 @@ def main() -> None:
         wanted = list(chosen)
         for name in wanted:
             own = settings(options.conf, name)
-            wanted += own.get("backend.of") or []
+            wanted += [part for part in own.get("backend.of") or [] if part not in wanted]
             if own.get("training.pretrained"):
                 raise cli.UserError(
                     f"{model}: no such model, and {name} starts from one; --pretrained names its folder, and "

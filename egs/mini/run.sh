@@ -38,7 +38,7 @@ fi
 
 if run_stage 3 "egs/iemocap/run.sh"; then
   ../iemocap/run.sh --iemocap corpora/iemocap --check-counts false --pretrained exp/voxceleb1/resnet18 --runs "$runs" \
-    --systems "$systems" --nj "$nj" "${again[@]}" --conf conf/iemocap --data data/iemocap --exp exp/iemocap
+    --systems "$systems" --nj "$nj" --train-nj "$nj" "${again[@]}" --conf conf/iemocap --data data/iemocap --exp exp/iemocap
   echo "The table is of three generated speakers. That the networks are not in the paper's order is explained in egs/mini/README.md."
 fi
 exit

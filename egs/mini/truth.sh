@@ -26,7 +26,7 @@ enter "$here" results
 exp=exp/truth
 . utils/stages.sh
 
-read -ra values <<<"$strengths"
+read -ra values <<<"${strengths//$'\n'/ }"
 [[ -e exp/voxceleb1/resnet18/model.safetensors ]] ||
   die "exp/voxceleb1/resnet18: there is no extractor; egs/mini/run.sh --stop-stage 2 makes it"
 
@@ -40,13 +40,13 @@ if run_stage 2 "egs/iemocap/run.sh"; then
   if $redo; then again=(--stage 1); else again=(); fi
   for strength in "${values[@]}"; do
     ../iemocap/run.sh --iemocap "corpora/truth/$strength" --check-counts false --pretrained exp/voxceleb1/resnet18 \
-      --controls "" --systems "$systems" --runs "$runs" --seeds "$seeds" --nj "$nj" "${again[@]}" \
+      --controls "" --systems "$systems" --runs "$runs" --seeds "$seeds" --nj "$nj" --train-nj "$nj" "${again[@]}" \
       --conf conf/iemocap --data "data/truth/$strength" --exp "exp/truth/$strength"
   done
 fi
 
 if run_stage 3 "What each space carries"; then
-  steps/truth.py exp/truth "$results"
+  steps/truth.py --strengths "$strengths" exp/truth "$results"
 fi
 exit
 }

@@ -39,7 +39,7 @@ stop_stage=5          # last stage
 enter "$here" embeddings pretrained conf data exp
 . ./path.sh
 . ./cmd.sh
-read -ra pairs <<<"$corpora"
+read -ra pairs <<<"${corpora//$'\n'/ }"
 [[ -n $systems ]] || die "--systems is empty: name at least one"
 [[ ${#pairs[@]} -ge 2 ]] || die "--corpora \"NAME=DIR NAME=DIR ...\": at least two are needed"
 names=() places=() taken=" "
@@ -57,6 +57,8 @@ for pair in "${pairs[@]}"; do
 done
 set=$(IFS=+ && echo "${names[*]}") # other corpora are other protocols, in another band
 data=$data/$set exp=$exp/$set
+folders=()
+for name in "${names[@]}"; do folders+=("$data/$name"); done
 . utils/stages.sh
 there embeddings conf
 # What is not there is refused before anything is made.
@@ -73,7 +75,7 @@ if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with th
 fi
 
 if run_stage 2 "Filter-banks and VAD, in the band of all; who trains and is tested"; then
-  edge=${edge:-$(local/across.py edge "${names[@]/#/$data/}")}
+  edge=${edge:-$(local/across.py edge "${folders[@]}")}
   echo "filter-banks end at $edge Hz"
   for corpus in "${names[@]}"; do
     steps/make_fbank.py --config "$conf/fbank.yaml" --fbank.high_freq "$edge" --redo "$redo" --nj "$nj" \
@@ -81,7 +83,7 @@ if run_stage 2 "Filter-banks and VAD, in the band of all; who trains and is test
     utils/validate_data_dir.py --no-text "$data/$corpus"
     steps/audit.py --force "$force" "$data/$corpus" "$exp/audit/$corpus"
   done
-  utils/combine_data.py "$data/all" "${names[@]/#/$data/}"
+  utils/combine_data.py "$data/all" "${folders[@]}"
   local/across.py protocols "$data/all" "$data/protocols"
 fi
 
@@ -100,7 +102,8 @@ fi
 
 if run_stage 5 "A model to use" && [[ -n $model ]]; then
   local/across.py about "${names[@]}" >"$exp/about.yaml"
-  utils/copy_data_dir.py "$data/all" "$data/training" && rm -f "$data/training/folds"
+  utils/copy_data_dir.py "$data/all" "$data/training"
+  rm -f "$data/training/folds" # else copies would be made of those alone who train in a run
   utils/augment_data_dir.py --kinds "noise reverb telephone babble" --noise_snr "[5, 30]" "$data/training" "$data/copies"
   steps/make_fbank.py --config "$data/all/fbank.yaml" --redo "$redo" --nj "$nj" --cmd "$train_cmd" \
     "$data/copies" "$exp/make_fbank/copies" "$data/fbank"

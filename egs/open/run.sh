@@ -55,6 +55,7 @@ there embeddings conf
 [[ -z $map || $map != *.y*ml || $map == /* ]] || map=$_caller/$map
 if [[ -z $name ]]; then name=${table##*/} name=${corpus:-${name%.*}}; fi
 [[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$ ]] || die "--name '$name': letters, digits, '.', '_' and '-', at most 100"
+[[ " across fbank speakers " != *" $name "* ]] || die "--name '$name': is the name of a folder of this recipe's own: choose another"
 title=$name data=$data/$name exp=$exp/$name
 . utils/stages.sh
 [[ -z $embeddings ]] || controls+=" given"

@@ -91,9 +91,9 @@ class FbankOptions:
 class Input:
     """How stored filter-banks become a network's input."""
 
-    cmn: Literal["sliding", "utterance", "level", "none"] = "sliding"
+    cmn: Literal["sliding", "utterance", "level", "none"] = "level"
     """Mean normalisation: subtract each bin's mean in a sliding window, its mean over the utterance, one mean over all
-    bins and speech frames (the gain goes, the spectrum's tilt stays), or nothing."""
+    bins and speech frames (level: the gain goes, the spectrum's tilt stays), or nothing."""
     cmn_window: int = 300
     """Length of the sliding window in frames, above 0: 300 frames are 3 s."""
     vad: bool = True

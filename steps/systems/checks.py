@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from steps.frontend.features import DESCRIPTORS
+from steps.frontend.options import Input
 from steps.nnet.architecture import Network
 from steps.systems.system import Config
 from utils import config, folds, runs
@@ -25,6 +26,8 @@ class Pretrained:
 
     network: Network = field(default_factory=Network)
     """What the network is made of."""
+    input: Input = field(default_factory=Input)
+    """What it reads."""
 
 
 def lacks(settings: Config, options: Namespace) -> str:
@@ -93,10 +96,16 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
             f"{folder / runs.MODEL}: no such model; --pretrained names the folder of one, and --speakers makes one"
         )
     if (folder / runs.CONFIG).is_file():
-        theirs, ours = config.load(Pretrained, folder / runs.CONFIG).network, settings.network
+        theirs = config.load(Pretrained, folder / runs.CONFIG)
         for name in ("extractor", "width"):
-            if (there := getattr(theirs, name)) != (needed := getattr(ours, name)):
+            if (there := getattr(theirs.network, name)) != (needed := getattr(settings.network, name)):
                 raise UserError(f"{folder}: holds a network of {name} {there}, and {name} {needed} is wanted")
+        for name in ("cmn", "vad"):  # what it has learnt says nothing of other inputs
+            if (there := getattr(theirs.input, name)) != (needed := getattr(settings.input, name)):
+                raise UserError(
+                    f"{folder}: was pre-trained with input.{name} {there}, and {name} {needed} is to be read: pre-train "
+                    f"another, or let the system read {name} {there}, too"
+                )
     speakers_of = folder / "speakers"
     if speakers_of.exists() and not speakers_of.is_file():
         raise UserError(f"{speakers_of}: is not a file; it should name the speakers that the extractor has heard")

@@ -92,6 +92,52 @@ def test_corpora_of_too_few_speakers_for_runs_of_their_own(tmp_path, type_in):
     assert "no corpus has two speakers" in said and not (tmp_path / "r").exists()
 
 
+def dialogs(place, **counts):
+    """Corpora whose speakers 2k and 2k + 1 share a session, each run leaving one of them out: corpus → speakers."""
+    rows = [
+        Utterance(f"{corpus}_s{k}-{i}", place / f"{corpus}{k}{i}.wav", f"{corpus}_s{k}", f"{corpus}_d{k // 2}", "", one)
+        for corpus, count in counts.items()
+        for k in range(count)
+        for i, one in enumerate(["ang", "sad"])
+    ]
+    lines = [
+        (f"{corpus}:s{k}", "test" if other == k else "valid" if other == k ^ 1 else "train", f"{corpus}_s{other}")
+        for corpus, count in counts.items()
+        for k in range(count)
+        for other in range(count)
+    ]
+    of = sorted(f"{row.name} {row.name.split('_')[0]}" for row in rows)
+    write_data_dir(place, rows, lines, {"utt2corpus": of})
+    return place
+
+
+def test_speakers_who_share_a_session_stay_together(tmp_path, type_in):
+    data = dialogs(tmp_path / "all", long=6, short=4)
+    said = type_in("local/across.py", "protocols", data, tmp_path / "p").stdout.split()
+    assert {"from_long", "from_short", "left_out", "together"} <= set(said)
+    for protocol in said:
+        runs = folds.of_data_dir(tmp_path / "p" / protocol)  # refuses a session in train and in another part
+        if protocol == "from_long":
+            assert runs["run01"]["valid"] == ["long_s0", "long_s1"]
+        if protocol == "together":
+            assert sorted(who for parts in runs.values() for who in parts["test"]) == sorted(
+                f"{corpus}_s{k}" for corpus, count in {"long": 6, "short": 4}.items() for k in range(count)
+            )
+
+
+def test_protocols_are_kept_where_nothing_changed_and_go_where_they_are_no_longer(tmp_path, type_in):
+    data = of_speakers(tmp_path / "all", a=3, b=3)
+    first = set(type_in("local/across.py", "protocols", data, tmp_path / "p").stdout.split())
+    (tmp_path / "p/from_a/packed").mkdir()
+    (tmp_path / "p/mine").mkdir()
+    type_in("local/across.py", "protocols", data, tmp_path / "p")
+    assert (tmp_path / "p/from_a/packed").is_dir() and first >= {"from_a", "from_b"}
+    data = of_speakers(tmp_path / "all", a=3, b=1)
+    then = set(type_in("local/across.py", "protocols", data, tmp_path / "p").stdout.split())
+    assert "from_b" not in then and not (tmp_path / "p/from_b").exists() and not (tmp_path / "p/from_a/packed").exists()
+    assert (tmp_path / "p/mine").is_dir()
+
+
 def test_one_corpus_is_too_few(data, tmp_path, type_in):
     names = read_table(data / "utt2corpus")
     (data / "utt2corpus").write_text("".join(f"{name} same\n" for name in names))

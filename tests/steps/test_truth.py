@@ -73,6 +73,11 @@ def test_two_folders_of_one_strength_are_refused_and_names_stay_as_they_are(tmp_
     type_in("steps/truth.py", tmp_path / "exp", tmp_path / "out")
     assert "\tsvm_None\t" in (tmp_path / "out/truth.tsv").read_text()
     assert "Strength 0 is not among them" in (tmp_path / "out/README.md").read_text()
+    train(tmp_path / "exp", "2", 0.8)
+    type_in("steps/truth.py", "--strengths", "2", tmp_path / "exp", tmp_path / "out")
+    assert "svm_None" not in (tmp_path / "out/truth.tsv").read_text()
+    said = type_in("steps/truth.py", "--strengths", "2 strong", tmp_path / "exp", tmp_path / "out", code=1).stderr
+    assert "--strengths 'strong': expected numbers" in said
     (tmp_path / "exp/0.50").mkdir()
     assert "of one strength" in type_in("steps/truth.py", tmp_path / "exp", tmp_path / "out", code=1).stderr
 

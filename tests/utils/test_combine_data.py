@@ -96,6 +96,10 @@ def test_runs_that_only_some_have_are_told(halves, tmp_path, capsys):
     write_lines(halves[0] / "folds", [line for line in read_lines(halves[0] / "folds") if "run03" not in line])
     combine(tmp_path / "whole", halves)
     assert "do not have the same runs" in capsys.readouterr().err
+    for run, half in zip(("run01", "run02"), halves):  # each has its own, as several corpora do
+        write_lines(half / "folds", [line for line in read_lines(half / "folds") if line.startswith(run)])
+    combine(tmp_path / "each", halves)
+    assert "runs" not in capsys.readouterr().err
     assert "run03 test spk5" in (tmp_path / "whole" / "folds").read_text()
 
 
@@ -116,9 +120,9 @@ def test_typed_in(data, halves, tmp_path, type_in):
     assert done.stdout == f"combine_data.py: {tmp_path}/whole has 27 utterances\n"
     assert "is read" in type_in("utils/combine_data.py", halves[0], *halves, code=1).stderr
     assert "no utt2spk" in type_in("utils/combine_data.py", tmp_path / "c", tmp_path, code=1).stderr
-    done = type_in("utils/split_data.py", "--per-utt", "true", data, 3)
+    done = type_in("utils/split_data.py", "--per-utt", data, 3)
     assert done.stdout == f"{data}/split3utt\n" and validate(data / "split3utt" / "3") == 9
-    assert "--per-utt" in type_in("utils/split_data.py", "--per-utt", "yes", data, 3, code=2).stderr
+    assert "--per-utt" in type_in("utils/split_data.py", "--per-utt=yes", data, 3, code=2).stderr
     assert "no such file" in type_in("utils/split_data.py", tmp_path, 3, code=1).stderr
     type_in("utils/copy_data_dir.py", data, tmp_path / "copy")
     assert contents(tmp_path / "copy") == contents(data)

@@ -127,6 +127,10 @@ def test_the_default_follows_from_the_speakers():
         utt2spk, utt2emo, genders = corpus(speakers, lambda k: CLASSES)
         lines, said = choose("", utt2spk, {}, utt2emo, genders)
         assert len({run for run, _, _ in lines}) == runs and words in said
+    utt2spk, utt2emo, genders = corpus(10, lambda k: CLASSES)
+    pairs = {utterance: f"d{sorted(set(utt2spk.values())).index(who) // 2}" for utterance, who in utt2spk.items()}
+    lines, said = choose("", utt2spk, pairs, utt2emo, genders)
+    assert "10 speakers in 5 units who share sessions or are spelt alike, fewer than ten units" in said
     utt2spk, utt2emo, genders = corpus(2, lambda k: CLASSES)
     with pytest.raises(UserError, match="needs three speakers"):
         choose("", utt2spk, {}, utt2emo, genders)
