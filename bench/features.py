@@ -31,7 +31,7 @@ from steps.frontend.extraction import extract
 from steps.frontend.fbank import Fbank
 from steps.frontend.features import Features
 from steps.frontend.options import FbankOptions
-from steps.frontend.vad import speech_frames
+from steps.frontend.vad import Detector
 from utils.cli import UserError, boolean, run
 from utils.data_dir import Utterance, write_data_dir
 
@@ -108,6 +108,13 @@ def floor(paths: list[Path], frames: int, written: int, out: Path, fft: Callable
     (out / "floor").write_bytes(bytes(written))
 
 
+def detected(pcm: np.ndarray) -> np.ndarray:
+    """The speech decisions of a recording."""
+    detector = Detector(OPTIONS, 2)
+    detector.hear(pcm)
+    return detector.frames(OPTIONS.num_frames(len(pcm)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--utterances", type=int, default=300, help="how many, at random [300]")
@@ -146,7 +153,7 @@ def main() -> None:
         work["whole: floor"] = lambda: floor(paths, frames, written, temporary, fft, block)
         work["fbank: FFT alone"] = lambda: [fft() for _ in range(-(-frames // block))]
         pcm = [signal.astype(np.int16) for signal in signals]
-        work["VAD: ours"] = lambda: [speech_frames(one, OPTIONS.num_frames(len(one)), OPTIONS) for one in pcm]
+        work["VAD: ours"] = lambda: [detected(one) for one in pcm]
         times = interleave(work, chosen.rounds, "cpu")
 
     rows = [Row("filter-bank, ours", [amount / t for t in times["fbank: ours"]], "× real time")]

@@ -27,7 +27,7 @@ import numpy as np
 
 from bench.harness import Row, interleave, save, spawn
 from steps.frontend import packed
-from steps.training.extractor import Config
+from steps.training.pretraining import Config
 from utils import config
 from utils.cli import run
 

@@ -141,7 +141,7 @@ class EmotionLoss(nn.Module):
         self.plus, self.minus = nn.Linear(channels, len(CLASSES)), nn.Linear(channels, speakers)
 
     def forward(self, output: tuple, labels: torch.Tensor) -> torch.Tensor:
-        plus, minus = self.plus(output.embedding), self.minus(output.embedding_minus)
+        plus, minus = self.plus(output.embedding), self.minus(output.spaces[-1][1])
         y_e, y_s = labels % len(CLASSES), labels // len(CLASSES)
         return cross_entropy(output.logits, y_e) + 0.5 * (cross_entropy(plus, y_e) + cross_entropy(minus, y_s))
 

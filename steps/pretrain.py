@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.frontend.given import Given
-from steps.training.extractor import Config
+from steps.training.pretraining import Config
 from utils import cli, config, jobs, runs
 from utils.archive import scp_content
 from utils.hold import hold

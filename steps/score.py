@@ -19,8 +19,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.evaluation import results
-from steps.evaluation.differences import add_tests
-from steps.evaluation.evidence import gather
 from steps.reporting import answers, tables
 from steps.reporting.page import write
 from utils import cli, runs
@@ -45,16 +43,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="the data dir, for score files without labels")
     options = parser.parse_args()
     exp, seeds = options.exp, cli.numbers("--seeds", options.seeds)
-    evidence = gather(exp, options.conf, options.systems, options.runs.split(), seeds, options.data)
-    content = results.plain(results.system_rows(evidence, options.title))
-    add_tests(content, evidence)
+    content = results.plain(
+        results.make(exp, options.conf, options.title, options.systems, options.runs.split(), seeds, options.data)
+    )
     for name, system in content["systems"].items():
         if (exp / name).is_dir():
             write(exp / name / runs.RESULT, result_line(system, content["test"], exp / name))
     results.write(exp / results.NAME, content)
     table = tables.systems(content, content["systems"], tables.SCORED)
     print(f"{content['corpus']}\n\n{table.plain()}\n")
-    for answer in answers.answers(results.plain(content)):
+    for answer in answers.answers(content):
         if not answer.said.startswith(answers.NOT):
             print(str(answer).replace("**", ""))
     print(f"\nAll figures: {exp / results.NAME}")

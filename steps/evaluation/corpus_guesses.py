@@ -77,7 +77,7 @@ def guesses(corpus: Corpus) -> tuple[Json, Json]:
     for name, columns in properties_of(corpus).items():
         if all(len(set(column[np.isfinite(column)])) == 1 and np.isfinite(column).all() for column in columns):
             same[name] = str(corpus.formats[0]) if name == "format" else float(columns[0][0])
-        elif len(corpus.classes) > 1 and len(set(corpus.speakers)) > 1:
+        elif len(set(corpus.labels[usual])) > 1 and len(set(corpus.speakers[usual])) > 1:
             guess = from_columns([column[usual] for column in columns], corpus.labels[usual], corpus.speakers[usual])
             found[name] = described(guess) | {"by_class": typical(corpus, name)}
             if name in NOT_SPEECH:  # one class of four that is given away tells a third of the way only, and is enough

@@ -32,7 +32,7 @@ def add_tests(results: Json, evidence: Evidence) -> None:
         summary
         for summary in by_name.values()
         if summary.settings.get("backend.kind", "network") == "network"
-        and summary.settings.get("training.selection") != "last"
+        and summary.settings.get("training.selection") not in ("last", "average")
     ]
     gains = [float(summary.last.wf1) - summary.intervals.wf1.value for summary in networks]
     better = sum(gain > 0 for gain in gains)
@@ -41,7 +41,9 @@ def add_tests(results: Json, evidence: Evidence) -> None:
     best = max(by_name.values(), key=lambda summary: summary.intervals.wf1.value)
     others = [summary for summary in by_name.values() if summary is not best]
     leads = {summary.name: difference(best, summary) for summary in others}
-    alike = {name: lead._asdict() for name, lead in leads.items() if not lead.excludes_zero}
+    alike = {  # without a seed in common, nothing is known
+        name: lead._asdict() for name, lead in leads.items() if not lead.excludes_zero and not np.isnan(lead.value)
+    }
     results["best"] = {"system": best.name, "not_told_from": alike, "of": len(by_name)}
 
 

@@ -35,15 +35,14 @@ class Interval(NamedTuple):
 def draws(speakers: int) -> np.ndarray:
     """(RESAMPLES, speakers): how often each speaker is drawn. The same for all systems, so that differences are
     paired."""
-    return np.random.default_rng(SEED).multinomial(speakers, np.full(speakers, 1 / speakers), RESAMPLES)
+    return np.random.default_rng(SEED).multinomial(speakers, np.full(speakers, 1 / speakers), RESAMPLES).astype(float)
 
 
 def resample(counts: np.ndarray) -> Metrics:
     """The pooled metrics of every resample of the speakers or, where these are many, of MANY groups of them,
-    (RESAMPLES, seeds) each; counts: (speakers, seeds, classes,
-    classes)."""
+    (RESAMPLES, seeds) each; counts: (speakers, seeds, classes, classes)."""
     groups = np.stack([counts[first::MANY].sum(axis=0) for first in range(min(MANY, len(counts)))])
-    return of_confusions(np.tensordot(draws(len(groups)), groups, axes=1))
+    return of_confusions(np.tensordot(draws(len(groups)), groups.astype(float), axes=1))  # floats: exact, and faster
 
 
 def percentiles(value: float, values: np.ndarray, speakers: int) -> Interval:

@@ -9,10 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steps.frontend.options import FbankOptions
+from steps.frontend.options import FbankOptions, read_fbank
 from utils.archive import read_of, read_scp
-from utils.cli import UserError
-from utils.yaml_file import read_yaml
 
 DECIBEL = 10 / math.log(10)  # of a natural logarithm of energy
 CLIFF, STEP, LOWEST = 15.0, 2, 1500.0  # a spectrum that falls so many dB within so many bins, above so many Hz, ends
@@ -68,10 +66,7 @@ def measure(data: Path) -> dict[str, Acoustics]:
     if not all((data / name).is_file() for name in ("feats.scp", "vad.scp", "fbank.yaml")):
         return {}
     feats, vad = read_scp(data / "feats.scp"), read_scp(data / "vad.scp")
-    try:
-        options = FbankOptions(**read_yaml(data / "fbank.yaml")["fbank"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{data}/fbank.yaml: says no filter-bank ({error}); make the features again") from None
+    options = read_fbank(data)
     return {
         name: of_utterance(
             read_of(data / "feats.scp", name, entry), read_of(data / "vad.scp", name, vad[name]), options

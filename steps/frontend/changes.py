@@ -101,7 +101,11 @@ def decaying(rate: int, t60: float, direct: float, seed: int) -> np.ndarray:
 def impulse(sound: Source, rate: int) -> np.ndarray:
     """An impulse response from a file; of several channels the first, as mixed ones would cancel each other."""
     try:
-        samples, own = soundfile.read(os.fsencode(sound.path), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(os.fsencode(sound.path)) as file:
+            own = file.samplerate
+            file.seek(min(int(sound.begin * own), file.frames))
+            frames = int((sound.end - sound.begin) * own) if sound.end else -1
+            samples = file.read(frames, dtype="float32", always_2d=True)
     except (*UNREADABLE, OSError):
         raise Unusable(f"impulse response cannot be read: {sound}") from None
     response = samples[:, 0] if own == rate else soxr.resample(samples[:, 0], own, rate)
@@ -116,9 +120,11 @@ def heard(sound: Source, rate: int, size: int, start: float | None = None) -> np
     try:
         shift = 0
         if start is not None:
-            there, needed = soundfile.info(os.fsencode(sound.path)).duration, size / rate
+            end = sound.end or soundfile.info(os.fsencode(sound.path)).duration
+            there, needed = end - sound.begin, size / rate
             if there > needed:
-                sound = Source(sound.path, start * (there - needed), start * (there - needed) + needed)
+                first = sound.begin + start * (there - needed)
+                sound = Source(sound.path, first, first + needed)
             else:
                 shift = int(start * there * rate)
         parts: list[np.ndarray] = []

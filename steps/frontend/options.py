@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from utils.cli import UserError
 from utils.config import require_positive
+from utils.yaml_file import read_yaml
 
 LONGEST = 30_000  # frames of a training crop: 5 minutes
 
@@ -85,6 +87,14 @@ class FbankOptions:
         if self.snip_edges:
             return 0 if samples < self.length else 1 + (samples - self.length) // self.shift
         return (samples + self.shift // 2) // self.shift
+
+
+def read_fbank(data: Path) -> FbankOptions:
+    """What the features of a data dir were made with. Raises UserError for a data dir that does not say it."""
+    try:
+        return FbankOptions(**read_yaml(data / "fbank.yaml")["fbank"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{data}/fbank.yaml: says no filter-bank ({error}); make the features again") from None
 
 
 @dataclass

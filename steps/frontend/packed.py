@@ -80,11 +80,6 @@ class Packed(Sequence[np.ndarray]):
             first = begin * row // mmap.PAGESIZE * mmap.PAGESIZE
             self.mapped.madvise(mmap.MADV_WILLNEED, first, end * row - first)
 
-    @property
-    def bins(self) -> int:
-        """F."""
-        return self.frames.shape[1]
-
 
 def way(options: Input) -> str:
     """What the folder of this way of reading is called."""

@@ -47,10 +47,3 @@ class Detector:
         first = np.clip(-(-starts // block), 0, len(decisions))
         last = np.clip((starts + options.length) // block, 0, len(decisions))
         return (2 * (voiced[last] - voiced[first]) >= np.maximum(last - first, 1)).astype(np.uint8)
-
-
-def speech_frames(signal: np.ndarray, num_frames: int, options: FbankOptions, mode: int = 2) -> np.ndarray:
-    """`Detector.frames` of a whole recording: `signal`, (samples,) on the scale of 16-bit integers."""
-    detector = Detector(options, mode)
-    detector.hear(signal)
-    return detector.frames(num_frames)

@@ -23,7 +23,8 @@ def infer(model: Classifier, utterances: Sequence[np.ndarray]) -> Output:
     Leaves the model in evaluation mode.
 
     The extractor takes utterances of about one length together, unless it takes means over an utterance itself
-    (instance norm, AD or pooling inside). What follows it, on 1/256 of the positions, takes them one at a time."""
+    (instance norm, AD or pooling inside). What follows it, on 1/256 of the positions (VGG5: 1/16), takes them one at a
+    time."""
     device = next(model.parameters()).device
     model.eval()
     sizes = [max(len(utterance), model.smallest_input) for utterance in utterances]

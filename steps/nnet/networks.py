@@ -43,11 +43,6 @@ class Output(NamedTuple):
     embedding: Tensor  # (N, size): pool(F⁺) with AD, pool(F) without, behind the pools of maps before; classified
     spaces: tuple[tuple[Tensor, Tensor], ...] = ()  # pool(F⁺), pool(F⁻), each (N, channels), of every AD in turn
 
-    @property
-    def embedding_minus(self) -> Tensor | None:
-        """pool(F⁻) of the last AD; None without AD."""
-        return self.spaces[-1][1] if self.spaces else None
-
 
 def build_extractor(network: Network) -> ResNet18 | VGG5:
     """The extractor that `network` describes, with new weights."""
@@ -147,7 +142,7 @@ class Classifier(nn.Module):
         yield END, last, self.disentanglement
 
     def forward(self, x: Tensor) -> Output:
-        """x: (N, T, F) normalised filter-banks, any T of at least `least` frames."""
+        """x: (N, T, F) normalised filter-banks, any T of at least `smallest_input` frames."""
         return self.head(self.extract(x))
 
     def extract(self, x: Tensor) -> Maps:

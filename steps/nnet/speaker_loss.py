@@ -15,10 +15,12 @@ def cosines(embedding: Tensor, weight: Tensor) -> Tensor:
 
 def aam_softmax(embedding: Tensor, weight: Tensor, target: Tensor, margin: float, scale: float) -> Tensor:
     """Additive angular margin softmax (Deng et al. 2019): CrossEntropy of scale · cos(θ + margin · [true class]). Where
-    θ + margin passes π, the cosine would rise again: there the angle stays at π. Returns a scalar."""
-    cosine = cosines(embedding.float(), weight.float())
-    angle = torch.acos(cosine.clamp(-1 + 1e-7, 1 - 1e-7)) + margin * one_hot(target, len(weight))
-    return cross_entropy(scale * torch.cos(angle.clamp(max=torch.pi)), target)
+    θ + margin passes π, the cosine would rise again: there the angle stays at π. In single precision, whatever the
+    network's: near 0 the slope of acos is steep. Returns a scalar."""
+    with torch.autocast(embedding.device.type, enabled=False):
+        cosine = cosines(embedding.float(), weight.float())
+        angle = torch.acos(cosine.clamp(-1 + 1e-6, 1 - 1e-6)) + margin * one_hot(target, len(weight))
+        return cross_entropy(scale * torch.cos(angle.clamp(max=torch.pi)), target)
 
 
 class _Reverse(torch.autograd.Function):

@@ -10,25 +10,20 @@ from typing import Any
 import numpy as np
 
 from steps.evaluation import calibration
-from steps.frontend.options import FbankOptions
+from steps.frontend.options import read_fbank
 from steps.prediction import head, making, trials
 from steps.prediction.model import Calibration
 from steps.prediction.training import Labelled
 from steps.systems.system import Backend
-from utils.cli import UserError
 from utils.recordings import SOUND, read_sounds, sources
 from utils.table import read_table
-from utils.yaml_file import read_yaml
 
 SOUNDS = 30  # of each kind that is no speech
 
 
 def heard(data: Path) -> tuple[int, float]:
     """Sampling rate and upper edge, in Hz, of the descriptors in `data`."""
-    try:
-        options = FbankOptions(**read_yaml(data / "fbank.yaml")["fbank"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{data}/fbank.yaml: says no filter-bank ({error}); make the features again") from None
+    options = read_fbank(data)
     return options.sample_frequency, options.upper_edge
 
 

@@ -12,6 +12,7 @@ from steps.frontend.features import DESCRIPTORS
 from steps.prediction.head import Head, fit
 from steps.systems.checks import CORPORA
 from steps.systems.system import Backend
+from steps.training.order import alike
 from utils.archive import read_of, read_scp
 from utils.cli import UserError
 from utils.copies import UNIQ
@@ -35,15 +36,8 @@ class Labelled:
     origins: np.ndarray  # (M,) which recording each is a copy of
 
     def weights(self, chosen: np.ndarray) -> np.ndarray:
-        """What each of the `chosen` (N,) counts, so that every corpus counts as much as another, and within a corpus
-        every class; 1 on average."""
-        weights = np.zeros(chosen.sum())
-        corpora, y = self.corpora[chosen], self.y[chosen]
-        for corpus in np.unique(corpora):
-            own = corpora == corpus
-            _, place, counts = np.unique(y[own], return_inverse=True, return_counts=True)
-            weights[own] = 1 / (len(counts) * counts[place])
-        return weights / weights.mean()
+        """What each of the `chosen` (N,) counts: corpora alike, and classes within a corpus."""
+        return alike(self.corpora[chosen], self.y[chosen])
 
     def parts(self) -> np.ndarray:
         """(N,) which of PARTS parts a recording is in: its speaker's, dealt within the corpus as their names come."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from steps.evaluation.corpus_guesses import CUES
 from steps.reporting.tables import Table
 from steps.reporting.words import DASH, number, p_value
 
@@ -25,7 +26,6 @@ PROPERTIES = {
     "clipped": "clipping",
     "nonspeech": "share of non-speech",
 }
-CUES = ("duration", "level", "clipped", "nonspeech")
 UNITS = {"rate": " Hz", "bandwidth": " Hz", "noise": " dB", "duration": " s", "level": " dB"}
 # Of each finding that is no property: what it is, and what it does to results.
 FOUND = {

@@ -56,7 +56,8 @@ NOTES = {
     "p": "Wilcoxon's signed ranks over speakers, two-sided.",
     "p, Holm": "corrected within the family (`conf/groups.yaml`). The planned comparison needs no correction.",
     "multiplications/s": "of the network or classifier, for a second of speech; features are not counted.",
-    "real-time factor": "time over duration, on one CPU core, from features on; compare orders of magnitude.",
+    "real-time factor": "time over duration, on one CPU core, from features on (of descriptors: from the "
+    "waveform on); compare orders of magnitude.",
     PAPER: "of its own folds and features.",
 }
 ATTRIBUTES = [("speaker", "train"), ("speaker", "unseen"), ("emotion", "train"), ("emotion", "unseen")]

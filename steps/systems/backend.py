@@ -120,8 +120,7 @@ def autoencoders(
     x, y_e, y_s = inputs["train"], run.y_e[run.index["train"]].cpu(), run.y_s[run.index["train"]].cpu()
     model = ParallelAutoencoders(x.shape[1], options.latent, len(run.corpus.classes), len(run.speakers))
     optimiser = torch.optim.Adam(model.parameters(), lr=options.lr)
-    best, selected = (-1.0, -1.0), decide(model, inputs)
-    decisions = selected
+    best = (-1.0, -1.0)
     for _ in range(options.epochs):
         for batch in draw(len(x), weights, generator).split(options.batch):
             optimiser.zero_grad()

@@ -66,8 +66,8 @@ def without_lacking(every: Mapping[str, Config], options: Namespace) -> dict[str
     """The systems that lack nothing: a group may name others, which are left out with a notice. Raises UserError for
     one that --systems names itself, and where none is left, unless options.lenient. options: of steps/finetune.py."""
     lacking = {name: why for name, own in every.items() if (why := lacks(own, options))}
-    for name, own in every.items():
-        if parts := [part for part in own.backend.of if part in lacking]:
+    for name in TopologicalSorter({name: own.backend.of for name, own in every.items()}).static_order():
+        if parts := [part for part in every[name].backend.of if part in lacking]:
             lacking[name] = f"takes up {parts[0]}, which {lacking[parts[0]]}"
     for name, why in lacking.items():
         if not options.lenient and (name in options.systems.split() or len(lacking) == len(every)):
@@ -103,8 +103,8 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
         for name in ("cmn", "vad"):  # what it has learnt says nothing of other inputs
             if (there := getattr(theirs.input, name)) != (needed := getattr(settings.input, name)):
                 raise UserError(
-                    f"{folder}: was pre-trained with input.{name} {there}, and {name} {needed} is to be read: pre-train "
-                    f"another, or let the system read {name} {there}, too"
+                    f"{folder}: was pre-trained with input.{name} {there}, and {name} {needed} is to be read: "
+                    f"pre-train another, or let the system read {name} {there}, too"
                 )
     speakers_of = folder / "speakers"
     if speakers_of.exists() and not speakers_of.is_file():

@@ -21,6 +21,7 @@ from steps.training.checkpoint import load_model
 from steps.training.device import on_device
 from steps.training.history import Board, write_history
 from steps.training.loop import Progress, Schedule, fit
+from steps.training.order import draw
 from utils import runs
 from utils.cli import UserError
 
@@ -32,6 +33,7 @@ class Selection(Progress):
 
     selected: int = 0  # the epoch; 0: none yet
     merit: list[float] = field(default_factory=lambda: [0.0])  # what it was selected by, in order
+    averaged: int = 0  # epochs that `weights` are the mean of
     weights: dict[str, torch.Tensor] = field(default_factory=dict)  # of the network then, or the mean of several epochs
     oracle_wf1: float = 0.0
     oracle: torch.Tensor | None = None  # (N, classes)
@@ -56,7 +58,7 @@ def train_network(
     objective = build_objective(model, run, training).to(device)
     load_pretrained(model, pretrained, settings)
     if training.probe_C:
-        probe_first(model, run, training.probe_C)
+        probe_first(model, run, training)
     trained = torch.nn.ModuleDict({"model": model, "objective": objective})
     # Lists: a resumed optimiser knows its parameters by their order.
     extractor: list[torch.nn.Parameter] = []
@@ -86,8 +88,10 @@ def train_network(
         merits = {"wf1": [valid.wf1, valid.ua], "ua": [valid.ua, valid.wf1]}
         merit = merits.get(training.selection, [float(epoch)])
         if training.selection == "average":
-            if (number := epoch - 2 * training.epochs // 3) > 0:
+            number = epoch - 2 * training.epochs // 3
+            if number > selection.averaged:  # once each, though an epoch's end may be interrupted and come again
                 selection.weights = running_mean(selection.weights, model.state_dict(), number)
+                selection.averaged = number
         elif merit >= selection.merit:  # ties: the later epoch
             selection.selected, selection.merit = epoch, merit
             selection.weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -119,8 +123,10 @@ def train_network(
         mean = copy.deepcopy(model)
         mean.load_state_dict(selection.weights)
         generator = torch.Generator().manual_seed(seed)
-        order = run.index["train"][torch.randperm(len(run.index["train"]), generator=generator)]
-        refresh_batch_norms(mean, (batch(piece, generator) for piece in order.split(training.batch)))
+        train = run.index["train"]
+        order = train[draw(len(train), run.weights(training), generator)]
+        pieces = order.tensor_split(-(-len(order) // training.batch))  # of nearly one size: batch norm takes no single
+        refresh_batch_norms(mean, (batch(piece, generator) for piece in pieces))
         selection.weights = mean.state_dict()
     return model, selection
 
@@ -134,15 +140,18 @@ def load_pretrained(model: Classifier, folder: Path, settings: Config) -> None:
 
 
 @torch.no_grad()
-def probe_first(model: Classifier, run: Partition, C: float) -> None:
+def probe_first(model: Classifier, run: Partition, training: Training) -> None:
     """Linear probing, then fine-tuning (Kumar et al. 2022): a classifier that starts at random would first bend the
     extractor to itself. Sets `embedding_norm`, which learns no more, and `classifier`."""
     from sklearn.linear_model import LogisticRegression  # here, as other networks do without
     from sklearn.preprocessing import StandardScaler
 
     embeddings = infer(model, run.inputs("train")).embedding.numpy()
-    scaler = StandardScaler().fit(embeddings)
-    probe = LogisticRegression(C=C, max_iter=2000).fit(scaler.transform(embeddings), run.labels("train"))
+    weights = run.weights(training)
+    sample_weight = None if weights is None else weights.numpy()
+    scaler = StandardScaler().fit(embeddings, sample_weight=sample_weight)
+    probe = LogisticRegression(C=training.probe_C, max_iter=2000)
+    probe.fit(scaler.transform(embeddings), run.labels("train"), sample_weight=sample_weight)
     weight, bias = probe.coef_, probe.intercept_
     if len(probe.classes_) == 2:  # one margin: half of it for each class
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2

@@ -12,8 +12,8 @@ SMOOTHING = 0.05  # of each target, spread over the classes
 
 
 class MLP:
-    """Standardised vector, clipped → `hidden` rectified units → classes; Adam with a decay of the weights of 1/C, for a
-    number of epochs."""
+    """Standardised vector, clipped → `hidden` rectified units → classes; Adam with a decay of weights and biases
+    of 1/C (AdamW: a step takes lr/C of them away), for a number of epochs."""
 
     def __init__(self, hidden: int, C: float, epochs: int, batch: int, lr: float, seed: int) -> None:
         self.hidden, self.C, self.epochs, self.batch, self.lr, self.seed = hidden, C, epochs, batch, lr, seed

@@ -9,6 +9,7 @@ import torch
 
 from steps.frontend.utterances import Corpus
 from steps.systems.system import Training
+from steps.training.order import alike
 
 
 class Partition:
@@ -51,18 +52,13 @@ class Partition:
         return y_c
 
     def weights(self, training: Training, part: str = "train") -> torch.Tensor | None:
-        """(N,) float64 of the utterances of a part, 1 on average: what each counts so that every corpus counts as much
-        as another and, with class_balanced, within a corpus every class that it has; None where all count alike."""
+        """(N,) float64 of the utterances of a part, see `alike`: by corpora and, with class_balanced, by classes; None
+        where all count alike."""
         if not training.corpus_balanced:
             return None
         corpora = np.array([self.corpus.corpora[name] for name in self.names(part)])
         labels = self.labels(part) if training.class_balanced else np.zeros(len(corpora), int)
-        weights = np.empty(len(corpora))
-        for corpus in np.unique(corpora):
-            own = corpora == corpus
-            _, cell, counts = np.unique(labels[own], return_inverse=True, return_counts=True)
-            weights[own] = 1 / (len(counts) * counts[cell])
-        return torch.from_numpy(weights / weights.mean())
+        return torch.from_numpy(alike(corpora, labels))
 
     def labels(self, part: str) -> np.ndarray:
         """(N,) class indices of a part."""

@@ -9,7 +9,7 @@ from steps.frontend.options import Augmentation, Input
 from steps.nnet.architecture import Network, Precision
 from utils import config
 
-FITTED = ("linear", "svm", "mlp")  # kinds of backend that scikit-learn fits
+FITTED = ("linear", "svm", "mlp")  # kinds of backend that are fitted on vectors, with a regularisation
 VECTORS = ("descriptors", "given")  # what may be seen that is there, one vector an utterance
 
 
@@ -52,7 +52,7 @@ class Training:
     """Weigh each utterance in L_emo and L_AD⁺ by the inverse frequency of its class."""
     corpus_balanced: bool = False
     """Take as many crops of each corpus (utt2corpus) an epoch, and, with class_balanced, of each class of a corpus
-    instead of weighing it. A linear model or SVM, and its standardisation, weigh each utterance likewise."""
+    instead of weighing it. A linear model, SVM or mlp, and its standardisation, weigh each utterance likewise."""
     probe_C: float = 0.0
     """Let the classifier start as logistic regression, of this inverse regularisation, on the embeddings of whole
     training utterances, by which network.embedding_norm standardises for good; 0: it starts at random."""
@@ -118,6 +118,8 @@ class Backend:
         config.require_positive(self, "hidden", "latent", "epochs", "batch", "lr")
         if not self.C or not all(map(is_C, self.C)):
             raise ValueError(f"backend: C {self.C} must hold numbers from 1e-10 to 1e10")
+        if self.kind == "mlp" and min(self.C) <= self.lr:  # a step would take away all of a weight: lr / C of it
+            raise ValueError(f"backend: C {min(self.C):g} of an mlp must be above its lr, {self.lr:g}: 1 and more work")
         if len(set(self.of)) < len(self.of) or (self.kind == "mean" and len(self.of) < 2):
             raise ValueError(f"backend: of {self.of}: a mean is of two or more systems, and each is named once")
         if self.of and (self.kind not in ("mean", *FITTED) or self.sees != "embedding"):

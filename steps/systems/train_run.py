@@ -99,7 +99,8 @@ def of_fixed_network(run: Partition, out: Path, seed: int, settings: Config, pre
     to `out`."""
     model, _ = train_network(run, out, seed, settings, pretrained)
     save_model(model, out / runs.MODEL)
-    known, key = run.corpus.embeddings, f"{settings.network} {pretrained} {seed}"
+    known, start = run.corpus.embeddings, pretrained if settings.training.pretrained else None
+    key = f"{settings.network} {start} {seed}"
     if key not in known:
         known[key] = infer(model, run.corpus.inputs).embedding.numpy()
     return known[key]

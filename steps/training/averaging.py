@@ -28,6 +28,9 @@ def refresh_batch_norms(model: nn.Module, crops: Iterable[Tensor]) -> None:
     averaged weights are not the average of the epochs'. Leaves the model in evaluation mode."""
     model.train()
     learning = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.training]
+    if not learning:
+        model.eval()
+        return
     momenta = [module.momentum for module in learning]
     for module in learning:
         module.reset_running_stats()

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
+
+
+def alike(corpora: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N,) float64, 1 on average: what each utterance counts so that every corpus counts as much as another and, within
+    a corpus, every label that it has."""
+    weights = np.empty(len(corpora))
+    for corpus in np.unique(corpora):
+        own = corpora == corpus
+        _, cell, counts = np.unique(labels[own], return_inverse=True, return_counts=True)
+        weights[own] = 1 / (len(counts) * counts[cell])
+    return weights / weights.mean()
 
 
 def draw(count: int, weights: Tensor | None, generator: torch.Generator) -> Tensor:

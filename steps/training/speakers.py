@@ -20,8 +20,8 @@ from steps.nnet.speaker_loss import aam_softmax, cosines
 from steps.training.checkpoint import save_model
 from steps.training.device import on_device, pick_device
 from steps.training.distributed import ALONE, Ranks
-from steps.training.extractor import Config
 from steps.training.loop import Progress, Schedule, fit
+from steps.training.pretraining import Config
 from utils import config, runs
 from utils.files import whole
 from utils.table import lines
@@ -46,8 +46,8 @@ def standardised(vectors: dict[str, np.ndarray]) -> torch.Tensor:
     """(N, K) of mean 0 and deviation 1 in each of K places, within ± 5, so that no utterance weighs too much; a place
     that never changes is 0."""
     values = np.stack([*vectors.values()]).astype(np.float64)
-    deviation = values.std(axis=0)
-    values = (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    moving = np.ptp(values, axis=0) > 0  # the deviation of what does not may be a little above 0
+    values = np.where(moving, values - values.mean(axis=0), 0) / np.where(moving, values.std(axis=0), 1)
     return torch.from_numpy(values.clip(-5, 5).astype(np.float32))
 
 

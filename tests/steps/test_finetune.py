@@ -228,6 +228,9 @@ def test_a_pretrained_network_of_another_kind_is_refused_before_any_run(emotiona
     words = ["--config", system, "--network.width", "2", "--training.pretrained", "true", "--pretrained", folder]
     done = type_in("steps/finetune.py", *words, "--nj", "2", emotional, tmp_path / "sys", code=1)
     assert done.stderr == f"finetune.py: {folder}: holds a network of width 3, and width 2 is wanted\n"
+    (folder / "config.yaml").write_text("network: {width: 2}\ninput: {cmn: sliding}\n")
+    done = type_in("steps/finetune.py", *words, "--nj", "2", emotional, tmp_path / "sys", code=1)
+    assert f"{folder}: was pre-trained with input.cmn sliding, and cmn level is to be read" in done.stderr
     assert not (tmp_path / "sys").exists()
 
 
@@ -517,7 +520,7 @@ def test_training_speakers_of_one_class_teach_no_classifier(emotional, system, t
     (emotional / "utt2emo").write_text("\n".join(lines) + "\n")
     words = ["--config", system]
     if kind != "network":
-        words += ["--backend.kind", kind, "--backend.sees", "functionals"]
+        words += ["--backend.kind", kind, "--backend.sees", "functionals", "--backend.C", "[1.0]"]
     done = type_in("steps/finetune.py", *words, emotional, tmp_path / "sys", code=1)
     assert "the training speakers of r1 show one class only (ang)" in done.stderr
     assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "sys").exists()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from steps.training.extractor import Config
+from steps.training.pretraining import Config
 from utils import config
 from utils.hold import hold
 from utils.table import read_table

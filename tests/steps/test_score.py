@@ -306,6 +306,12 @@ def test_what_selecting_was_worth_and_what_the_highest_is_worth(corpus, score):
     best = figures["best"]
     assert (best["system"], list(best["not_told_from"]), best["of"]) == ("good", ["also"], 3)
     assert best["not_told_from"]["also"]["low"] <= 0 <= best["not_told_from"]["also"]["high"]
+    for run in ("r1", "r2"):
+        (corpus / f"exp/also/{run}_seed0").rename(corpus / f"exp/also/{run}_seed7")
+        (corpus / f"exp/also/{run}_seed7/config.yaml").write_text("training: {selection: average}\n")
+    figures = score()[1]
+    assert figures["selection"]["networks"] == 2  # a mean of epochs selects none
+    assert figures["best"]["not_told_from"] == {}  # and without a seed in common, nothing is known
 
 
 def test_archives_give_the_same_and_withheld_labels_come_from_the_data_dir(corpus, score, type_in, tmp_path):

@@ -48,7 +48,7 @@ def test_names_and_groups_stand_for_systems(conf, type_in, words, names):
 def test_what_starts_from_an_extractor_is_refused_where_there_is_none(conf, tmp_path, type_in):
     (conf / "systems/b.yaml").write_text("parent: c\n")
     (conf / "systems/c.yaml").write_text("training: {pretrained: true}\n")
-    (conf / "systems/mine.yaml").write_text("backend: {kind: mean, of: [mine, b]}\n")  # a circle, which goes on for ever
+    (conf / "systems/mine.yaml").write_text("backend: {kind: mean, of: [mine, b]}\n")  # it is in a circle
     words = ("utils/systems.py", "--pretrained", tmp_path / "none", conf)
     assert type_in(*words, "a").stdout == "a\n"
     for name in ("b", "mine"):  # by its parent, by what it takes up

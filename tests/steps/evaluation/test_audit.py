@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from steps.evaluation import audit, corpus
+from steps.evaluation import audit, corpus, corpus_guesses
 from steps.evaluation.corpus_checks import look
 from utils.cli import UserError
 from utils.recordings import Sound, write_sounds
@@ -100,6 +100,18 @@ def test_speakers_of_one_class_are_an_error(clean):
     row = clean.findings()["speaker"]
     assert row["severity"] == "error" and row["value"] == 100 and row["count"] == row["of"] == 8
     assert row["p"] < 0.05 and row["effect"] == {"wf1": 100, "ua": 100} and row["first"][0] == "s0 (ang)"
+
+
+def test_a_speaker_of_rare_classes_alone_is_no_speaker_to_guess_by(clean, monkeypatch):
+    """Without the rare class, one speaker is left, and nobody can be left out."""
+    monkeypatch.setattr(corpus_guesses, "RARE", 0.5)
+    keep = {"s0": ("ang", "hap"), "s1": ("sad",)}
+    names = [name for name in clean.names if clean.emotion[name] in keep.get(clean.speaker[name], ())]
+    clean.names = [name for name in names if not name.startswith("s1") or name.endswith("0")]
+    clean.runs = {"run0": {"train": ["s0"], "valid": ["s1"], "test": []}}
+    for table in ("speaker", "emotion", "sentence", "session", "hash", "duration", "sound"):
+        setattr(clean, table, {name: getattr(clean, table)[name] for name in clean.names})
+    assert "duration" not in clean.findings(whole=True)["guesses"]
 
 
 def test_sentences_of_one_class_are_an_error_and_some_of_them_a_warning(clean, tmp_path):

@@ -81,6 +81,23 @@ def test_a_noise_begins_where_it_is_told_to_and_goes_on_from_its_beginning(files
     assert np.corrcoef(added[:4800], added[4800:9600])[0, 1] > 0.9999  # 0.3 s, again and again
 
 
+def test_a_stretch_of_a_noise_begins_and_ends_where_it_is_told_to(files):
+    clean = speech(2)
+    noise, _ = soundfile.read(files / "long noise.wav")
+    for line, begin in (("1.5:4.5 start=1.0", 2.5), ("1.5:4.5 start=0.0", 1.5)):
+        added = change(f"noise sound={files}/long%20noise.wav:{line} snr=0", clean) - clean
+        there = noise[int(begin * RATE) : int((begin + 2) * RATE)]
+        assert np.corrcoef(added, there)[0, 1] > 0.9999
+
+
+def test_an_impulse_response_may_be_a_stretch_of_a_file(files, tmp_path):
+    response, _ = soundfile.read(files / "room.wav")
+    soundfile.write(tmp_path / "two.wav", np.concatenate([np.zeros(RATE), response]), RATE, subtype="FLOAT")
+    whole, clean = change(f"reverb response={files}/room.wav", speech(2)), speech(2)
+    found = change(f"reverb response={tmp_path}/two.wav:1:{1 + len(response) / RATE}", clean)
+    np.testing.assert_allclose(found, whole, atol=2)
+
+
 def test_voices_in_babble_are_equally_loud(files):
     clean = speech(2)
     voices = [np.resize(soundfile.read(files / f"voice{k}.wav")[0], len(clean)) for k in range(3)]

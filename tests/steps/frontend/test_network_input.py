@@ -9,7 +9,7 @@ from steps.frontend.crops import Crops
 from steps.frontend.network_input import select, sliding_mean
 from steps.frontend.options import FbankOptions, Input
 from steps.frontend.packed import Packed
-from steps.frontend.vad import speech_frames
+from steps.frontend.vad import Detector
 
 RNG = np.random.default_rng(0)
 
@@ -65,6 +65,13 @@ def burst(seconds=2.0):
     time = np.arange(int(16000 * seconds)) / 16000
     sound = sum(np.sin(2 * np.pi * 120 * k * time) / k for k in range(1, 20)) * (1 + np.sin(2 * np.pi * 4 * time))
     return (4000 * sound * (time > seconds / 2)).astype(np.float32)
+
+
+def speech_frames(signal, frames, options):
+    """The decisions of a new detector."""
+    detector = Detector(options, 2)
+    detector.hear(signal)
+    return detector.frames(frames)
 
 
 @pytest.mark.parametrize("options", [FbankOptions(), FbankOptions(snip_edges=False), FbankOptions(frame_length=25)])

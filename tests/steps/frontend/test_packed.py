@@ -39,7 +39,7 @@ def inputs(data, options):
 @pytest.mark.parametrize("options", WAYS, ids=way)
 def test_what_is_packed_is_what_is_selected(emotional, options):
     found, wanted = pack(emotional, options), inputs(emotional, options)
-    assert len(found) == len(wanted) == 32 and found.bins == 41
+    assert len(found) == len(wanted) == 32 and found.frames.shape[1] == 41
     for x, true in zip(found, wanted):
         if options.cmn == "none":
             assert np.abs(x - true).max() <= np.ptp(true) / 65535 / 2 + 1e-5
@@ -104,7 +104,7 @@ def test_a_copy_with_other_features_does_not_read_those_of_the_original(emotiona
     with ArkWriter(tmp_path / "other.ark", copy / "feats.scp") as archive:
         for name, entry in feats.items():
             archive.write(name, read_array(entry)[:, :10])
-    assert pack(copy, WAYS[1]).bins == 10
+    assert pack(copy, WAYS[1]).frames.shape[1] == 10
 
 
 def test_features_that_are_missing_or_too_many_are_named(emotional):

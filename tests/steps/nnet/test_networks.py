@@ -151,7 +151,7 @@ def test_every_ad_has_a_dual_space_and_their_losses_are_averaged():
     objective = Objective(model, speakers=8, lambda_ad=0.5)
     output = model(speech())
     assert [tuple(plus.shape) for plus, _ in output.spaces] == [(N, 2), (N, 8), (N, 16)]
-    assert torch.equal(output.spaces[-1][0], output.embedding) and output.embedding_minus is output.spaces[-1][1]
+    assert torch.equal(output.spaces[-1][0], output.embedding)
     terms = objective(output, Y_E, Y_S)
     each = [loss(*space, Y_E, Y_S) for loss, space in zip(objective.dual_spaces, output.spaces)]
     assert terms["L_AD+"].item() == pytest.approx(sum(plus.item() for plus, _ in each) / 3)
@@ -289,6 +289,16 @@ def test_the_layers_of_a_configuration_are_those_of_its_network(given):
 def test_places_that_are_none_are_refused(places):
     with pytest.raises(ValueError, match=r"name layers of resnet18: conv1, stage1, transition1, .*, stage4, end"):
         Network(AD=True, AD_after=places)
+
+
+def test_aam_softmax_is_computed_in_single_precision_though_the_network_is_not():
+    weight = torch.randn(5, 16)
+    embedding = (weight[[0, 1, 2]] + 0.02 * torch.randn(3, 16)).requires_grad_()  # cosines near 1
+    plain = aam_softmax(embedding, weight, torch.tensor([0, 1, 2]), 0.2, 30)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = aam_softmax(embedding, weight, torch.tensor([0, 1, 2]), 0.2, 30)
+    loss.backward()
+    assert torch.equal(loss, plain) and embedding.grad.isfinite().all()
 
 
 def test_aam_softmax_adds_its_margin_to_the_angle_of_the_true_class():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -14,6 +15,8 @@ from sklearn.svm import LinearSVC
 from steps.frontend.options import Input
 from steps.frontend.utterances import read_corpus
 from steps.nnet.architecture import Network
+from steps.nnet.inference import infer
+from steps.nnet.networks import Classifier
 from steps.systems import fine_tuning
 from steps.systems.backend import classify
 from steps.systems.mlp import MLP
@@ -87,6 +90,43 @@ def test_a_network_of_one_hidden_layer_learns_what_a_linear_model_cannot_and_cou
     assert (found.argmax(axis=1) == run.labels("test")).all() and found.sum(axis=1) == pytest.approx(1)
     assert (classify(vectors, run, settings, 5).posteriors["test"] == found).all()  # the seed tells all
     assert (classify(vectors, run, settings, 6).posteriors["test"] != found).any()
+
+
+def test_a_decay_that_would_take_all_of_a_weight_is_refused():
+    with pytest.raises(ValueError, match=r"C 0.001 of an mlp must be above its lr, 0.001"):
+        Backend(kind="mlp", sees="functionals", C=[100.0, 0.001])
+
+
+def test_a_classifier_that_starts_as_logistic_regression_weighs_alike(several):
+    run = partition(several)
+    training = Training(corpus_balanced=True, probe_C=0.1)
+    model = Classifier(Network(width=2, embedding_norm=True), 2)
+    fine_tuning.probe_first(model, run, training)
+    x, weights = infer(model, run.inputs("train")).embedding.numpy(), run.weights(training).numpy()
+    assert model.embedding_norm.running_mean.numpy() == pytest.approx(np.average(x, axis=0, weights=weights), abs=1e-4)
+
+
+@pytest.mark.parametrize("stop", ["write_history", "running_mean"])
+def test_a_mean_of_epochs_takes_each_once_though_its_end_is_interrupted(several, tmp_path, monkeypatch, stop):
+    def train(out):
+        corpus, parts = read_corpus(several, SMALL.input, CPU), folds.read(several / "folds")["r1"]
+        train_run(corpus, parts, out, 0, changed(selection="average", epochs=4), Path())
+
+    train(tmp_path / "whole")
+    real, calls = getattr(fine_tuning, stop), []
+
+    def broken(*arguments):
+        calls.append(arguments)
+        if len(calls) == (4 if stop == "write_history" else 2):
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(fine_tuning, stop, broken)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "cut")
+    train(tmp_path / "cut")
+    whole, again = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
 def test_a_network_of_one_hidden_layer_follows_its_weights():
@@ -192,6 +232,20 @@ def test_one_corpus_alone_cannot_be_told_apart(several, tmp_path, type_in):
     assert (tmp_path / "exp/ad_corpus/r1_seed0/scores").exists()
     done = type_in(*words, "all", "--training.L_AD_minus", "false", several, tmp_path / "exp", code=1)
     assert "L_AD_minus_corpus is a part of L_AD⁻, and L_AD_minus is false" in done.stderr
+
+
+def test_what_takes_up_what_takes_up_what_is_lacking_is_left_out(several, tmp_path, type_in):
+    systems = tmp_path / "conf/systems"
+    systems.mkdir(parents=True)
+    vectors = "backend: {kind: linear, sees: given, C: [1.0]}\ntraining: {epochs: 0}\n"
+    made = {"a": "of: [b, d]", "b": "of: [c, d]"}
+    for name, of in made.items():
+        (systems / f"{name}.yaml").write_text(f"backend: {{kind: mean, {of}}}\n")
+    (systems / "c.yaml").write_text(vectors)
+    (systems / "d.yaml").write_text(vectors.replace("given", "functionals"))
+    done = type_in("steps/finetune.py", "--conf", systems.parent, "--systems", "all", several, tmp_path / "exp")
+    assert "finetune.py: a takes up b, which takes up c, which needs vectors" in done.stderr
+    assert sorted(path.name for path in (tmp_path / "exp").iterdir() if path.name in "abcd") == ["d"]
 
 
 def test_what_a_system_needs_and_has_not_stops_it_by_name_or_leaves_it_out(several, tmp_path, type_in):

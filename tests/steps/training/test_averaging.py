@@ -1,5 +1,6 @@
 """Averaged weights: the mean of all states, and batch norms with the statistics of what they see."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -27,3 +28,9 @@ def test_batch_norms_take_the_statistics_of_all_batches_and_frozen_ones_keep_the
     torch.testing.assert_close(model[0].running_var, torch.stack([x.var(dim=0) for x in batches]).mean(dim=0))
     assert model[0].momentum == 0.1 and not model.training
     assert model[1].running_mean.tolist() == [0, 0]
+
+
+def test_where_no_batch_norm_learns_nothing_is_computed():
+    model = nn.Sequential(nn.Linear(2, 2))
+    refresh_batch_norms(model, (pytest.fail("a crop was made") for _ in range(1)))
+    assert not model.training
