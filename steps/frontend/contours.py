@@ -115,7 +115,7 @@ class Analyser:
     def pitch(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Autocorrelation at the period, 0 to 1, and pitch in Hz, (T,) each (Boersma 1993, without a path over time):
         the autocorrelation of a windowed frame over that of the window is that of the voice; its highest peak among
-        the possible periods, where several are as high the first, is the period."""
+        the possible periods, where several are as high the first, is the period. Without any peak the first is 0."""
         hann = np.hanning(self.long).astype(np.float32)
         size = next_fast_len(self.long + int(self.lags[-1]) + 2, real=True)  # keeps the lags that are wanted apart
         centred = windows - windows.mean(axis=1, keepdims=True)
@@ -126,9 +126,10 @@ class Analyser:
         offset = (difference / (2 * bend)).clip(-0.5, 0.5)  # of the top of the parabola through the three
         height = here - difference * offset / 4
         worth = height - (OCTAVE * np.log2(self.lags / self.lags[0])).astype(np.float32)
-        best = np.where((here > before) & (here >= behind), worth, -1).argmax(axis=1)
-        rows = np.arange(len(best))
-        return height[rows, best].clip(0, 0.9999), self.rate / (self.lags[best] + offset[rows, best])
+        top = (here > before) & (here >= behind)
+        best, rows = np.where(top, worth, -1).argmax(axis=1), np.arange(len(top))
+        strength = np.where(top[rows, best], height[rows, best], 0)
+        return strength.clip(0, 0.9999), self.rate / (self.lags[best] + offset[rows, best])
 
     def voice(self, logs: np.ndarray, strength: np.ndarray, pitch: np.ndarray) -> np.ndarray:
         """Pitch, harmonics-to-noise ratio; levels, log power, of the first harmonic against the second and the third,

@@ -16,7 +16,7 @@ from utils.record import Origin, content, listing, of_settings, outdated, state
 from utils.recordings import HASH, SOUND
 from utils.table import read_table, write_table
 
-VERSION = 1  # raised when other features come of the same recordings and options
+VERSION = 2  # raised when other features come of the same recordings and options
 DESCRIPTORS = "descriptors.scp"
 RATES = (8000, 16000, 32000, 48000)  # Hz, of the speech detector
 LOWEST_EDGE = 1000  # Hz; below, some of the descriptors' bands are narrower than what a window tells apart

@@ -115,7 +115,8 @@ class Contours(nn.Module):
         top = (here > before) & (here >= behind)
         best = torch.where(top, height - self.worth, torch.full_like(height, -1)).argmax(dim=1, keepdim=True)
         lag = self.lags[best[:, 0]] + offset.gather(1, best)[:, 0]
-        return height.gather(1, best)[:, 0].clamp(0.0, 0.9999), a.rate / lag
+        strength = torch.where(top.gather(1, best), height.gather(1, best), torch.zeros_like(lag)[:, None])[:, 0]
+        return strength.clamp(0.0, 0.9999), a.rate / lag
 
     def voice(self, logs: Tensor, strength: Tensor, pitch: Tensor) -> Tensor:
         a = self.analyser

@@ -47,6 +47,12 @@ def test_noise_is_not_voiced_and_has_no_harmonics():
     assert np.median(contours.strength) < 0.45
 
 
+@pytest.mark.parametrize("hertz", [20, 50, 60])
+def test_hum_below_any_voice_is_not_voiced(hertz):
+    contours = Analyser(RATE)(3000 * np.cos(2 * np.pi * hertz * np.arange(RATE) / RATE))
+    assert (contours.strength <= 0.45).mean() > 0.9
+
+
 def test_levels_of_harmonics():
     time = np.arange(RATE) / RATE
     signal = sum(a * np.cos(2 * np.pi * 250 * k * time) for k, a in ((1, 1000), (2, 500), (3, 250), (4, 250)))
