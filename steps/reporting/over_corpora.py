@@ -56,7 +56,7 @@ def whose(compared: Mapping[str, Any]) -> str:
     without = f", without the {compared['left_out']} that systems were developed on" * bool(compared["left_out"])
     return (
         f"Differences are over {compared['speakers']} speakers of {names(compared['corpora'])} together{without} "
-        f"({compared['utterances']} utterances); those by corpus are over all of its speakers."
+        f"({compared['utterances']} utterances); those within a corpus over all of its speakers."
     )
 
 
@@ -126,7 +126,7 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     rows = {row["reference"]: row for row in (compared or {"comparisons": []})["comparisons"] if row["system"] == first}
     leads = [
         f"{name}, {means[name]:.1f}"
-        + (f" (lead {change(rows[name]['difference'])} over the speakers told of below)" if name in rows else "")
+        + (f" (lead {change(rows[name]['difference'])}, over the speakers told of below)" if name in rows else "")
         for name in rest[:2]
     ]
     following = f"; next {names(leads)}" * bool(rest)

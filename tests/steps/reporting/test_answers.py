@@ -175,13 +175,13 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     assert together.more == "(p 0.020, 0.200 after Holm's correction; seeds 0 and 1)"
     assert over_corpora.whose(compared) == (
         "Differences are over 12 speakers of one and two together, without the 3 that systems were developed on "
-        "(90 utterances); those by corpus are over all of its speakers."
+        "(90 utterances); those within a corpus over all of its speakers."
     )
     best, each = over_corpora.best(both, compared)
     assert best.startswith(
         "good (a net) has the highest mean wF1 over the corpora, 60.0, of the 2 systems that were run on all; "
     )
-    assert "; next poor, 50.0 (lead +4.0 (1.0 to 7.0) over the speakers told of below). The best" in best
+    assert "; next poor, 50.0 (lead +4.0 (1.0 to 7.0), over the speakers told of below). The best" in best
     assert each[0].startswith("one (2 speakers): good, 60.0 (95 % interval 55.0 to 65.0)") and len(each) == 2
 
 
