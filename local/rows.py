@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from local.labels import LONGEST as LONGEST_CLASS
 from local.labels import class_of
 from utils import cli, make_folds
 from utils.audio_files import safe, stem
+from utils.columns import LONGEST, NOTHING, seconds
 from utils.data_dir import Utterance
 
-NOTHING = {"", "nan", "nat", "none", "null", "na", "n/a", "#n/a", "<na>"}  # as R, pandas, Excel and SQL write it
 NOBODY = NOTHING | {"unknown", "?", "??", "???", "????", "-", "--"}
 LONGEST_ID = 100  # characters of a speaker's id, which names files
 GENDERS = {"f": "f", "female": "f", "w": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
@@ -27,7 +26,6 @@ PARTS = {  # of a column `fold` that names parts
     "": ["test2", "test3"],  # its others, which are left out
 }
 PART_OF = {name: part for part, names in PARTS.items() for name in names}
-LONGEST = 1e7  # seconds of a recording, a hundred days
 LeftOut = defaultdict[str, list[str]]  # reason → where
 
 
@@ -46,19 +44,6 @@ class Row:
     end: str = ""
     fold: str = ""
     heard: str = ""
-
-
-def seconds(text: str, where: str) -> float | None:
-    """`1.5`, `00:00:01.5` or `0 days 00:00:01.5`; None for nothing."""
-    if text.lower() in NOTHING:
-        return None
-    if match := re.fullmatch(r"(?:(\d+) days?)? ?(?:(\d+):(\d\d):(\d\d(?:\.\d+)?))?", text):
-        days, hours, minutes, rest = (float(part or 0) for part in match.groups())
-        if (value := 86400 * days + 3600 * hours + 60 * minutes + rest) <= LONGEST:
-            return value
-    elif re.fullmatch(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) and (value := float(text)) <= LONGEST:
-        return value
-    raise cli.UserError(f"{where}: '{text}' is no time; expected seconds, such as 1.5, or 00:00:01.5")
 
 
 def one_word(text: str) -> str:

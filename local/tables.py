@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from local.labels import LETTERS
-from local.rows import NOTHING, Row
+from local.rows import Row
 from utils.audio_files import files_below, is_audio, stem
 from utils.cli import UserError, warn
-from utils.columns import COLUMNS, column_names, records, tidy
+from utils.columns import COLUMNS, NOTHING, column_names, records, tidy
 
 NEEDED = ("path", "speaker", "emotion")
 LONGEST = 4000  # bytes of a path, which no system takes longer

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import http.server
+import io
 import json
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
@@ -64,11 +67,11 @@ def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) 
     for path in recordings:
         if path.name in (*RUNTIME, WAVEFORM, "index.html") or names.count(path.name) > 1:
             raise cli.UserError(f"{path}: another recording, or a file of the page, is called so, too: rename it")
-    out.mkdir(parents=True, exist_ok=True)
     if runtime:
         folder = runtime / "dist" if (runtime / "dist").is_dir() else runtime
         if lacking := [name for name in RUNTIME if not (folder / name).is_file()]:
             raise cli.UserError(f"{folder}: holds no {lacking[0]}, so it is not {PACKAGE}")
+        out.mkdir(parents=True, exist_ok=True)
         for name in RUNTIME:
             copy(folder / name, out / name)
     elif not all((out / name).is_file() for name in RUNTIME):
@@ -97,9 +100,15 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
-    def do_GET(self) -> None:
+    def handle(self) -> None:
         with suppress(ConnectionError):  # a browser that goes away
-            self.send_error(404) if "%00" in self.path else super().do_GET()
+            super().handle()
+
+    def send_head(self) -> io.BytesIO | BinaryIO | None:
+        if "\0" in unquote(self.path):  # of no file's name
+            self.send_error(404)
+            return None
+        return super().send_head()
 
 
 def main() -> None:

@@ -27,17 +27,17 @@ import steps  # noqa: F401  # isort: skip (before what takes long: it says why)
 import numpy as np
 
 from steps.frontend.features import DESCRIPTORS
-from steps.prediction.model import CALIBRATION, CARD, CONFIG, GRAPH, WEIGHTS, Calibration, Settings, sum_of
+from steps.prediction.model import CALIBRATION, CARD, CONFIG, GRAPH, WEIGHTS, Calibration, Settings, is_whole, sum_of
 from steps.systems.system import Config
 from utils import cli, config
 from utils.archive import scp_content
-from utils.copies import UNIQ
+from utils.copies import UNIQ, read_changes
 from utils.data_dir import check_whole
 from utils.files import whole
 from utils.record import Origin, content, of_settings, outdated
 from utils.yaml_file import read_yaml
 
-VERSION = 3  # raised when another model or other figures come of the same recordings
+VERSION = 4  # raised when another model or other figures come of the same recordings
 RESULTS = "results.json"
 
 
@@ -62,6 +62,11 @@ def settings_of(options: argparse.Namespace) -> Config:
     if system.backend.kind != "mlp" or system.backend.sees != "descriptors":
         raise cli.UserError(f"{options.system}: a model is made of backend: {{kind: mlp, sees: descriptors}}")
     return system
+
+
+def kinds_of(copies: Path | None) -> list[str]:
+    """What has been done to the copies (utils/copies.py), sorted."""
+    return sorted({change.kind for change in read_changes(copies).values()}) if copies else []
 
 
 def check_replaceable(out: Path) -> None:
@@ -93,18 +98,24 @@ def make(options: argparse.Namespace, system: Config, folder: Path) -> None:
     counts = {
         name: [int((known.corpora == name).sum()), len(set(known.speakers[known.corpora == name]))] for name in corpora
     }
-    results |= {"copies": len(known.copies), "classes": known.classes, "corpora": counts, "highest": highest}
+    results |= {
+        "copies": len(known.copies),
+        "kinds": kinds_of(options.copies),
+        "classes": known.classes,
+        "corpora": counts,
+        "highest": highest,
+    }
     results |= {"cost": card_figures.cost(made, rate, highest), "about": about}
     calibration = Calibration(round(results["temperature"], 4), unlike=round(results["threshold"], 4))
     calibration.shortest = card.shortest(results)
     head.save(made, folder / WEIGHTS)
     head.write_graph(made, calibration.temperature, folder / GRAPH)
     config.save(calibration, folder / CALIBRATION)
-    settings = Settings(known.classes, rate, float(highest), corpora)
-    settings.sums = {name: sum_of(folder / name, settings) for name in (GRAPH, WEIGHTS, CALIBRATION)}
-    config.save(settings, folder / CONFIG)
     (folder / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     card.write(results, calibration, folder)
+    settings = Settings(known.classes, rate, float(highest), corpora)
+    settings.sums = {path.name: sum_of(path.read_bytes(), settings) for path in sorted(folder.iterdir())}
+    config.save(settings, folder / CONFIG)
 
 
 def main() -> None:
@@ -123,7 +134,7 @@ def main() -> None:
     read |= {"about": content(options.about)} if options.about else {}
     choice = of_settings(system.backend) | {"seed": options.seed, "tried": options.tried}
     origin, out = Origin("make_model", VERSION, choice, read), options.out
-    if not options.redo and not outdated(out, origin, out / GRAPH, out / CARD):
+    if not options.redo and not outdated(out, origin) and is_whole(out):
         print(f"{out}: the model is there and up to date")
         return
     with whole(out) as folder:  # from the beginning: where nothing can be written, nothing is trained

@@ -18,19 +18,22 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.evaluation import audit, results, together
-from steps.evaluation.evidence import choose
+from steps.evaluation.alike import made_alike
+from steps.evaluation.evidence import check_run, choose
 from steps.reporting import documents, page, root, tables
 from steps.reporting.documents import Recipe
 from utils import cli, runs, systems
 from utils.files import copy
 from utils.hold import hold
+from utils.runs import Texts
+from utils.table import read_table
 
 ABOUT, README = "about.md", "README.md"
 MARKS = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- /results -->)", re.DOTALL)
@@ -40,7 +43,7 @@ def keep(system: Path, folder: Path, labels: bool, last: str = runs.SCORES) -> N
     """Put a system's finished runs, those that have the file `last`, into its archive in `folder`, beside those that
     are there already."""
     archive = folder / f"{system.name}{runs.ARCHIVE}"
-    before = runs.unpack(archive, folder / system.name) if archive.is_file() else {}
+    before = runs.archived(folder / system.name)
     with TemporaryDirectory() as temporary:
         place = Path(temporary) / system.name
         for (run, seed), texts in {**before, **runs.finished(system, last)}.items():
@@ -51,10 +54,19 @@ def keep(system: Path, folder: Path, labels: bool, last: str = runs.SCORES) -> N
         runs.pack(place, archive, last, labels)
 
 
+def check(exp: Path, folder: Path, names: Sequence[str], emotions: Mapping[str, str] | None) -> None:
+    """Raise UserError, before anything is kept, for a run that results could not be made of, alone or beside those that
+    are kept."""
+    for name in names:
+        own = runs.finished(exp / name)
+        runs.check_honest(exp / name, own.values())
+        for texts in own.values():
+            check_run(texts, emotions)
+        made_alike({**runs.archived(folder / name), **own})
+
+
 def keep_all(exp: Path, folder: Path, systems: Sequence[str], labels: bool) -> None:
     """The systems' archives, that of the extractor, and those under leaking folds."""
-    for system in systems:  # before anything is kept
-        runs.check_honest(exp / system, runs.finished(exp / system).values())
     for system in systems:
         keep(exp / system, folder, labels)
     if runs.finished(exp / runs.PRETRAINED, runs.PROBES):
@@ -78,13 +90,16 @@ def corpus_of(folder: Path) -> str:
     return "/".join(folder.absolute().relative_to(recipe / "results").parts) or recipe.name
 
 
+def about_of(folder: Path, recipe: Path) -> tuple[str, str]:
+    """What was written by hand of a corpus, and of all. Raises UserError for what is no text."""
+    own, shared = ((Texts(place).read(ABOUT) or "").strip() for place in (folder, recipe / "results"))
+    return own, shared
+
+
 def read_recipe(folder: Path) -> Recipe:
     """What egs/<recipe>/results, or a corpus's folder in it, says of the corpus."""
     name, recipe = corpus_of(folder), recipe_of(folder)[0]
-    own, shared = (
-        path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-        for path in (folder / ABOUT, recipe / "results" / ABOUT)
-    )
+    own, shared = about_of(folder, recipe)
     return Recipe(name, recipe.name, results.read(folder / results.NAME), own, shared if name != recipe.name else "")
 
 
@@ -122,8 +137,8 @@ def write_root(top: Path, home: Path) -> None:
     path = home / together.NAME
     compared = results.read(path, "steps/publish.py", "comparisons") if path.is_file() else None
     page.write(top / "RESULTS.md", root.root(recipes, others, compared))
-    if (readme := top / README).is_file():
-        page.write(readme, MARKS.sub(lambda _: root.readme(recipes, compared), readme.read_text(encoding="utf-8")))
+    if (text := Texts(top).read(README)) is not None:
+        page.write(top / README, MARKS.sub(lambda _: root.readme(recipes, compared), text))
 
 
 def publish(options: argparse.Namespace, chosen: Sequence[str]) -> None:
@@ -131,6 +146,8 @@ def publish(options: argparse.Namespace, chosen: Sequence[str]) -> None:
     exp, labels = options.exp, options.labels == "true"
     recipe, folder = recipe_of(options.results or exp)
     conf = options.conf or recipe / "conf"
+    about_of(folder, recipe)
+    check(exp, folder, chosen, read_table(options.data / "utt2emo") if options.data else None)
     keep_all(exp, folder, chosen, labels)
     if (exp / audit.NAME).is_file() and exp.resolve() != folder.resolve():
         copy(exp / audit.NAME, folder / audit.NAME)

@@ -16,7 +16,8 @@ Each utterance gets a copy of each kind (speed: of each factor):
   gain       louder or softer; as a recorder would, it clips
 What is drawn for a copy depends on --seed, the utterance-id, the kind and the recordings to choose from alone.
 
-Copies are for training: a data dir with folds or trials is refused. A DEST made from the same is kept.
+Copies are for training: a data dir with folds or trials is refused. A DEST made from the same, and as it was made, is
+kept.
 """
 
 from __future__ import annotations
@@ -92,14 +93,15 @@ class Copies:
     def __post_init__(self) -> None:
         if unknown := [kind for kind in self.kinds.split() if kind not in KINDS]:
             raise ValueError(f"kinds: there is no kind '{unknown[0]}'{config.nearest(unknown[0], KINDS)}")
-        for name in ("noise_snr", "music_snr", "babble_snr", "voices", "t60", "direct", "colour", "gain", "band"):
+        limits = dict.fromkeys(("noise_snr", "music_snr", "babble_snr", "direct", "colour", "gain"), (-100, 100))
+        for name, (least, most) in (limits | {"voices": (1, 1000), "t60": (0.01, 20), "band": (1, 1e6)}).items():
             value = getattr(self, name)
-            if len(value) != 2 or not -100 <= value[0] <= value[1] <= 100000:
-                raise ValueError(f"{name} {value}: two numbers, the lower first")
-        if self.seed < 0 or self.voices[0] < 1 or not all(0.1 <= speed <= 10 and speed != 1 for speed in self.speeds):
-            raise ValueError("seed is 0 or above, voices are 1 or more, and speeds from 0.1 to 10, but not 1")
-        if not (self.t60[0] >= 0.01 and self.t60[1] <= 20 and 1 <= self.band[0] < self.band[1]):
-            raise ValueError("t60 is from 0.01 to 20, and the lower end of band from 1 and below the upper")
+            if len(value) != 2 or not least <= value[0] <= value[1] <= most:
+                raise ValueError(f"{name} {value}: two numbers from {least:g} to {most:g}, the lower first")
+        if self.band[0] == self.band[1]:
+            raise ValueError(f"band {self.band}: the lower end is below the upper")
+        if self.seed < 0 or not self.speeds or not all(0.1 <= speed <= 10 and speed != 1 for speed in self.speeds):
+            raise ValueError("seed is 0 or above, and speeds, one at least, are from 0.1 to 10, but not 1")
 
 
 class Lot:
@@ -118,6 +120,14 @@ class Lot:
                 f"babble of {options.voices[0]} voices needs as many utterances of other speakers, "
                 f"and there are {self.others}"
             )
+
+    @property
+    def count(self) -> int:
+        """How many copies there are."""
+        kinds = dict.fromkeys(self.options.kinds.split())
+        return len(self.names) * sum(
+            len(dict.fromkeys(self.options.speeds)) if kind == "speed" else 1 for kind in kinds
+        )
 
     def draw(self, kind: str, utterance: str) -> Change:
         """What is done to this utterance's copy; of speed, in turn."""
@@ -181,6 +191,19 @@ def recordings(folders: Sequence[str]) -> list[str]:
     return sorted(map(str, found))
 
 
+def is_whole(dest: Path, count: int) -> bool:
+    """Whether a data dir has `count` copies, but for those that steps/make_fbank.py has lost, and all that is said of
+    them."""
+    try:
+        kept = check_whole(dest).keys()
+        lost = read_table(dest / "lost") if (dest / "lost").is_file() else {}
+        return len(kept) + len(lost) == count and all(
+            read_table(dest / name).keys() == kept for name in (UNIQ, AUGMENT)
+        )
+    except UserError:
+        return False
+
+
 def augment(source: Path, dest: Path, options: Copies) -> str:
     """Make the data dir `dest` of copies of `source`'s utterances; returns what it is, in words. Raises UserError for a
     data dir whose copies would not be for training alone, or would make no valid data dir."""
@@ -205,7 +228,7 @@ def augment(source: Path, dest: Path, options: Copies) -> str:
     known = {name: content(source / name) for name in read}
     known |= {f"recordings for {kind}": listing(files) for kind, files in lot.files.items()}
     origin = Origin("augment_data_dir", VERSION, of_settings(options), known)
-    if not outdated(dest, origin, *(dest / name for name in ("utt2spk", "wav.scp", UNIQ, AUGMENT))):
+    if not outdated(dest, origin, *(dest / name for name in read)) and is_whole(dest, lot.count):
         return f"{dest}: copies are there and up to date"
     rows = list(lot.copies())
     if taken := [name for name, *_ in rows if name in read["utt2spk"]]:

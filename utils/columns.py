@@ -11,6 +11,7 @@ import io
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,6 +30,8 @@ COLUMNS = {
     "end": "end endtime stop",
     "fold": "fold split splitset partition",
 }
+NOTHING = {"", "nan", "nat", "none", "null", "na", "n/a", "#n/a", "<na>"}  # as R, pandas, Excel and SQL write it
+LONGEST = 1e7  # seconds of a recording, a hundred days
 
 
 def tidy(text: str) -> str:
@@ -36,6 +39,19 @@ def tidy(text: str) -> str:
     their accents in one (NFC, where macOS's file names have two), no characters that nobody sees, single blanks."""
     shown = "".join(one for one in unicodedata.normalize("NFC", text) if unicodedata.category(one) != "Cf")
     return " ".join("".join(" " if unicodedata.category(one) == "Cc" else one for one in shown).split())
+
+
+def seconds(text: str, where: str) -> float | None:
+    """`1.5`, `00:00:01.5` or `0 days 00:00:01.5`; None for nothing."""
+    if text.lower() in NOTHING:
+        return None
+    if match := re.fullmatch(r"(?:(\d+) days?)? ?(?:(\d+):(\d\d):(\d\d(?:\.\d+)?))?", text):
+        days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+        if (value := 86400 * days + 3600 * hours + 60 * minutes + rest) <= LONGEST:
+            return value
+    elif re.fullmatch(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) and (value := float(text)) <= LONGEST:
+        return value
+    raise UserError(f"{where}: '{text}' is no time; expected seconds, such as 1.5, or 00:00:01.5")
 
 
 def column_names(header: Iterable[str]) -> dict[str, str]:
@@ -51,6 +67,13 @@ def column_names(header: Iterable[str]) -> dict[str, str]:
     return {what: names[0] for what, names in found.items() if names}
 
 
+def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON. Raises ValueError for a key that stands twice."""
+    if doubled := [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]:
+        raise ValueError(f"'{doubled[0]}' stands twice")
+    return dict(pairs)
+
+
 def records(path: Path) -> list[tuple[int, dict[str, str]]]:
     """The rows of a table: number of the line, column → value. Raises UserError for what is no table."""
     try:
@@ -63,11 +86,13 @@ def records(path: Path) -> list[tuple[int, dict[str, str]]]:
         for number, line in enumerate(text.split("\n"), 1):  # JSON may hold what else ends a line elsewhere
             if line.strip():
                 try:
-                    row = json.loads(line)
+                    row = json.loads(line, object_pairs_hook=once)
                 except (ValueError, RecursionError) as error:
                     raise UserError(f"{path}:{number}: is not JSON, one object a line: {error}") from None
                 if not isinstance(row, dict):
                     raise UserError(f"{path}:{number}: expected an object, {{column: value}}, in every line")
+                if nested := [key for key, value in row.items() if isinstance(value, (dict, list))]:
+                    raise UserError(f"{path}:{number}: '{nested[0]}' holds values of its own, and a cell holds one")
                 cells = {str(key): "" if value is None else str(value) for key, value in row.items()}
                 if halves := [cell for both in cells.items() for cell in both if not is_text(cell)]:
                     raise UserError(f"{path}:{number}: {halves[0]!a} holds half a character (\\ud800 to \\udfff)")

@@ -128,14 +128,19 @@ def places(system: Path, last: str) -> list[Path]:
 def finished(system: Path, last: str = SCORES) -> dict[tuple[str, int], Texts]:
     """(run, seed) → the files of every finished run of a system, those that have the file `last`; of its folder or,
     where there is none, its archive."""
-    archive = system.with_name(f"{system.name}{ARCHIVE}")
-    if archive.is_dir() and not system.is_dir():
-        raise UserError(f"{archive}: is a folder, and no archive of runs: remove it, and steps/publish.py makes it")
-    if archive.is_file() and not system.is_dir():
-        runs = unpack(archive, system)
-    else:
+    if system.is_dir():
         runs = {key: Texts(place) for place in places(system, last) if (key := parse(place.name))}
+    else:
+        runs = archived(system)
     return {key: texts for key, texts in runs.items() if texts.read(last) is not None}
+
+
+def archived(system: Path) -> dict[tuple[str, int], Texts]:
+    """(run, seed) → the files of every run in a system's archive; {} where there is none."""
+    archive = system.with_name(f"{system.name}{ARCHIVE}")
+    if archive.is_dir():
+        raise UserError(f"{archive}: is a folder, and no archive of runs: remove it, and steps/publish.py makes it")
+    return unpack(archive, system) if archive.is_file() else {}
 
 
 def pack(system: Path, archive: Path, last: str = SCORES, labels: bool = True) -> int:

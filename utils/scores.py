@@ -78,7 +78,7 @@ def format_scores(
 
 
 def sums(contents: Mapping[str, str]) -> dict[str, str]:
-    """What a run's environment.yaml says of its score files: name → content."""
+    """What a run's environment.yaml says of its score files and its configuration: name → content."""
     return {name: total(text.splitlines()) for name, text in contents.items()}
 
 
@@ -121,10 +121,12 @@ def text_of(files: Texts, name: str) -> str | None:
 
 
 def known_sum(files: Texts, name: str) -> str:
-    """What the run says of its score file; "" of one that an earlier version made."""
+    """What the run says of its score file, or configuration; "" of one that an earlier version made."""
     if files.read(ENVIRONMENT) is None and (files.place / RECORD).is_file():
         raise UserError(f"{files.place / ENVIRONMENT}: is missing beside the scores; remove the run and redo it")
     own = files.mapping(ENVIRONMENT).get(SUMS)
+    if not isinstance(own, dict) and (files.place / RECORD).is_file():
+        raise UserError(f"{files.place / ENVIRONMENT}: holds no {SUMS}, so it is damaged: remove the run and redo it")
     return str(own.get(name, "")) if isinstance(own, dict) else ""
 
 

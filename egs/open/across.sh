@@ -67,6 +67,7 @@ there embeddings conf
 if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with them"; then
   for k in "${!names[@]}"; do
     corpus=${names[k]} place=${places[k]}
+    [[ -e $place ]] || die "--corpora: '${pairs[k]}': $place is not there"
     if [[ -f $place ]]; then source=(--table "$place"); else source=(--corpus "$corpus" --dir "$place"); fi
     local/open.py "${source[@]}" --classes "$classes" --check-counts "$check_counts" --beside-others "$corpus" \
       --segments true --redo "$redo" "$data/$corpus"

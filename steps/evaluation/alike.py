@@ -9,6 +9,7 @@ from typing import Any
 from utils import config, runs
 from utils.cli import UserError
 from utils.runs import Texts
+from utils.scores import known_sum, sums
 
 INPUTS = ("features", "speech decisions", "descriptors", "embeddings", "labels", "corpora")  # of them it tells, by sums
 ORACLE = "training.oracle"  # the one setting that trains nothing differently
@@ -46,6 +47,10 @@ def made_alike(files: Mapping[tuple[str, int], Texts]) -> dict[str, Any]:
     (what a later version added had one value before), or were made from other features or labels."""
     if lacking := [texts.place for texts in files.values() if texts.read(runs.CONFIG) is None]:
         raise UserError(f"{lacking[0]}: {runs.CONFIG} is missing beside the scores; remove the run and redo it")
+    for texts in files.values():
+        made = sums({runs.CONFIG: texts.read(runs.CONFIG) or ""})[runs.CONFIG]
+        if known_sum(texts, runs.CONFIG) not in ("", made):
+            raise UserError(f"{texts.place / runs.CONFIG}: changed after the run was made; remove the run and redo it")
     every = {texts.place: switched_on(config.flatten(texts.mapping(runs.CONFIG))) for texts in files.values()}
     first, *others = every.items()
     for place, own in others:

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from steps.evaluation.comparison import check_alike
+from steps.evaluation.entry import read_history
+from steps.evaluation.probes import parse_probes
 from steps.evaluation.summary import Key, Summary, summarise, with_file
 from utils import config, runs, systems
 from utils.cli import UserError
 from utils.runs import Texts
+from utils.scores import of_run
 from utils.table import read_table
 
 
@@ -25,6 +28,16 @@ class Evidence:
     leaking: dict[str, list[Summary]] = field(default_factory=dict)  # kind of folds → systems
     oracle: dict[str, Summary] = field(default_factory=dict)  # system → with the epoch that is best on test
     unfinished: list[dict[str, object]] = field(default_factory=list)  # systems left out
+
+
+def check_run(files: Texts, emotions: Mapping[str, str] | None = None) -> None:
+    """Raises UserError for a run with a file that results cannot be made of; emotions: utterance → class, for labels
+    that are withheld."""
+    for name in (runs.SCORES, runs.VALID, runs.LAST, runs.ORACLE):
+        of_run(files, name, emotions)
+    if (probes := files.read(runs.PROBES)) is not None:
+        parse_probes(probes, files.place / runs.PROBES)
+    read_history(files)
 
 
 def choose(exp: Path, conf: Path, words: str) -> list[str]:

@@ -17,7 +17,7 @@ import soundfile
 
 from steps.frontend.behind import JOINED, PIPED, guessed, joined, more_than_stated
 from steps.frontend.ogg import what_is_wrong
-from utils.cli import UserError
+from utils.cli import UserError, warn
 from utils.recordings import Source
 
 PIECE = 60  # seconds in a piece, which bounds memory; of a recording of more than MANY channels they are fewer
@@ -188,6 +188,8 @@ def _by_pyav(source: Source, beyond: float) -> Decoded:
             raise Unusable(JOINED)
         if not container.streams.audio:
             raise Unusable("holds no sound")
+        if (count := len(container.streams.audio)) > 1:
+            warn(f"{source.path}: has {count} streams of sound, and the first is heard")
         codec = container.streams.audio[0].codec_context
         if codec is None or not codec.sample_rate:
             raise Unusable("cannot be decoded: its coding is not known")

@@ -51,7 +51,8 @@ def read_features(data: Path, utterance: str, entry: str, bins: int) -> np.ndarr
     features = read_of(data / "feats.scp", utterance, entry)
     if features.ndim != 2 or bins != features.shape[1]:
         shape = " × ".join(map(str, features.shape))
-        raise UserError(f"{data}/feats.scp: '{utterance}' is {shape}, and other utterances have {bins} values a frame")
+        wanted = f"other utterances have {bins} values a frame" if features.ndim == 2 else "features are frames × bins"
+        raise UserError(f"{data}/feats.scp: '{utterance}' is {shape}, and {wanted}; make the features again")
     if not (np.abs(features) <= LARGEST).all():
         raise UserError(f"{data}/feats.scp: '{utterance}' holds what no filter-bank has (NaN, or above {LARGEST:g})")
     return features

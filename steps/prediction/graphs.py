@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import shutil
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from steps.prediction import head
 from steps.prediction.head import Head
-from steps.prediction.model import GRAPH, WEIGHTS, Calibration, Settings, check_sum, read
+from steps.prediction.model import GRAPH, WEIGHTS, Calibration, Settings, content_of, read
 from utils.cli import UserError
 from utils.files import whole
 
@@ -27,9 +26,8 @@ def export(model: Path, out: Path, names: tuple[str, ...] = (WAVEFORM, FEATURES,
     if not (model / WEIGHTS).is_file():
         raise UserError(f"{model / WEIGHTS}: no such model; steps/make_model.py makes one")
     settings, calibration = read(model)
-    for name in (GRAPH, WEIGHTS):
-        check_sum(model, settings, name)
-    made = head.load(model / WEIGHTS)
+    own, weights = (content_of(model, settings, name) for name in (GRAPH, WEIGHTS))
+    made = head.load(model / WEIGHTS, weights)
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
         with whole(out / name) as graph:
@@ -38,7 +36,7 @@ def export(model: Path, out: Path, names: tuple[str, ...] = (WAVEFORM, FEATURES,
             elif name == INT8:
                 head.write_graph(made, calibration.temperature, graph, int8=True)
             else:
-                shutil.copyfile(model / GRAPH, graph)
+                graph.write_bytes(own)
             describe(graph, settings, calibration)
         yield out / name
 

@@ -74,13 +74,13 @@ def save(head: Head, path: Path) -> None:
         temporary.write_bytes(to_bytes(tensors))
 
 
-def load(path: Path) -> Head:
-    """What `save` wrote. Raises UserError for another file."""
+def load(path: Path, content: bytes | None = None) -> Head:
+    """What `save` wrote, or its `content`, read before. Raises UserError for another file."""
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load as from_bytes
 
     try:
-        tensors = load_file(path)
+        tensors = from_bytes(path.read_bytes() if content is None else content)
         count = sum(name.startswith("weight_") for name in tensors)
         layers = [(tensors[f"weight_{k}"], tensors[f"bias_{k}"]) for k in range(count)]
         return Head(tensors["mean"], tensors["scale"], [w for w, _ in layers], [b for _, b in layers])

@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 from utils.audio_files import files_below, is_audio
 from utils.cli import UserError
-from utils.columns import column_names, records
+from utils.columns import column_names, records, seconds
 from utils.recordings import Source
 from utils.table import read_table
 
 FILMS = {".mp4", ".webm", ".mkv", ".mov", ".avi"}  # of which a folder's are taken, too: somebody put them there
-LATEST = 1e9  # s: no recording is longer
 LONGEST = 1 << 16  # bytes of a path
 TABLES = {".tsv", ".csv", ".jsonl"}
 
@@ -92,11 +91,7 @@ def of_table(path: Path) -> Iterator[Named]:
             raise UserError(f"{path}:{number}: names no recording")
         file = str(path.parent / name) if os.path.isfile(path.parent / name) else name
         begin, end = (row.get(columns.get(what, ""), "") for what in ("begin", "end"))
-        try:
-            stretch = Source(file, float(begin or 0), float(end) if end else None)
-            good = 0 <= stretch.begin < (LATEST if stretch.end is None else stretch.end) <= LATEST
-        except ValueError:
-            good = False
-        if not good:
-            raise UserError(f"{path}:{number}: begin '{begin}' and end '{end}' are no stretch, in seconds")
-        yield Named(name, stretch)
+        first, last = (seconds(text, f"{path}:{number}") for text in (begin, end))
+        if last is not None and (first or 0) >= last:
+            raise UserError(f"{path}:{number}: begin '{begin}' and end '{end}' are no stretch")
+        yield Named(name, Source(file, first or 0.0, last))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -73,19 +74,25 @@ class Calibration:
         config.require_not_negative(self, "unsure", "unlike", "shortest")
 
 
-def sum_of(path: Path, settings: Settings) -> str:
-    """Of a file of the folder, and of what config.yaml says."""
+def sum_of(content: bytes, settings: Settings) -> str:
+    """Of the content of a file of the folder, and of what config.yaml says."""
     said = json.dumps({name: value for name, value in asdict(settings).items() if name != "sums"})
-    return hashlib.sha256(path.read_bytes() + said.encode("utf-8")).hexdigest()[:32]
+    return hashlib.sha256(content + said.encode("utf-8")).hexdigest()[:32]
 
 
-def check_sum(folder: Path, settings: Settings, name: str) -> None:
-    """Raise UserError where a file of the folder is not the one that its config.yaml was written for."""
-    if settings.sums.get(name) != sum_of(folder / name, settings):
+def content_of(folder: Path, settings: Settings, name: str) -> bytes:
+    """What is in a file of the folder. Raises UserError where it is not the one that config.yaml was written for. What
+    is summed is what is used: another model may take the folder's place meanwhile."""
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise UserError(f"{folder / name}: cannot be read: {error.strerror}") from None
+    if settings.sums.get(name) != sum_of(content, settings):
         raise UserError(
             f"{folder / name}: is not what {CONFIG} was written for: one of them changed since; restore both, or make "
             "the model again"
         )
+    return content
 
 
 def read(folder: Path) -> tuple[Settings, Calibration]:
@@ -99,8 +106,19 @@ def read(folder: Path) -> tuple[Settings, Calibration]:
     for name, said in {CONFIG: settings, CALIBRATION: calibration}.items():
         if lacking := [key for key in vars(said) if key not in read_yaml(folder / name)]:
             raise UserError(f"{folder / name}: lacks '{lacking[0]}'; it is damaged, or of another version")
-    check_sum(folder, settings, CALIBRATION)
+    content_of(folder, settings, CALIBRATION)
     return settings, calibration
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a model folder holds all that steps/make_model.py left there, as it left it."""
+    try:
+        settings, _ = read(folder)
+        return {CARD, GRAPH, WEIGHTS, CALIBRATION} <= settings.sums.keys() and all(
+            content_of(folder, settings, name) for name in settings.sums
+        )
+    except UserError:
+        return False
 
 
 class Answers(NamedTuple):
@@ -115,12 +133,19 @@ class Model:
 
     def __init__(self, folder: Path | str) -> None:
         """Raises UserError where files are missing or damaged."""
-        self.folder = folder = Path(folder)
+        self.folder = Path(folder)
+        try:
+            self._open(self.folder)
+        except UserError:
+            time.sleep(0.2)  # another model may be taking its place
+            self._open(self.folder)
+
+    def _open(self, folder: Path) -> None:
         self.settings, self.calibration = read(folder)
         classes = self.settings.classes
         if len(set(classes)) < 2 or len(set(classes)) < len(classes):
             raise UserError(f"{folder / CONFIG}: classes: expected several names, each once, found {classes}")
-        check_sum(folder, self.settings, GRAPH)
+        graph = content_of(folder, self.settings, GRAPH)
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it writes to its maker's servers, and to HOME
         import onnxruntime as ort  # type: ignore[import-untyped]  # here, as --help does without
 
@@ -130,7 +155,7 @@ class Model:
         options.intra_op_num_threads = 1  # a vector at a time keeps no two cores busy
         options.log_severity_level = 4
         try:
-            self.session = ort.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
+            self.session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions have no common base
             said = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(f"{folder / GRAPH}: cannot be read: {said}") from None
@@ -150,15 +175,15 @@ class Model:
     @property
     def scale(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation, (1851,) each, of the training recordings' descriptors."""
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
 
         from steps.frontend.descriptors import SIZE
 
         try:
-            check_sum(self.folder, self.settings, WEIGHTS)
-            with safe_open(self.folder / WEIGHTS, "numpy") as tensors:
-                mean, scale = tensors.get_tensor("mean"), tensors.get_tensor("scale")
-        except (OSError, SafetensorError) as error:
+            tensors = load(content_of(self.folder, self.settings, WEIGHTS))
+            mean, scale = tensors["mean"], tensors["scale"]
+        except (KeyError, SafetensorError) as error:
             raise UserError(f"{self.folder / WEIGHTS}: cannot be read: {error}") from None
         if not mean.shape == scale.shape == (SIZE,) or not (np.isfinite(mean) & (scale > 0) & (scale < np.inf)).all():
             raise UserError(f"{self.folder / WEIGHTS}: mean and scale are not those of {SIZE} descriptors")

@@ -14,7 +14,7 @@ from steps.systems.checks import CORPORA
 from steps.systems.system import Backend
 from steps.training.order import alike
 from utils.archive import read_of, read_scp
-from utils.cli import UserError
+from utils.cli import UserError, warn
 from utils.copies import UNIQ
 from utils.table import read_table
 
@@ -111,5 +111,7 @@ def read_copies(data: Path | None, names: list[str], size: int) -> tuple[np.ndar
     entries = {name: entry for name, entry in read_scp(data / DESCRIPTORS).items() if origins.get(name) in place}
     if not entries:
         raise UserError(f"{data}: holds no copy of these recordings")
+    if strange := sorted(read_scp(data / DESCRIPTORS).keys() - entries.keys()):
+        warn(f"{data}: {len(strange)} copies are not used, as none of the recordings is their origin: {strange[0]}, …")
     x = np.stack([read_of(data / DESCRIPTORS, *line) for line in entries.items()]).astype(np.float32)
     return x, np.array([place[origins[name]] for name in entries])

@@ -11,6 +11,7 @@ from steps.reporting.figures import save
 from steps.reporting.page import bullets, document, picture
 from steps.reporting.page import write as write_text
 from steps.reporting.tables import Table
+from steps.reporting.words import names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 Results = Mapping[str, Any]
 COLUMNS = {"recordings": "recordings", "wf1": "wF1", "ua": "UA", "ece": "ECE", "unlike": "`unlike`"}
 RECALL = {"recordings": "recordings", "ua": "recall", "ece": "ECE", "unlike": "`unlike`"}  # of a class, UA is that
+CHANGED = {  # kind of copies → what was done to them
+    "speed": "faster and slower",
+    "reverb": "in rooms",
+    "noise": "in noise",
+    "music": "with music",
+    "babble": "among voices",
+    "telephone": "by telephone",
+    "mulaw": "in 8 bits by µ-law",
+    "gain": "louder and softer",
+}
 SURE = {"right_else": "these", "right": "the others"}
 LENGTH = "length, at most"
 CURVES = {"gain": "gain, dB", "pink noise, SNR": "pink noise, SNR in dB", LENGTH: "length, at most, s"}
@@ -72,7 +83,8 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
         ],
         "What it was made from": [
             bullets(corpus_line(name, about.get(name) or {}, *counts) for name, counts in results["corpora"].items()),
-            f"It was trained on them and on {results['copies']} copies: in noise, in rooms, among voices, by telephone."
+            f"It was trained on them and on {results['copies']} copies: "
+            f"{names([CHANGED[kind] for kind in results['kinds']])}."
             if results["copies"]
             else "",
             "All of it is acted. A model of recordings that may not be used commercially may not be, either.",

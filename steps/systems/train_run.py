@@ -85,7 +85,7 @@ def train_run(
         seconds,
         pretrained if settings.training.pretrained else None,
         cost=cost(settings, len(corpus.classes), corpus.inputs[0].shape[-1]),
-        sums=sums(contents),
+        sums=sums(contents | {runs.CONFIG: (out / runs.CONFIG).read_text(encoding="utf-8")}),
     )
     write_all(out, contents)
     (out / runs.CHECKPOINT).unlink(missing_ok=True)

@@ -74,7 +74,11 @@ def test_a_browser_that_goes_away_or_asks_nonsense_is_not_told_of(tmp_path, capf
     (tmp_path / "waveform.onnx").write_bytes(bytes(1 << 25))
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        for ask in (b"GET /waveform.onnx HTTP/1.0\r\n\r\n", b"GET /%00 HTTP/1.0\r\n\r\n"):
+        for ask in (
+            b"GET /waveform.onnx HTTP/1.0\r\n\r\n",
+            b"GET /%00 HTTP/1.0\r\n\r\n",
+            b"HEAD /a\0b HTTP/1.0\r\n\r\n",
+        ):
             with socket.create_connection(("127.0.0.1", server.server_port)) as caller:
                 caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # to reset it
                 caller.sendall(ask)
@@ -92,6 +96,7 @@ def test_what_is_missing_is_said(runtime, tmp_path, type_in, monkeypatch):
     assert (
         "holds no ort.wasm.min.js" in type_in("steps/demo.py", "--runtime", runtime, tmp_path / "page", code=1).stderr
     )
+    assert not (tmp_path / "page").exists()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "npm is not installed" in type_in("steps/demo.py", tmp_path / "other", code=1).stderr
 

@@ -74,13 +74,22 @@ def test_a_folder_that_answers_and_a_card_that_tells_what_was_measured(corpora, 
     assert "Big: 30 recordings of 5 speakers; Polish; CC0" in card and "2024/1689" in card and "nan" not in card
     assert f"{figures['unseen_speakers']['all']['all']['ua']:.1f} % of each class" in card
     assert "up to date" in type_in(*words).stdout
+    for name, change in {
+        "config.yaml": None,
+        "calibration.yaml": b"unsure: 0.1\n",
+        "results.json": b"{",
+        "card.png": b"",
+    }.items():
+        (folder / name).write_bytes(change) if change is not None else (folder / name).unlink()
+        assert "the model, of all speakers" in type_in(*words).stdout, name
+        assert "up to date" in type_in(*words).stdout
     assert (
         type_in(*words, "--redo", "true").stdout
         and head.load(folder / "model.safetensors").mean.tolist() == made.mean.tolist()
     )
 
 
-def test_copies_train_where_their_origin_does_and_are_never_tested(corpora, type_in):
+def test_copies_train_where_their_origin_does_and_are_never_tested(corpora, type_in, capsys):
     from steps.prediction import training
 
     copies = corpora / "copies"
@@ -90,6 +99,7 @@ def test_copies_train_where_their_origin_does_and_are_never_tested(corpora, type
         for name in ("s0-0-noise", "s9-5-noise", "zz-noise"):
             archive.write(name, np.full(SIZE, 7, np.float32))
     known = training.read(corpora / "data", copies)
+    assert "1 copies are not used, as none of the recordings is their origin: zz-noise" in capsys.readouterr().err
     assert len(known.y) == 60 and known.names[known.origins].tolist() == ["s0-0", "s9-5"]
     backend = yaml.safe_load((corpora / "small.yaml").read_text())["backend"]
     from steps.systems.system import Backend

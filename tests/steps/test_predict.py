@@ -15,6 +15,8 @@ import yaml
 from safetensors.numpy import load_file, save_file
 
 from steps.frontend.descriptors import Descriptor
+from steps.prediction import head
+from steps.prediction import model as prediction_model
 from steps.prediction.answering import answers
 from steps.prediction.model import Model, Settings, own_scale, sum_of, with_prior
 from tests.steps.prediction.test_waveform import MODEL, voice
@@ -149,6 +151,9 @@ def test_names_come_from_a_table_an_scp_or_standard_input(sounds, tmp_path, type
     assert (
         "t.csv:2: begin '2' and end '1' are no stretch" in type_in("steps/predict.py", sounds / "t.csv", code=1).stderr
     )
+    for wrong, said in {'"path": "a.wav", "path": "b.wav"': "stands twice", '"path": {"a": 1}': "of its own"}.items():
+        (sounds / "t.jsonl").write_text(f"{{{wrong}}}\n")
+        assert said in type_in("steps/predict.py", sounds / "t.jsonl", code=1).stderr
     (sounds / "t.jsonl").write_text('{"path": "a.wav"}\n{"name": "b.flac"}\n')
     assert "t.jsonl:2: names no recording" in type_in("steps/predict.py", sounds / "t.jsonl", code=1).stderr
     assert "an empty name is no recording" in type_in("steps/predict.py", "", code=1).stderr
@@ -302,9 +307,13 @@ def test_a_row_may_say_where_it_begins_or_ends_alone(sounds, type_in):
     assert answers[0] == answers[2] and answers[1] == answers[3] and answers[0][:2] == ["0.50", "2.00"]
     (sounds / "one.csv").write_text('"path"\r\na.wav\r\n')
     assert rows(type_in("steps/predict.py", sounds / "one.csv"))[1][0]["end"] == "2.00"
-    for wrong in ("inf,", ",inf", "2,1", "-1,1", "nan,1", "1e12,"):
+    (sounds / "t.csv").write_text("file,start,end\na.wav,00:00:00.5,0 days 00:00:01.5\na.wav,0.5,1.5\na.wav,nan,NaT\n")
+    lines = rows(type_in("steps/predict.py", sounds / "t.csv"))[1]  # as in a table of a corpus
+    assert lines[0] == lines[1] and lines[2]["end"] == "2.00"
+    for wrong, said in {"inf,": "time", ",inf": "time", "2,1": "stretch", "-1,1": "time", "1e12,": "time"}.items():
         (sounds / "t.csv").write_text(f"file,start,end\na.wav,{wrong}\n")
-        assert "are no stretch" in type_in("steps/predict.py", sounds / "t.csv", code=1).stderr
+        assert f" no {said}" in type_in("steps/predict.py", sounds / "t.csv", code=1).stderr
+    assert "choose --by windows" in type_in("steps/predict.py", "--hop", "1", sounds / "a.wav", code=1).stderr
     (sounds / "t.csv").write_text("file,start,end\na.wav,30,\n")
     assert "beyond the end" in type_in("steps/predict.py", sounds / "t.csv", code=1).stderr
 
@@ -418,6 +427,25 @@ def graph(size=1851, given="descriptors", answers=("posteriors", "unlike")):
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
 
 
+def test_a_model_that_is_replaced_while_it_is_opened_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
+    old, new = (shutil.copytree(MODEL, tmp_path / name) for name in ("old", "new"))
+    settings = config.load(Settings, new / "config.yaml")
+    settings.corpora = ["other"]
+    head.write_graph(head.load(new / "model.safetensors"), 2.0, new / "model.onnx")
+    settings.sums = {name: sum_of((new / name).read_bytes(), settings) for name in settings.sums}
+    config.save(settings, new / "config.yaml")
+    read, asked = prediction_model.content_of, []
+
+    def swapped(folder, settings, name):
+        asked.append(name)
+        if len(asked) == 2:
+            shutil.copytree(new, old, dirs_exist_ok=True)
+        return read(folder, settings, name)
+
+    monkeypatch.setattr(prediction_model, "content_of", swapped)
+    assert Model(old).settings.corpora == ["other"] and len(asked) > 2
+
+
 @pytest.mark.parametrize("other", [{}, {"size": 7}, {"given": "x"}, {"answers": ("posteriors",)}], ids=str)
 def test_another_graph_than_ours_is_refused(sounds, type_in, tmp_path, other):
     shutil.copytree(MODEL, tmp_path / "model")
@@ -431,7 +459,7 @@ def test_a_scale_that_is_not_ours_is_refused(sounds, model, type_in, change):
     tensors = load_file(MODEL / "model.safetensors")
     save_file(tensors | {"scale": change(tensors["scale"])}, model / "model.safetensors")
     settings = config.load(Settings, model / "config.yaml")
-    settings.sums["model.safetensors"] = sum_of(model / "model.safetensors", settings)
+    settings.sums["model.safetensors"] = sum_of((model / "model.safetensors").read_bytes(), settings)
     config.save(settings, model / "config.yaml")
     words = ["--model", model, "--adapt", "true", *[sounds / "a.wav"] * 20]
     message = type_in("steps/predict.py", *words, code=1).stderr

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from utils import runs
 from utils.hold import hold
-from utils.scores import write_scores
+from utils.scores import sums, write_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ["ang", "hap", "neu"]
@@ -110,6 +111,37 @@ def test_readme_says_what_to_use_and_answers_the_planned_question_alone(corpus, 
     text, readme = (tmp_path / "RESULTS.md").read_text(), (tmp_path / "README.md").read_text()
     assert "**And the other way?**" in text and "**And the other way?**" not in readme
     assert "**What should I use?** good" in readme and "**Is good better?**" in readme
+
+
+def sealed(place):
+    """With the sums that training leaves."""
+    known = {path.name: path.read_text() for path in place.glob("*") if path.name.startswith(("scores", "config"))}
+    said = {"date": "2026-01-01", "torch": "2.13.0", "seconds": 90, "sums": sums(known)}
+    (place / "environment.yaml").write_text(yaml.safe_dump(said))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "said"),
+    [
+        ("scores", lambda text: "x\n", "is not a score file"),
+        ("scores.last", lambda text: text.replace("1.000000", "0.900000", 1), "sum 1"),
+        ("config.yaml", lambda text: "network: {width: 4}\n", "changed after the run was made"),
+        ("probes", lambda text: "{}\n", "is not a file of probes"),
+        ("history.tsv", lambda text: "epoch\tL\n1\tx\n", "is not a table of epochs"),
+        ("../../../results/about.md", lambda text: "sch\udcf6n", "is no text in UTF-8"),
+    ],
+)
+def test_what_is_damaged_is_refused_before_anything_is_kept(corpus, type_in, name, damage, said):
+    for place in corpus.glob("exp/*/*_seed0"):
+        sealed(place)
+    type_in("steps/publish.py", corpus / "exp")
+    before, place = content(corpus / "results"), corpus / "exp/good/r1_seed0"
+    text = (place / name).read_text() if (place / name).is_file() else ""
+    (place / name).write_bytes(damage(text).encode("utf-8", "surrogateescape"))
+    message = type_in("steps/publish.py", corpus / "exp", code=1).stderr
+    assert said in message and name.rpartition("/")[2] in message and message.count("\n") == 1
+    (place / name).unlink() if not text else (place / name).write_text(text)
+    assert content(corpus / "results") == before
 
 
 def test_systems_that_are_not_named_stay(corpus, type_in):

@@ -81,11 +81,35 @@ def test_choices_depend_on_seed_utterance_and_kind_alone(make, train, tmp_path):
 
 def test_what_was_made_of_the_same_is_kept(make, train, tmp_path):
     make("--kinds", "gain")
-    (tmp_path / "copies/feats.scp").write_text("x\n")
+    names = read_table(tmp_path / "copies/utt2spk")
+    write_table(tmp_path / "copies/feats.scp", dict.fromkeys(names, "/x/feats.ark:1"))
     assert "up to date" in make("--kinds", "gain").stdout and (tmp_path / "copies/feats.scp").exists()
     write_table(train / "vad.scp", dict.fromkeys(read_table(train / "utt2spk"), "/x/vad.ark:1"))
     assert "up to date" in make("--kinds", "gain").stdout  # which says nothing of copies
     assert "15 copies" in make("--kinds", "gain", "--gain", "[-3, 3]").stdout
+
+
+@pytest.mark.parametrize("table", ["wav.scp", "utt2uniq", "utt2augment", "utt2session", "utt2remark"])
+def test_what_lost_lines_or_a_table_is_made_again(make, tmp_path, table):
+    make("--kinds", "gain")
+    before = (tmp_path / "copies" / table).read_text()
+    if table == "utt2remark":
+        (tmp_path / "copies" / table).unlink()
+    else:
+        write_lines(tmp_path / "copies" / table, before.splitlines()[:7])
+    assert "15 copies of 15" in make("--kinds", "gain").stdout
+    assert (tmp_path / "copies" / table).read_text() == before
+
+
+def test_copies_of_which_some_recordings_were_unusable_are_kept(make, tmp_path):
+    make("--kinds", "gain")
+    names = sorted(read_table(tmp_path / "copies/utt2spk"))
+    subset(tmp_path / "copies", tmp_path / "less", names[2:])
+    lost = dict.fromkeys(names[:2], "empty")
+    write_table(tmp_path / "less/lost", lost)
+    for path in (tmp_path / "less").iterdir():
+        path.replace(tmp_path / "copies" / path.name)
+    assert "up to date" in make("--kinds", "gain").stdout
 
 
 def test_where_it_was_killed_it_starts_again(make, tmp_path):
@@ -169,7 +193,9 @@ def test_only_training_data_is_copied(make, train, tmp_path, name):
     [
         ([], "--kinds: expected some of speed reverb"),
         (["--kinds", "gian"], "there is no kind 'gian'; did you mean 'gain'?"),
-        (["--kinds", "gain", "--gain", "[3, -3]"], "gain [3.0, -3.0]: two numbers, the lower first"),
+        (["--kinds", "gain", "--gain", "[3, -3]"], "gain [3.0, -3.0]: two numbers from -100 to 100, the lower first"),
+        (["--kinds", "gain", "--gain", "[101, 102]"], "gain [101.0, 102.0]: two numbers from -100 to 100"),
+        (["--kinds", "speed", "--speeds", "[]"], "speeds, one at least"),
         (["--kinds", "speed", "--speeds", "[1]"], "but not 1"),
         (["--kinds", "babble", "--voices", "[13, 15]"], "needs as many utterances of other speakers, and there are 12"),
     ],

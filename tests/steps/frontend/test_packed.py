@@ -147,7 +147,7 @@ def test_what_another_hand_has_made_wrong_is_made_again(emotional, name):
         (np.full((70, 41), np.nan), "holds what no filter-bank has"),
         (np.full((70, 41), 1e6), "holds what no filter-bank has"),
         (np.zeros((70, 40)), "is 70 × 40, and other utterances have 41 values a frame"),
-        (np.zeros(70), "is 70, and other utterances have 41 values a frame"),
+        (np.zeros(70), "is 70, and features are frames × bins"),
     ],
 )
 def test_wrong_features_are_named(emotional, values, said):
