@@ -66,6 +66,9 @@ def test_runs_of_different_configurations_are_not_pooled(system):
         (system / "r2_seed1/config.yaml").write_text(text)
         with pytest.raises(UserError, match=message):
             summary(system)
+    (system / "r1_seed0/environment.yaml").write_text("torch: 2.13.0\n")  # cut
+    with pytest.raises(UserError, match="r1_seed0/environment.yaml: holds no sums, so it is damaged"):
+        summary(system)
     (system / "r2_seed1/config.yaml").unlink()
     with pytest.raises(UserError, match="r2_seed1: config.yaml is missing"):
         summary(system)
@@ -94,6 +97,8 @@ def test_runs_of_different_features_are_not_pooled(system):
     for place in system.iterdir():
         content = {"descriptors": "one", "labels": "two", "pre-trained model": place.name}
         (place / ".made_from.finetune").write_text(json.dumps({"version": 1, "content": content}))
+        with open(place / "environment.yaml", "a") as out:
+            out.write("sums: {}\n")
     assert summary(system).seeds == [0, 1]
     content = {"descriptors": "other", "labels": "two"}
     (system / "r2_seed1/.made_from.finetune").write_text(json.dumps({"version": 1, "content": content}))
