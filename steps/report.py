@@ -130,6 +130,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)  # a few utterances, a few hundred points: threads would wait for each other
     threadpool_limits(1)
+    if options.data and not (options.data / "utt2spk").is_file():
+        raise cli.UserError(f"--data {options.data}: is no data dir (it has no utt2spk)")
     made, data = results.read(options.exp / results.NAME), options.data or find_data(options.exp)
     write(options, made, data)
 

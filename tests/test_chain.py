@@ -262,6 +262,12 @@ def test_names_of_corpora_are_their_own(tmp_path, corpora, message):
     assert message in complaint and not list(tmp_path.iterdir())
 
 
+def test_a_corpus_that_is_not_there_is_named(tmp_path):
+    words = ["--data", "d", "--exp", "e", "--corpora", "aa=~/no.csv\nbb=b.csv", "--stop-stage", "1"]
+    said = call(tmp_path, ROOT / "egs/open/across.sh", *words, code=1).splitlines()[-1]
+    assert "'aa=~/no.csv'" in said and f"{os.environ['HOME']}/no.csv is not there" in said
+
+
 def test_names_of_the_recipes_own_folders_are_taken(tmp_path):
     words = ["--data", "d", "--exp", "e", "--table", "across.csv"]
     (complaint,) = call(tmp_path, ROOT / "egs/open/run.sh", *words, code=1).splitlines()

@@ -1,5 +1,6 @@
 """What the README tells a newcomer to type works as it stands there."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -56,6 +57,16 @@ def test_a_corpus_of_ones_own(recordings):
         assert "40 utterances, 5 speakers, ang 10, hap 10, neu 10, sad 10" in done.stdout, done.stdout
         assert "vgg5_ad" in (recordings / "exp/my/RESULTS.md").read_text()
         assert scores.stat().st_mtime_ns > before
+
+
+def test_what_is_said_of_the_model_is_what_was_measured():
+    made = json.loads((ROOT / "egs/open/model/results.json").read_text())
+    seen, unseen = made["unseen_speakers"]["all"]["all"], made["unseen_corpora"]["alone"].values()
+    ua, ece = sorted(one["ua"] for one in unseen), sorted(one["ece"] for one in unseen)
+    said = " ".join((ROOT / "README.md").read_text().split())
+    assert f"{sum(count for count, _ in made['corpora'].values())} acted recordings" in said
+    assert f"recall) is {seen['ua']:.0f} % on unseen speakers, and {ua[0]:.0f} to {ua[-1]:.0f} % on unseen corp" in said
+    assert f"(ECE {seen['ece']:.2f}; on unseen corpora {ece[0]:.2f} to {ece[-1]:.2f})" in said
 
 
 def test_a_system_of_ones_own(blocks, tmp_path, type_in):

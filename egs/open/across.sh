@@ -47,7 +47,11 @@ own="all copies fbank others protocols training" # folders and rows of the table
 for pair in "${pairs[@]}"; do
   [[ $pair =~ ^[A-Za-z0-9][A-Za-z0-9._-]*=.+$ ]] || die "--corpora: '$pair' is not NAME=DIR or NAME=FILE (no blanks in paths; a link helps)"
   place=${pair#*=}
-  if [[ $place != /* ]]; then place=$_caller/$place; fi
+  case $place in
+    \~/*) place=${HOME-}/${place:2} ;; # the shell leaves it alone behind NAME=
+    /*) ;;
+    *) place=$_caller/$place ;;
+  esac
   name=${pair%%=*}
   [[ " $own " != *" $name "* ]] || die "--corpora: '$pair': the name '$name' is taken, as are: $own"
   # Speakers are called <name>_<speaker>, where a "-" of the name is a "_", too.

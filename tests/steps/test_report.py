@@ -91,6 +91,11 @@ def test_the_page_is_whole_and_shows_what_there_is(scored, emotional, type_in):
     opened(exp / "report.html")
 
 
+def test_a_data_dir_that_is_none_is_refused(scored, tmp_path, type_in):
+    said = type_in("steps/report.py", "--data", tmp_path / "none", scored, code=1).stderr
+    assert "none: is no data dir" in said and not (scored / "RESULTS.md").exists()
+
+
 def test_what_is_missing_is_left_out_with_a_reason(exp, emotional, type_in):
     for name in ("embedding.scp", "history.tsv", "model.safetensors"):
         for path in exp.glob(f"*/*/{name}"):
