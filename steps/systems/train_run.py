@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 import platform
 import shlex
@@ -95,13 +96,15 @@ def train_run(
 
 
 def of_fixed_network(run: Partition, out: Path, seed: int, settings: Config, pretrained: Path) -> np.ndarray:
-    """The embeddings of all utterances by a network that is not trained, computed once for all runs; the network goes
-    to `out`."""
+    """The embeddings of all utterances by a network that is not trained, computed once for all runs and seeds in which
+    it is the same; the network goes to `out`."""
     model, _ = train_network(run, out, seed, settings, pretrained)
     save_model(model, out / runs.MODEL)
-    known, start = run.corpus.embeddings, pretrained if settings.training.pretrained else None
-    key = f"{settings.network} {start} {seed}"
-    if key not in known:
+    known, digest = run.corpus.embeddings, hashlib.sha256(str(settings.network).encode())
+    for name, tensor in model.state_dict().items():
+        if not name.startswith("classifier."):
+            digest.update(tensor.cpu().numpy().tobytes())
+    if (key := digest.hexdigest()) not in known:
         known[key] = infer(model, run.corpus.inputs).embedding.numpy()
     return known[key]
 

@@ -1,5 +1,6 @@
 """Every system under egs/iemocap/conf/systems, cut down, from its YAML to its score files."""
 
+import dataclasses
 import tarfile
 from pathlib import Path
 
@@ -86,6 +87,21 @@ def test_a_system_leaves_scores_and_embeddings(name, emotional, speakers, tmp_pa
     if settings.network.frozen == "all":
         given, found = load_file(speakers / "model.safetensors"), load_file(out / "model.safetensors")
         assert all(torch.equal(found[key], given[key]) for key in given if key.startswith("extractor."))
+
+
+def test_a_network_that_is_not_trained_is_heard_once_for_all_runs_and_seeds_in_which_it_is_the_same(
+    emotional, speakers, tmp_path
+):
+    settings = small("linear")
+    corpus, every = read_corpus(emotional, settings.input, torch.device("cpu")), folds.read(emotional / "folds")
+    for run in ("r1", "r2"):
+        for seed in (0, 1):
+            train_run(corpus, every[run], tmp_path / f"{run}{seed}", seed, settings, speakers)
+    assert len(corpus.embeddings) == 1
+    random = dataclasses.replace(settings, training=dataclasses.replace(settings.training, pretrained=False))
+    for seed in (0, 1):
+        train_run(corpus, every["r1"], tmp_path / f"random{seed}", seed, random, speakers)
+    assert len(corpus.embeddings) == 3  # whatever folder --pretrained names
 
 
 def test_of_autoencoders_the_last_epoch_is_kept_beside_the_selected_one(emotional, speakers, tmp_path, monkeypatch):
