@@ -93,7 +93,7 @@ class Plan:
         settings = self.settings[run.system]
         if settings.backend.of:
             made = {part.system: self.origin(part) for part in self.parts(run)}
-            read = {name: total([f"{of.version} {of.options} {of.content}"]) for name, of in made.items()}
+            read = {f"runs of {name}": total([f"{of.version} {of.options} {of.content}"]) for name, of in made.items()}
             read |= {"labels": self.labels} if settings.backend.kind != "mean" else {}
             chosen = of_settings(settings) | self.speakers(run)
             return Origin("finetune", VERSION, chosen, read, of_settings(Config()))

@@ -651,6 +651,18 @@ def test_a_mean_of_systems_brings_them_along_and_follows_them(emotional, system,
     assert refused.count("\n") == 1 and "a mean is of two or more systems" in refused
 
 
+def test_a_mean_of_systems_that_are_called_as_what_others_read_is_scored(emotional, tmp_path, type_in, jobs_here):
+    """As `fused` is, of `descriptors`: what each of its runs takes up is another run's."""
+    folder = tmp_path / "conf/systems"
+    folder.mkdir(parents=True)
+    for name in ("descriptors", "labels"):
+        settings = f"backend: {{kind: linear, sees: functionals, C: [{len(name)}.0]}}\n"
+        (folder / f"{name}.yaml").write_text(f"training: {{epochs: 0}}\n{settings}")
+    (folder / "fused.yaml").write_text("training: {epochs: 0}\nbackend: {kind: mean, of: [descriptors, labels]}\n")
+    type_in("steps/finetune.py", "--conf", folder.parent, "--systems", "fused", emotional, tmp_path / "exp")
+    assert "fused" in type_in("steps/score.py", "--conf", folder.parent, tmp_path / "exp").stdout
+
+
 def test_a_linear_model_takes_up_the_embeddings_of_other_systems(emotional, system, tmp_path, type_in, jobs_here):
     folder = conf(system)
     (folder / "systems/above.yaml").write_text(
