@@ -131,14 +131,14 @@ def trainings(work: Path, kills: int, seed: int) -> list[harness.Row]:
     from steps.frontend.utterances import read_corpus
     from steps.systems.system import Config
     from steps.systems.train_run import train_run
-    from steps.training import extractor, loop
+    from steps.training import loop, pretraining
     from steps.training import speakers as speakers_training
     from utils import config, folds
 
     torch.set_num_threads(1)
     loop.SAVE_EVERY = 0.0
     data, speakers = work / "data/iemocap/iemocap", work / "data/voxceleb1"
-    learning = config.load(extractor.Config, work / "conf/voxceleb1/pretrain.yaml")
+    learning = config.load(pretraining.Config, work / "conf/voxceleb1/pretrain.yaml")
     system = config.load(Config, work / "conf/iemocap/finetune.yaml")
     run = folds.read(data / "folds")["Ses01F"]
 

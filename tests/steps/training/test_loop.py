@@ -15,7 +15,7 @@ from steps.frontend.utterances import read_corpus
 from steps.nnet.architecture import Network
 from steps.systems.system import Config, Training
 from steps.systems.train_run import train_run
-from steps.training import ahead, extractor, loop, speakers
+from steps.training import ahead, loop, pretraining, speakers
 from steps.training.checkpoint import load_checkpoint
 from steps.training.distributed import Ranks
 from utils import folds
@@ -24,7 +24,7 @@ NETWORK, INPUT = {"width": 2}, Input(crop=40)
 
 
 def pre_train(data, out):
-    settings = extractor.Config(Network(**NETWORK), INPUT, extractor.Training(epochs=3, batch=8, heldout_every=1))
+    settings = pretraining.Config(Network(**NETWORK), INPUT, pretraining.Training(epochs=3, batch=8, heldout_every=1))
     speakers.pretrain(data, data, out, settings)
 
 
