@@ -61,6 +61,8 @@ def settings_of(options: argparse.Namespace) -> Config:
     system = config.build(Config, config.read_files([options.system], Config), options.system)
     if system.backend.kind != "mlp" or system.backend.sees != "descriptors":
         raise cli.UserError(f"{options.system}: a model is made of backend: {{kind: mlp, sees: descriptors}}")
+    if len(system.backend.C) != 1:
+        raise cli.UserError(f"{options.system}: C {system.backend.C}: a model is made with one, such as [100.0]")
     return system
 
 

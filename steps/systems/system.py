@@ -118,8 +118,8 @@ class Backend:
         config.require_positive(self, "hidden", "latent", "epochs", "batch", "lr")
         if not self.C or not all(map(is_C, self.C)):
             raise ValueError(f"backend: C {self.C} must hold numbers from 1e-10 to 1e10")
-        if self.kind == "mlp" and min(self.C) <= self.lr:  # a step would take away all of a weight: lr / C of it
-            raise ValueError(f"backend: C {min(self.C):g} of an mlp must be above its lr, {self.lr:g}: 1 and more work")
+        if self.kind == "mlp" and min(self.C) < self.lr:  # a step would take away more than a weight: lr / C of it
+            raise ValueError(f"backend: C {min(self.C):g} of an mlp is below its lr, {self.lr:g}: 1 and more work")
         if len(set(self.of)) < len(self.of) or (self.kind == "mean" and len(self.of) < 2):
             raise ValueError(f"backend: of {self.of}: a mean is of two or more systems, and each is named once")
         if self.of and (self.kind not in ("mean", *FITTED) or self.sees != "embedding"):

@@ -153,6 +153,9 @@ def test_what_is_missing_is_said(corpora, type_in):
     (corpora / "linear.yaml").write_text("backend: {kind: linear, sees: descriptors}\ntraining: {epochs: 0}\n")
     other = ["steps/make_model.py", "--system", corpora / "linear.yaml", corpora / "data", corpora / "m"]
     assert "backend: {kind: mlp, sees: descriptors}" in type_in(*other, code=1).stderr
+    (corpora / "many.yaml").write_text("backend: {kind: mlp, sees: descriptors}\ntraining: {epochs: 0}\n")
+    other[2] = corpora / "many.yaml"
+    assert "a model is made with one, such as [100.0]" in type_in(*other, code=1).stderr
     assert "utt2uniq" in type_in(*words, "--copies", corpora / "data", corpora / "data", corpora / "m", code=1).stderr
     (corpora / "data/descriptors.scp").unlink()
     assert "has no descriptors.scp" in type_in(*words, corpora / "data", corpora / "m", code=1).stderr

@@ -93,8 +93,8 @@ def test_a_network_of_one_hidden_layer_learns_what_a_linear_model_cannot_and_cou
 
 
 def test_a_decay_that_would_take_all_of_a_weight_is_refused():
-    with pytest.raises(ValueError, match=r"C 0.001 of an mlp must be above its lr, 0.001"):
-        Backend(kind="mlp", sees="functionals", C=[100.0, 0.001])
+    with pytest.raises(ValueError, match=r"C 0.0005 of an mlp is below its lr, 0.001"):
+        Backend(kind="mlp", sees="functionals", C=[100.0, 0.0005])
 
 
 def test_a_classifier_that_starts_as_logistic_regression_weighs_alike(several):
