@@ -77,7 +77,7 @@ def test_a_program_says_in_one_line_that_there_is_no_room(emotional, tmp_path, t
     options = ["--network.width", "2", "--input.crop", "40", "--training.epochs", "1", "--training.batch", "8"]
     with room_for(20000):
         done = type_in("steps/pretrain.py", *options, emotional, emotional, tmp_path / "net", code=1)
-    assert done.stderr == f"pretrain.py: {emotional}/packed/sliding300_vad40/.piece0: File too large\n"
+    assert done.stderr == f"pretrain.py: {emotional}/packed/level_vad40/.piece0: File too large\n"
     assert names(tmp_path / "net") == [".made_from.pretrain"]
     type_in("steps/pretrain.py", *options, emotional, emotional, tmp_path / "net")
 
