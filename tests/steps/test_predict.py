@@ -95,7 +95,7 @@ def flip(name):
     [
         (swap_classes, []),
         (put("config.yaml", "highest: 4961.0", "highest: 4161.0"), []),
-        (put("calibration.yaml", "unlike: 2.2345", "unlike: 22345"), []),
+        (put("calibration.yaml", "unlike: ", "unlike: 9"), []),
         (flip("model.onnx"), []),
         (flip("model.safetensors"), ["--adapt", "true"]),
     ],
