@@ -5,7 +5,8 @@
   steps/probe.py --pretrained exp/voxceleb1/resnet18 data/ravdess exp
 
 Reads embedding.scp of every finished run and, where a space was put aside, embedding_minus.scp; roles, sessions and
-labels are those of <data-dir>. With --pretrained, the extractor there is measured too, before any fine-tuning: once
+labels are those of <data-dir>. Vectors of more than 1024 values, which take minutes a run, are probed where --systems
+names them alone. With --pretrained, the extractor there is measured too, before any fine-tuning: once
 with each run's roles, in <exp-dir>/pretrained. What was measured of the same embeddings and labels is kept. The means
 go to <exp-dir>/results.json, where steps/score.py has made it.
 """
@@ -22,7 +23,7 @@ import steps  # noqa: F401  # isort: skip (Ctrl-C is one line while all that fol
 
 from steps.evaluation import results
 from steps.evaluation.differences import add_probes
-from steps.evaluation.probing import Corpus, Folder, outdated, probe_folders
+from steps.evaluation.probing import WIDEST, Corpus, Folder, outdated, probe_folders, width
 from steps.evaluation.summary import Key, unit
 from steps.systems.embedding import embed
 from utils import cli, runs
@@ -94,6 +95,11 @@ def probe(options: argparse.Namespace) -> None:
     if not folders:
         raise cli.UserError(f"{exp}: holds no finished run of a system; steps/finetune.py makes such")
     todo = [folder for folder in folders if outdated(folder, corpus)]
+    wide = [one for one in todo if one.place.parent.name not in options.systems.split() and width(one) > WIDEST]
+    if wide:
+        systems = ", ".join(dict.fromkeys(one.place.parent.name for one in wide))
+        print(f"{exp}: {systems} left out, as vectors have more than {WIDEST} values; --systems probes them still")
+        todo = [folder for folder in todo if folder not in wide]
     if todo:
         print(f"{exp}: {len(todo)} of {len(folders)} runs to probe", flush=True)
     probe_folders(todo, corpus)

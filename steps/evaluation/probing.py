@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from steps.evaluation.probes import probe_run, read_labelled, read_tables, write_probes
 from utils import cli, folds, record, runs
-from utils.archive import scp_content
+from utils.archive import read_of, read_scp, scp_content
 from utils.cores import on_all_cores
 from utils.files import remove
 from utils.hold import hold
@@ -21,6 +21,7 @@ from utils.table import read_table
 SPACES = (runs.EMBEDDING, runs.MINUS)
 TABLES = ("utt2spk", "utt2emo", "utt2session", "spk2gender")
 VERSION = 1  # of the probes themselves
+WIDEST = 1024  # values of a vector that is probed unasked: a probe's time grows with their third power
 
 
 class Corpus:
@@ -50,6 +51,12 @@ class Folder(NamedTuple):
     @property
     def spaces(self) -> dict[str, Path]:
         return {space: path for space in SPACES if (path := self.source / f"{space}.scp").is_file()}
+
+
+def width(folder: Folder) -> int:
+    """Values of a vector in the widest of a folder's spaces."""
+    first = {path: next(iter(read_scp(path).items()), None) for path in folder.spaces.values()}
+    return max((read_of(path, *line).size for path, line in first.items() if line), default=0)
 
 
 def outdated(folder: Folder, corpus: Corpus) -> bool:

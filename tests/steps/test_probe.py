@@ -20,14 +20,14 @@ from utils.table import read_table
 CLASSES = ["ang", "hap"]
 
 
-def embed(data, stem, speaker=2.0, seed=0):
+def embed(data, stem, speaker=2.0, seed=0, size=8):
     """Embeddings of all utterances, which tell speakers as far as `speaker` says."""
     rng = np.random.default_rng(seed)
     speakers = read_table(data / "utt2spk")
-    centres = {name: rng.normal(size=8) for name in sorted(set(speakers.values()))}
+    centres = {name: rng.normal(size=size) for name in sorted(set(speakers.values()))}
     with ArkWriter(stem.with_suffix(".ark"), stem.with_suffix(".scp")) as out:
         for name in sorted(speakers):
-            out.write(name, rng.normal(size=8) + speaker * centres[speakers[name]])
+            out.write(name, rng.normal(size=size) + speaker * centres[speakers[name]])
     return len(speakers)
 
 
@@ -60,6 +60,14 @@ def probe(emotional, exp, type_in):
         return done.stderr if code else done.stdout
 
     return run
+
+
+def test_wide_vectors_are_left_out_by_name(emotional, exp, probe):
+    for run in ("r1", "r2"):
+        embed(emotional, exp / f"plain/{run}_seed0/embedding", size=1025)
+    said = probe()
+    assert "plain left out, as vectors have more than 1024 values" in said and "2 runs probed" in said
+    assert not (exp / "plain/r1_seed0/probes").exists() and (exp / "ad/r1_seed0/probes").exists()
 
 
 def test_runs_are_probed_once_and_again_when_something_has_changed(emotional, exp, probe):
