@@ -33,6 +33,7 @@ from utils.files import whole
 from utils.table import read_table
 
 NAME, FORMAT = "across.json", 1
+WIDEST = 2048  # values of a vector that is probed: of 1851, it takes half a minute
 OTHERS, ALL = "others", "all"
 TRAINED = {"left_out": OTHERS, "together": ALL}  # protocol → on what it trains
 
@@ -73,13 +74,16 @@ def untaught(corpora: Mapping[str, dict[str, Any]], trained: str, tested: str) -
     return [label for label in corpora[tested]["classes"] if label not in taught]
 
 
-def corpus_probe(scp: Path, utt2spk: Mapping[str, str], utt2corpus: Mapping[str, str]) -> dict[str, Any]:
-    """How well the corpus is told from the vectors of `scp`."""
+def corpus_probe(scp: Path, utt2spk: Mapping[str, str], utt2corpus: Mapping[str, str]) -> dict[str, Any] | None:
+    """How well the corpus is told from the vectors of `scp`; None where these are wide: it would take many minutes."""
     entries = read_scp(scp)
     if not entries or (unknown := entries.keys() - utt2spk.keys()):
         said = f"'{min(unknown)}' is not in the data dir" if entries else "it is empty"
         raise UserError(f"{scp}: {said}; remove the run and redo it")
     vectors = vectors_of(scp, entries)
+    if vectors.shape[1] > WIDEST:
+        warn(f"{scp}: vectors have more than {WIDEST} values, so it is not measured how well they tell corpora")
+        return None
     corpora, speakers = (np.array([table[name] for name in entries]) for table in (utt2corpus, utt2spk))
     names = np.unique(corpora)
     return {"value": 100 * probe(vectors, corpora, speakers), "chance": 100 / len(names), "vectors": len(vectors)}
@@ -136,7 +140,8 @@ def compare(exp: Path, data: Path) -> dict[str, Any]:
             result["systems"].setdefault(system, {}).setdefault(trained, {}).update(found)
             first, *others = (texts.place / f"{runs.EMBEDDING}.scp" for texts in summary.texts.values())
             if folder.name == "together" and first.is_file():
-                result["corpus_probe"][system] = corpus_probe(first, utt2spk, utt2corpus)
+                if told := corpus_probe(first, utt2spk, utt2corpus):
+                    result["corpus_probe"][system] = told
             elif folder.name == "together" and any(path.is_file() for path in others):
                 warn(f"{first}: is not there, so it is not known how well {system} tells corpora; redo the run")
     if not result["systems"]:

@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score, recall_score
 from utils.archive import ArkWriter
 from utils.data_dir import Utterance, write_data_dir
 from utils.scores import write_scores
+from utils.table import read_table
 
 CLASSES = ["ang", "hap", "sad"]
 SPEAKERS = {"x": ["x_0", "x_1", "x_2"], "y": ["y_0", "y_1", "y_2"]}
@@ -161,6 +162,15 @@ def test_lost_embeddings_are_told_of(work, type_in):
         work[0] / "exp/together/svm/run02_seed0/embedding.scp"
     )
     assert "embedding.scp: is not there" in type_in("steps/across.py", work[0] / "all", work[0] / "exp").stderr
+
+
+def test_wide_vectors_tell_no_corpora_and_that_is_said(work, type_in):
+    with ArkWriter(work[0] / "w.ark", work[0] / "exp/together/svm/run01_seed0/embedding.scp") as out:
+        for name in sorted(read_table(work[0] / "all/utt2spk")):
+            out.write(name, np.ones(2049))
+    done = type_in("steps/across.py", work[0] / "all", work[0] / "exp")
+    assert "vectors have more than 2048 values" in done.stderr
+    assert json.loads((work[0] / "exp/across.json").read_text())["corpus_probe"] == {}
 
 
 def test_folders_of_no_corpus_are_left_out_and_said(work, type_in):
