@@ -64,15 +64,18 @@ def test_protocols(data, tmp_path, type_in):
         assert set(read_table(place / "utt2corpus")) == set(read_table(place / "utt2spk"))
 
 
-def of_speakers(place, **counts):
-    """A data dir of corpora without runs: corpus → speakers."""
+def of_speakers(place, lines=(), together=1, **counts):
+    """A data dir of corpora, corpus → speakers, of whom so many `together` share a session; lines: of runs."""
     rows = [
-        Utterance(f"{corpus}_s{k}-{i}", place / f"{corpus}{k}{i}.wav", f"{corpus}_s{k}", f"{corpus}_s{k}", "", one)
+        Utterance(
+            f"{corpus}_s{k}-{i}", place / f"{corpus}{k}{i}.wav", f"{corpus}_s{k}", f"{corpus}_d{k // together}", "", one
+        )
         for corpus, count in counts.items()
         for k in range(count)
         for i, one in enumerate(["ang", "sad"])
     ]
-    write_data_dir(place, rows, [], {"utt2corpus": sorted(f"{row.name} {row.name.split('_')[0]}" for row in rows)})
+    of = sorted(f"{row.name} {row.name.split('_')[0]}" for row in rows)
+    write_data_dir(place, rows, lines, {"utt2corpus": of})
     return place
 
 
@@ -94,21 +97,13 @@ def test_corpora_of_too_few_speakers_for_runs_of_their_own(tmp_path, type_in):
 
 def dialogs(place, **counts):
     """Corpora whose speakers 2k and 2k + 1 share a session, each run leaving one of them out: corpus → speakers."""
-    rows = [
-        Utterance(f"{corpus}_s{k}-{i}", place / f"{corpus}{k}{i}.wav", f"{corpus}_s{k}", f"{corpus}_d{k // 2}", "", one)
-        for corpus, count in counts.items()
-        for k in range(count)
-        for i, one in enumerate(["ang", "sad"])
-    ]
     lines = [
         (f"{corpus}:s{k}", "test" if other == k else "valid" if other == k ^ 1 else "train", f"{corpus}_s{other}")
         for corpus, count in counts.items()
         for k in range(count)
         for other in range(count)
     ]
-    of = sorted(f"{row.name} {row.name.split('_')[0]}" for row in rows)
-    write_data_dir(place, rows, lines, {"utt2corpus": of})
-    return place
+    return of_speakers(place, lines, together=2, **counts)
 
 
 def test_speakers_who_share_a_session_stay_together(tmp_path, type_in):
