@@ -165,7 +165,7 @@ def about(names: list[str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["edge", "protocols", "about"])
-    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH")
+    parser.add_argument("paths", type=cli.path_of, nargs="+", metavar="PATH")
     args = parser.parse_args()
     if args.what == "edge":
         print(edge(args.paths))

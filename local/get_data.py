@@ -34,7 +34,7 @@ from tqdm import tqdm
 from local import corpora
 from local.corpora import Download
 from utils.audio_files import AUDIO
-from utils.cli import UserError, boolean, run, warn
+from utils.cli import UserError, boolean, path_of, run, warn
 from utils.files import whole
 from utils.hold import hold
 
@@ -188,7 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agree", type=boolean, default=False, metavar="true|false", help="to the terms [false: ask]")
     parser.add_argument("name", metavar="NAME", help="a file of local/open, without .yaml")
-    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("folder", type=path_of, metavar="DIR")
     args = parser.parse_args()
     corpus, folder = corpora.read(args.name), args.folder
     if not corpus.download:

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils.audio_files import files_below
-from utils.cli import UserError, boolean, run, warn
+from utils.cli import UserError, boolean, path_of, run, warn
 from utils.data_dir import Utterance, write_data_dir
 from utils.make_folds import Line, leave_one_speaker_out, rotate
 
@@ -131,8 +131,8 @@ def main() -> None:
     )
     parser.add_argument("--check-counts", type=boolean, default=True, metavar="true|false", help="all of IEMOCAP?")
     parser.add_argument("--redo", type=boolean, default=False, metavar="true|false", help="make it again")
-    parser.add_argument("corpus", type=Path, metavar="DIR")
-    parser.add_argument("data", type=Path)
+    parser.add_argument("corpus", type=path_of, metavar="DIR")
+    parser.add_argument("data", type=path_of)
     args = parser.parse_args()
 
     release = args.corpus / "IEMOCAP_full_release"

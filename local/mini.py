@@ -22,7 +22,7 @@ import numpy as np
 import soundfile
 
 from local.synthesis import RATE, Turn, speak_all, stream
-from utils.cli import UserError, boolean, run
+from utils.cli import UserError, boolean, path_of, run
 from utils.files import whole
 from utils.record import Origin, outdated
 
@@ -240,7 +240,7 @@ def main() -> None:
     parser.add_argument("--strength", type=number(float, 0, 5), default=1.5, help="of the emotions; 0: none [1.5]")
     parser.add_argument("--redo", type=boolean, default=False, metavar="true|false", help="make again what is there")
     parser.add_argument("corpus", choices=("voxceleb1", "iemocap"))
-    parser.add_argument("folder", type=Path, help="where; for IEMOCAP, it will hold Session1 to Session5")
+    parser.add_argument("folder", type=path_of, help="where; for IEMOCAP, it will hold Session1 to Session5")
     generate(**vars(parser.parse_args()))
 
 

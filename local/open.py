@@ -189,8 +189,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--corpus", help="an open corpus; list: which there are")
-    source.add_argument("--table", type=Path, help="a table of recordings")
-    parser.add_argument("--dir", type=Path, help="the corpus's folder; that a table's paths begin in [the table's]")
+    source.add_argument("--table", type=cli.path_of, help="a table of recordings")
+    parser.add_argument("--dir", type=cli.path_of, help="the corpus's folder; where a table's paths begin [its own]")
     parser.add_argument("--map", default="", help="<label>=<class> …, or a YAML file of such: a table's labels")
     parser.add_argument(
         "--classes", default="", help="classes to take, or all [a corpus's own choice; of a table, all]"
@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument("--segments", type=cli.boolean, default=False, metavar="true|false", help="always as stretches")
     parser.add_argument("--redo", type=cli.boolean, default=False, metavar="true|false", help="make it again")
     parser.add_argument("--beside-others", default="", metavar="NAME", help="under names that begin so; and utt2corpus")
-    parser.add_argument("data", type=Path, nargs="?", metavar="DATA")
+    parser.add_argument("data", type=cli.path_of, nargs="?", metavar="DATA")
     args = parser.parse_args()
     if args.corpus == "list":
         print(catalogue())

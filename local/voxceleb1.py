@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 
 from local.trials import Trial, match_trials, read_trials, some
 from utils.audio_files import files_below, is_audio, safe
-from utils.cli import UserError, boolean, run, warn
+from utils.cli import UserError, boolean, path_of, run, warn
 from utils.data_dir import Utterance, write_data_dir
 from utils.table import read_table
 
@@ -173,13 +173,13 @@ def write_test(path: Path, test: list[Utterance], trials: list[Trial], redo: boo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--voxceleb2", type=Path, metavar="DIR", help="folder that holds its dev/aac, to train on too")
-    parser.add_argument("--exclude-speakers", type=Path, metavar="FILE", help="speakers to leave out of dev")
-    parser.add_argument("--trials", type=Path, metavar="FILE", help="default: DIR/veri_test.txt")
+    parser.add_argument("--voxceleb2", type=path_of, metavar="DIR", help="folder of its dev/aac, to train on too")
+    parser.add_argument("--exclude-speakers", type=path_of, metavar="FILE", help="speakers to leave out of dev")
+    parser.add_argument("--trials", type=path_of, metavar="FILE", help="default: DIR/veri_test.txt")
     parser.add_argument("--check-counts", type=boolean, default=True, metavar="true|false", help="all of the release?")
     parser.add_argument("--redo", type=boolean, default=False, metavar="true|false", help="make it again")
-    parser.add_argument("corpus", type=Path, metavar="DIR")
-    parser.add_argument("data", type=Path)
+    parser.add_argument("corpus", type=path_of, metavar="DIR")
+    parser.add_argument("data", type=path_of)
     args = parser.parse_args()
 
     genders, testers = read_meta(args.corpus, "VoxCeleb1", "\t")

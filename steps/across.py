@@ -25,9 +25,9 @@ from utils.job_log import revision
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="data dir of all corpora, with utt2corpus")
-    parser.add_argument("exp", type=Path, help="folder that holds the protocols' folders")
-    parser.add_argument("--out", type=Path, help="folder to write to [<exp-dir>]")
+    parser.add_argument("data", type=cli.path_of, help="data dir of all corpora, with utt2corpus")
+    parser.add_argument("exp", type=cli.path_of, help="folder that holds the protocols' folders")
+    parser.add_argument("--out", type=cli.path_of, help="folder to write to [<exp-dir>]")
     options = parser.parse_args()
     out = options.out or options.exp
     from steps.reporting import matrix, page  # here, as --help may do without pictures

@@ -51,8 +51,8 @@ def look(data: Path, exp: Path) -> audit.Json:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="data dir, with utt2emo; better with features")
-    parser.add_argument("exp", type=Path, help="folder for audit.json and figures")
+    parser.add_argument("data", type=cli.path_of, help="data dir, with utt2emo; better with features")
+    parser.add_argument("exp", type=cli.path_of, help="folder for audit.json and figures")
     parser.add_argument(
         "--force", type=cli.boolean, default=False, metavar="true|false", help="true: errors do not stop [false]"
     )

@@ -65,12 +65,12 @@ def described(metric: str, comparison: dict[str, Any], system: Summary, referenc
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("system", type=Path, help="folder, archive, or score file; with --over, a name")
-    parser.add_argument("reference", type=Path, help="the same of what it is compared with")
+    parser.add_argument("system", type=cli.path_of, help="folder, archive, or score file; with --over, a name")
+    parser.add_argument("reference", type=cli.path_of, help="the same of what it is compared with")
     parser.add_argument("--seeds", default="", help="seeds to compare [those with all runs that both have]")
     parser.add_argument("--over", default="", help="folders that have both systems, separated by spaces")
-    parser.add_argument("--without", type=Path, help="file of speakers to leave out, one a line")
-    parser.add_argument("--data", type=Path, help="the data dir, for score files without labels")
+    parser.add_argument("--without", type=cli.path_of, help="file of speakers to leave out, one a line")
+    parser.add_argument("--data", type=cli.path_of, help="the data dir, for score files without labels")
     options = parser.parse_args()
     emotions = read_table(options.data / "utt2emo") if options.data else None
     seeds = cli.numbers("--seeds", options.seeds)

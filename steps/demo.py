@@ -113,10 +113,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, help="folder for the page")
-    parser.add_argument("recordings", type=Path, nargs="*", metavar="RECORDING", help="an example")
-    parser.add_argument("--model", type=Path, default=OWN, help="folder of a model [the recipe's own]")
-    parser.add_argument("--runtime", type=Path, help=f"folder of {PACKAGE} [npm fetches it]")
+    parser.add_argument("out", type=cli.path_of, help="folder for the page")
+    parser.add_argument("recordings", type=cli.path_of, nargs="*", metavar="RECORDING", help="an example")
+    parser.add_argument("--model", type=cli.path_of, default=OWN, help="folder of a model [the recipe's own]")
+    parser.add_argument("--runtime", type=cli.path_of, help=f"folder of {PACKAGE} [npm fetches it]")
     parser.add_argument("--port", type=int, default=8000, help="port to serve on; 0: any that is free [8000]")
     parser.add_argument("--serve", type=cli.boolean, default=True, help="false: write the page alone [true]")
     options = parser.parse_intermixed_args()

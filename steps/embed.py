@@ -19,9 +19,9 @@ from utils import cli
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="folder with model.safetensors and config.yaml")
-    parser.add_argument("data", type=Path, help="data dir with feats.scp")
-    parser.add_argument("out", type=Path, help="folder for the embeddings")
+    parser.add_argument("model", type=cli.path_of, help="folder with model.safetensors and config.yaml")
+    parser.add_argument("data", type=cli.path_of, help="data dir with feats.scp")
+    parser.add_argument("out", type=cli.path_of, help="folder for the embeddings")
     options = parser.parse_args()
     count = embed(options.model, options.data, options.out)
     print(f"{options.out}: {f'{count} embeddings' if count else 'the embeddings are there and up to date'}")

@@ -30,8 +30,8 @@ from utils import cli
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, help="folder for the graphs")
-    parser.add_argument("--model", type=Path, default=OWN, help="folder of a model [the recipe's own]")
+    parser.add_argument("out", type=cli.path_of, help="folder for the graphs")
+    parser.add_argument("--model", type=cli.path_of, default=OWN, help="folder of a model [the recipe's own]")
     options = parser.parse_args()
     from steps.prediction.graphs import export
 

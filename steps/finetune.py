@@ -59,10 +59,10 @@ from utils.table import read_table
 
 def arguments() -> config.ArgumentParser:
     parser = config.arguments(Config, __doc__)
-    parser.add_argument("data", type=Path, help="data dir with feats.scp, utt2emo and folds")
-    parser.add_argument("out", type=Path, help="folder of the system; with --systems, of their folders")
+    parser.add_argument("data", type=cli.path_of, help="data dir with feats.scp, utt2emo and folds")
+    parser.add_argument("out", type=cli.path_of, help="folder of the system; with --systems, of their folders")
     parser.add_argument("--systems", default="", help="systems and groups of them, separated by spaces")
-    parser.add_argument("--conf", type=Path, default=Path("conf"), help="folder of systems/ and groups.yaml")
+    parser.add_argument("--conf", type=cli.path_of, default=Path("conf"), help="folder of systems/ and groups.yaml")
     parser.add_argument(
         "--pretrained", default="", help="folder of a pre-trained model; seed <k> starts from DIR/seed<k>, if there"
     )

@@ -107,9 +107,9 @@ def settle(data: Path, features: Features) -> None:
 
 def main() -> None:
     parser = config.arguments(Features, __doc__)
-    parser.add_argument("data", type=Path, help="data dir")
-    parser.add_argument("logs", type=Path, nargs="?", help="folder for logs [<data-dir>/log]")
-    parser.add_argument("archives", type=Path, nargs="?", help="folder for archives [<data-dir>/fbank]")
+    parser.add_argument("data", type=cli.path_of, help="data dir")
+    parser.add_argument("logs", type=cli.path_of, nargs="?", help="folder for logs [<data-dir>/log]")
+    parser.add_argument("archives", type=cli.path_of, nargs="?", help="folder for archives [<data-dir>/fbank]")
     parser.add_argument("--nj", type=int, default=4, help="number of jobs")
     parser.add_argument("--cmd", default="utils/run.py", help="job runner")
     parser.add_argument("--redo", type=bool, default=False, help="true: make again what is there")

@@ -43,11 +43,11 @@ RESULTS = "results.json"
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="data dir with descriptors.scp and utt2emo")
-    parser.add_argument("out", type=Path, help="folder of the model")
-    parser.add_argument("--system", type=Path, required=True, help="YAML of a system: backend mlp on descriptors")
-    parser.add_argument("--copies", type=Path, help="data dir of changed copies, to be trained on, too")
-    parser.add_argument("--about", type=Path, help="YAML, corpus → title, language, licence, address; for the card")
+    parser.add_argument("data", type=cli.path_of, help="data dir with descriptors.scp and utt2emo")
+    parser.add_argument("out", type=cli.path_of, help="folder of the model")
+    parser.add_argument("--system", type=cli.path_of, required=True, help="a system: backend mlp on descriptors")
+    parser.add_argument("--copies", type=cli.path_of, help="data dir of copies, to be trained on, too")
+    parser.add_argument("--about", type=cli.path_of, help="corpus → title, language, licence, address")
     parser.add_argument("--seed", type=cli.natural, default=0, help="seed of the training [0]")
     parser.add_argument(
         "--tried", type=cli.positive, default=300, help="recordings that are changed on purpose for the card [300]"

@@ -45,7 +45,7 @@ FEWEST = 20  # recordings, or stretches, that --adapt takes a scale of
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="+", metavar="WHAT", help="recording, folder, wav.scp, table, or -")
-    parser.add_argument("--model", type=Path, help="folder of a model [the recipe's own]")
+    parser.add_argument("--model", type=cli.path_of, help="folder of a model [the recipe's own]")
     parser.add_argument("--format", choices=["tsv", "json"], default="tsv",
                         help="tab-separated with a header, or JSON lines [tsv]")  # fmt: skip
     parser.add_argument("--by", choices=["recording", "windows", "turns"], default="recording",
@@ -60,7 +60,7 @@ def arguments() -> argparse.ArgumentParser:
                         help='how frequent classes are, such as "neu=8 ang=2" (others 1) [all alike]')  # fmt: skip
     parser.add_argument("--adapt", type=cli.boolean, default=False, metavar="true",
                         help="for many recordings of one microphone: allow for its sound [false]")  # fmt: skip
-    parser.add_argument("--draw", type=Path, help="folder for a picture of each recording over time")
+    parser.add_argument("--draw", type=cli.path_of, help="folder for a picture of each recording over time")
     return parser
 
 

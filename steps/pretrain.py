@@ -61,10 +61,10 @@ def train_in_job(options: config.Namespace, settings: Config) -> None:
 
 def main() -> None:
     parser = config.arguments(Config, __doc__)
-    parser.add_argument("train", type=Path, help="data dir to train on")
-    parser.add_argument("heldout", type=Path, help="data dir of other sessions of the same speakers; may be absent")
-    parser.add_argument("out", type=Path, help="folder for the model")
-    parser.add_argument("--teacher", type=Path, help="vectors of the training utterances: an scp or an .npz")
+    parser.add_argument("train", type=cli.path_of, help="data dir to train on")
+    parser.add_argument("heldout", type=cli.path_of, help="other sessions of the same speakers; may be absent")
+    parser.add_argument("out", type=cli.path_of, help="folder for the model")
+    parser.add_argument("--teacher", type=cli.path_of, help="vectors of the training utterances: an scp or an .npz")
     parser.add_argument("--redo", type=bool, default=False, help="true: train again what is finished")
     parser.add_argument("--cmd", default="", help="job runner [none: the work is done here]")
     options, settings = config.parse(parser, Config)

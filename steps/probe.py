@@ -61,9 +61,9 @@ def update(exp: Path) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the data dir that the systems were trained on")
-    parser.add_argument("exp", type=Path, help="folder that holds the systems' folders")
-    parser.add_argument("--pretrained", type=Path, help="folder of the pre-trained extractor, to measure it too")
+    parser.add_argument("data", type=cli.path_of, help="the data dir that the systems were trained on")
+    parser.add_argument("exp", type=cli.path_of, help="folder that holds the systems' folders")
+    parser.add_argument("--pretrained", default="", help="folder of the pre-trained extractor, to measure it too [none]")
     parser.add_argument("--systems", default="", help="systems, separated by spaces [all, and pretrained]")
     options = parser.parse_args()
     with hold(options.data, shared=True):
@@ -85,8 +85,8 @@ def probe(options: argparse.Namespace) -> None:
     ]
     pretrained = exp / runs.PRETRAINED
     if runs.PRETRAINED in wanted:
-        if options.pretrained and (options.pretrained / runs.MODEL).is_file():
-            if count := embed(options.pretrained, options.data, pretrained):
+        if options.pretrained and (Path(options.pretrained) / runs.MODEL).is_file():
+            if count := embed(Path(options.pretrained), options.data, pretrained):
                 print(f"{pretrained}: {count} embeddings", flush=True)
         elif options.pretrained:
             print(f"{options.pretrained}: there is no {runs.MODEL}; the pre-trained extractor is not probed")

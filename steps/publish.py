@@ -164,14 +164,14 @@ def publish(options: argparse.Namespace, chosen: Sequence[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("exp", type=Path, help="folder that holds the systems' folders")
+    parser.add_argument("exp", type=cli.path_of, help="folder that holds the systems' folders")
     parser.add_argument("--systems", default="", help="systems to keep, and groups of <conf>/groups.yaml [all]")
     parser.add_argument(
         "--labels", choices=["true", "false"], default="true", help="false: of a licensed corpus [true]"
     )
-    parser.add_argument("--data", type=Path, help="the data dir that says the labels, with --labels false")
-    parser.add_argument("--results", type=Path, help="egs/<recipe>/results [of the recipe that <exp-dir> lies in]")
-    parser.add_argument("--conf", type=Path, help="folder of the configuration [the recipe's]")
+    parser.add_argument("--data", type=cli.path_of, help="the data dir that says the labels, with --labels false")
+    parser.add_argument("--results", type=cli.path_of, help="egs/<recipe>/results [where <exp-dir> lies]")
+    parser.add_argument("--conf", type=cli.path_of, help="folder of the configuration [the recipe's]")
     options = parser.parse_args()
     exp, recipe = options.exp, recipe_of(options.results or options.exp)[0]
     chosen = choose(exp, options.conf or recipe / "conf", options.systems)

@@ -124,8 +124,8 @@ def masks(made: Results, exp: Path, data: Path, run: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("exp", type=Path, help="folder that holds results.json and the systems' folders")
-    parser.add_argument("--data", type=Path, help="the data dir [the one with folds in data beside <exp-dir>]")
+    parser.add_argument("exp", type=cli.path_of, help="folder that holds results.json and the systems' folders")
+    parser.add_argument("--data", type=cli.path_of, help="the data dir [the one with folds in data beside <exp-dir>]")
     parser.add_argument("--run", default="", help="the run of Fig. 1 and of the masks [the first]")
     options = parser.parse_args()
     torch.set_num_threads(1)  # a few utterances, a few hundred points: threads would wait for each other

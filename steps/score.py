@@ -34,13 +34,13 @@ def result_line(system: dict[str, Any], test: dict[str, Any], place: Path) -> st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("exp", type=Path, help="folder that holds the systems' folders, or archives of them")
+    parser.add_argument("exp", type=cli.path_of, help="folder that holds the systems' folders, or archives of them")
     parser.add_argument("--systems", default="", help="systems and groups of <conf>/groups.yaml [all]")
     parser.add_argument("--runs", default="", help="runs to score, which all systems must have [all]")
     parser.add_argument("--seeds", default="", help="seeds to score, which all systems must have [all]")
-    parser.add_argument("--conf", type=Path, default=Path("conf"), help="folder of the configuration [conf]")
+    parser.add_argument("--conf", type=cli.path_of, default=Path("conf"), help="folder of the configuration [conf]")
     parser.add_argument("--title", default="", help="what the results are of [the folder that holds <exp-dir>]")
-    parser.add_argument("--data", type=Path, help="the data dir, for score files without labels")
+    parser.add_argument("--data", type=cli.path_of, help="the data dir, for score files without labels")
     options = parser.parse_args()
     exp, seeds = options.exp, cli.numbers("--seeds", options.seeds)
     content = results.plain(

@@ -93,9 +93,9 @@ def min_dcf(scores: np.ndarray, targets: np.ndarray, p_target: float = 0.01) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("trials", type=Path)
-    parser.add_argument("embeddings", type=Path, help="embedding.scp")
-    parser.add_argument("out", type=Path, help="folder for scores and result")
+    parser.add_argument("trials", type=cli.path_of)
+    parser.add_argument("embeddings", type=cli.path_of, help="embedding.scp")
+    parser.add_argument("out", type=cli.path_of, help="folder for scores and result")
     options = parser.parse_args()
     pairs, targets = read_trials(options.trials)
     units = read_units(options.embeddings)

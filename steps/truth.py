@@ -114,8 +114,8 @@ def table(rows: Sequence[Row]) -> Table:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--strengths", default="", help="those to tell of, separated by spaces [all that are there]")
-    parser.add_argument("exp", type=Path, help="folder with a folder for each strength")
-    parser.add_argument("out", type=Path, help="folder for truth.tsv and README.md")
+    parser.add_argument("exp", type=cli.path_of, help="folder with a folder for each strength")
+    parser.add_argument("out", type=cli.path_of, help="folder for truth.tsv and README.md")
     options = parser.parse_args()
     names, folders = dict.fromkeys(options.strengths.split()), dict[float, Path]()
     if odd := [name for name in names if not STRENGTH.fullmatch(name)]:

@@ -121,8 +121,8 @@ def augment(source: Path, dest: Path, options: Copies) -> str:
 
 def main() -> None:
     parser = config.arguments(Copies, __doc__)
-    parser.add_argument("source", type=Path, help="data dir to copy")
-    parser.add_argument("dest", type=Path, help="data dir to make")
+    parser.add_argument("source", type=cli.path_of, help="data dir to copy")
+    parser.add_argument("dest", type=cli.path_of, help="data dir to make")
     arguments, options = config.parse(parser, Copies)
     for name in ("musan", "rirs"):
         if given := getattr(options, name):

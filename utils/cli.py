@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,13 @@ def boolean(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError(text)
     return text == "true"
+
+
+def path_of(text: str) -> Path:
+    """Where something is (an argparse `type=`); "", as a variable that is not set leaves it, is not the folder here."""
+    if not text:
+        raise ArgumentTypeError("expected a path, found ''")
+    return Path(text)
 
 
 def natural(text: str) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from utils.cli import UserError
-from utils.table import is_text
+from utils.table import is_text, text_in
 
 # What a column holds → its names, the likelier first, in lower case and without blanks, "_", "-" and ".".
 COLUMNS = {
@@ -77,7 +77,7 @@ def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def records(path: Path) -> list[tuple[int, dict[str, str]]]:
     """The rows of a table: number of the line, column → value. Raises UserError for what is no table."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = io.TextIOWrapper(io.BytesIO(text_in(path.read_bytes(), path)), "utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     lines = text.splitlines()

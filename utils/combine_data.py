@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils import folds, runs
-from utils.cli import UserError, run, warn
+from utils.cli import UserError, path_of, run, warn
 from utils.copies import AUGMENT, UNIQ
 from utils.data_dir import COMPLETE, check_prefixes, check_whole, keyed_on, replaceable, replacing, spk2utt, tables
 from utils.record import Origin, content, outdated
@@ -114,8 +114,8 @@ def _merged_folds(paths: Sequence[Path]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("dest", type=Path, metavar="DEST")
-    parser.add_argument("sources", type=Path, nargs="+", metavar="SOURCE")
+    parser.add_argument("dest", type=path_of, metavar="DEST")
+    parser.add_argument("sources", type=path_of, nargs="+", metavar="SOURCE")
     arguments = parser.parse_args()
     count = combine(arguments.dest, arguments.sources)
     print(f"combine_data.py: {arguments.dest} has {count} utterances")

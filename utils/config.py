@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_type_hints
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace, set_parsing_settings
 
-from utils.cli import UserError
+from utils.cli import UserError, path_of
 from utils.files import whole
 from utils.yaml_file import read_yaml
 
@@ -75,7 +75,7 @@ def parse(parser: ArgumentParser, config: type[T], args: Sequence[str] | None = 
     paths: list[Path] = []
     try:
         files = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-        files.add_argument("--config", action="append", default=[], type=Path)
+        files.add_argument("--config", action="append", default=[], type=path_of)
         paths = files.parse_known_args(args)[0].config
         settings = read_files(paths, config)
         fields_only(config).parse_object(settings)  # checks the values: defaults are taken as they are

@@ -9,15 +9,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from utils.cli import run
+from utils.cli import path_of, run
 from utils.parts import subset
 from utils.table import read_table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("source", type=Path, metavar="SOURCE")
-    parser.add_argument("dest", type=Path, metavar="DEST")
+    parser.add_argument("source", type=path_of, metavar="SOURCE")
+    parser.add_argument("dest", type=path_of, metavar="DEST")
     arguments = parser.parse_args()
     subset(arguments.source, arguments.dest, read_table(arguments.source / "utt2spk"))
     print(f"copy_data_dir.py: copied data from {arguments.source} to {arguments.dest}")

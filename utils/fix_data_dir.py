@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from utils.cli import UserError, run
+from utils.cli import UserError, path_of, run
 from utils.data_dir import COMPLETE, keyed_on, members, tables
 from utils.files import free_backup, whole
 from utils.hold import hold
@@ -162,7 +162,7 @@ def _say(message: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("data", type=Path, help="data dir")
+    parser.add_argument("data", type=path_of, help="data dir")
     data = parser.parse_args().data
     with hold(data) if data.is_dir() else nullcontext():  # `fix` says what it is else
         fix(data)

@@ -25,7 +25,7 @@ from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from utils.cli import UserError, run, warn
+from utils.cli import UserError, path_of, run, warn
 
 MARK = "HOLD_PY"  # the variable by which the processes of a command are known
 HELD = "HOLD_PY_FOLDERS"  # the variable that tells them which folders are held for them, a line each
@@ -205,8 +205,8 @@ def supervise(command: list[str], folder: Path, locks: list[int], start: Path | 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--from", type=Path, dest="start", metavar="FOLDER", help="where the command is started")
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--from", type=path_of, dest="start", metavar="FOLDER", help="where the command is started")
+    parser.add_argument("folder", type=path_of, metavar="FOLDER")
     parser.add_argument("command", metavar="COMMAND")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...")
     options = parser.parse_args()

@@ -53,8 +53,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", choices=("random", "prefix"), default="random")
     parser.add_argument("--seed", type=int, default=0, help="of the lot [0]")
-    parser.add_argument("data", type=Path)
-    parser.add_argument("dest", type=Path)
+    parser.add_argument("data", type=cli.path_of)
+    parser.add_argument("dest", type=cli.path_of)
     options = parser.parse_args()
     utt2spk = data_dir.check_whole(options.data)
     if options.kind == "random":

@@ -177,9 +177,9 @@ def export(path: Path, data: Path, folds: Folds, utt2spk: Mapping[str, str], utt
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folds", default="", metavar="NUMBER|loso|session", help="make them anew")
-    parser.add_argument("--csv", type=Path, help="file to export them to")
+    parser.add_argument("--csv", type=cli.path_of, help="file to export them to")
     parser.add_argument("--runs", default="", help="runs that must be there, separated by spaces")
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=cli.path_of)
     options = parser.parse_args()
     data = options.data
     utt2spk = data_dir.check_whole(data) if options.folds or options.csv else read_table(data / "utt2spk")

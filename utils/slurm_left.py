@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils import slurm_scheduler as scheduler
-from utils.cli import UserError, run, warn
+from utils.cli import UserError, path_of, run, warn
 from utils.hold import InUse, hold
 from utils.slurm_scheduler import Patience
 
@@ -58,7 +58,7 @@ def clear_folder(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("folder", type=path_of, metavar="FOLDER")
     clear_folder(parser.parse_args().folder)
 
 

@@ -18,7 +18,7 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from utils.cli import UserError, run, warn
+from utils.cli import UserError, path_of, run, warn
 from utils.data_dir import speakers
 from utils.parts import subset
 from utils.table import read_lines, read_table
@@ -84,11 +84,11 @@ def main() -> None:
         "speakers": "whole speakers, at random, until there are N utterances",
     }.items():
         options.add_argument(f"--{how}", dest="how", action="store_const", const=how.replace("-", "_"), help=meaning)
-    options.add_argument("--utt-list", type=Path, metavar="FILE", help="the utterances that FILE lists")
-    options.add_argument("--spk-list", type=Path, metavar="FILE", help="the speakers that FILE lists")
-    parser.add_argument("source", type=Path, metavar="SOURCE")
+    options.add_argument("--utt-list", type=path_of, metavar="FILE", help="the utterances that FILE lists")
+    options.add_argument("--spk-list", type=path_of, metavar="FILE", help="the speakers that FILE lists")
+    parser.add_argument("source", type=path_of, metavar="SOURCE")
     parser.add_argument("number", type=int, nargs="?", metavar="N", help="how many utterances")
-    parser.add_argument("dest", type=Path, metavar="DEST")
+    parser.add_argument("dest", type=path_of, metavar="DEST")
     arguments = parser.parse_intermixed_args()
     source = arguments.source
     by_list = arguments.utt_list or arguments.spk_list

@@ -142,7 +142,7 @@ def select(conf: Path, words: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("conf", type=Path, help="folder of the configuration")
+    parser.add_argument("conf", type=cli.path_of, help="folder of the configuration")
     parser.add_argument("systems", help="systems and groups, separated by spaces")
     parser.add_argument("--pretrained", default="", help="folder of a pre-trained extractor; empty: not checked")
     options = parser.parse_args()

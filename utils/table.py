@@ -22,10 +22,19 @@ def lines_of(content: bytes) -> list[str]:
 
 
 def read_content(path: Path | str) -> bytes:
-    """What a table holds, without the mark that Windows puts before UTF-8. Raises UserError where there is none."""
+    """What a table holds, without the mark that Windows puts before UTF-8. Raises UserError where there is none, or no
+    text."""
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file")
-    return Path(path).read_bytes().removeprefix(BOM_UTF8)
+    return text_in(Path(path).read_bytes(), path).removeprefix(BOM_UTF8)
+
+
+def text_in(content: bytes, path: Path | str) -> bytes:
+    """The same, unless bytes of it are 0: so is every other byte of UTF-16, and what a machine that lost its power had
+    not written yet. Raises UserError for such."""
+    if b"\0" in content:
+        raise UserError(f"{path}: is no text (it holds bytes of 0): save it as UTF-8, or make it again")
+    return content
 
 
 def read_lines(path: Path | str) -> list[str]:
@@ -92,7 +101,7 @@ def lines(path: Path | str) -> Iterator[tuple[str, str]]:
         if file.read(len(BOM_UTF8)) != BOM_UTF8:
             file.seek(0)
         while piece := file.read(1 << 16) + file.readline():
-            names, values = columns(piece)
+            names, values = columns(text_in(piece, path))
             if "" in values:
                 number = values.index("")
                 line = lines_of(piece)[number].strip()

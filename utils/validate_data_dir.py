@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from utils import folds
-from utils.cli import UserError, run, warn
+from utils.cli import UserError, path_of, run, warn
 from utils.copies import is_change
 from utils.data_dir import COMPLETE, keyed_on, members, tables
 from utils.table import columns, follows, lines_of
@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--no-feats", action="store_true", help="feats.scp need not be there")
     parser.add_argument("--no-wav", action="store_true", help="wav.scp need not be there")
     parser.add_argument("--no-text", action="store_true", help="as in Kaldi; text need never be there")
-    parser.add_argument("data", type=Path, help="data dir")
+    parser.add_argument("data", type=path_of, help="data dir")
     arguments = parser.parse_args()
     validate(arguments.data, feats=not arguments.no_feats, wav=not arguments.no_wav)
     print(f"validate_data_dir.py: successfully validated data-directory {arguments.data}")

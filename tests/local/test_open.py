@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -214,6 +215,14 @@ def test_another_speakers_file_of_the_same_name_is_no_recording_of_hers(prepare,
     prepare("--table", path)
     wavs = read_table(tmp_path / "data/x/wav.scp")
     assert len(wavs) == 23 and all(f"/{name.partition('-')[0]}/" in wav for name, wav in wavs.items())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_a_table_in_utf_16_is_named_as_such(type_in, spoken, tmp_path, encoding):
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], spoken)
+    path.write_text(path.read_text(encoding="utf-8-sig"), encoding=encoding)
+    said = type_in("local/open.py", "--table", path, tmp_path / "x", code=1).stderr
+    assert re.search("x.csv: is no.* save it as UTF-8", said)
 
 
 def test_slips_of_labels_are_named(type_in, spoken, tmp_path):

@@ -103,3 +103,18 @@ def test_a_current_folder_that_is_gone_is_named(tmp_path):
         1,
         "copy_data_dir.py: the current folder is no longer there: change to another\n",
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["steps/score.py", ""],
+        ["steps/export.py", ""],
+        ["steps/predict.py", "--by", "turns", "--draw", "", "x.wav"],
+        ["steps/finetune.py", "", "exp"],
+        ["utils/fix_data_dir.py", ""],
+    ],
+)
+def test_a_variable_that_is_not_set_is_not_the_folder_here(words):
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode and "expected a path, found ''" in done.stderr.splitlines()[-1]

@@ -64,3 +64,11 @@ def test_a_byte_order_mark_is_no_letter(tmp_path):
     assert read_lines(tmp_path / "table") == ["a 1", "b 2"]
     (tmp_path / "empty").write_bytes(b"")
     assert read_table(tmp_path / "empty") == {} == dict(lines(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize("content", ["a 1\nb 2\n".encode("utf-16-le"), b"a 1\n\0\0\0\0"])  # Windows; a power cut
+def test_bytes_of_0_are_no_text(tmp_path, content):
+    (tmp_path / "t").write_bytes(content)
+    for read in (read_table, read_lines, lambda path: list(lines(path))):
+        with pytest.raises(UserError, match="t: is no text"):
+            read(tmp_path / "t")
