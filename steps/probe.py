@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=cli.path_of, help="the data dir that the systems were trained on")
     parser.add_argument("exp", type=cli.path_of, help="folder that holds the systems' folders")
-    parser.add_argument("--pretrained", default="", help="folder of the pre-trained extractor, to measure it too [none]")
+    parser.add_argument("--pretrained", default="", help="folder of the extractor, to measure it too [none]")
     parser.add_argument("--systems", default="", help="systems, separated by spaces [all, and pretrained]")
     options = parser.parse_args()
     with hold(options.data, shared=True):

@@ -139,8 +139,7 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     each = []
     for corpus, results in results_of.items():
         name, equals = results["best"]["system"], [*results["best"]["not_told_from"]]
-        told = [one for one in equals if one in short(results)]
-        told += [f"{len(equals) - len(told)} more"] * (len(equals) > len(told))
+        told = sorted(equals, key=lambda one: one not in short(results))  # those of the table first
         wf1 = results["systems"][name]["wf1"]
         span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
         shown = f"; no difference shown from {names(told)}" * bool(told)
