@@ -17,7 +17,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -61,25 +60,27 @@ class Both:
     def __init__(self, data: Path, copies: Path, scratch: Path) -> None:
         self.folders, self.scratch = (data, copies), scratch
         self.copy_of = {origin: copy for copy, origin in read_table(copies / UNIQ).items()}
-        self.read = cache(self._read)
+        self.known: dict[str, tuple[Corpus, Corpus]] = {}
 
-    def _read(self, sees: str, vad: bool, cmn: str, crop: int) -> tuple[Corpus, Corpus]:
+    def read(self, sees: str, options: Input) -> tuple[Corpus, Corpus]:
+        if (key := f"{sees} {options}") in self.known:
+            return self.known[key]
         first, second = (
             read_corpus(
                 folder,
-                Input(vad=vad, cmn=cmn, crop=crop),  # type: ignore[arg-type]
+                options,
                 pick_device(),
                 Given(folder / DESCRIPTORS, folder).read() if sees == "descriptors" else None,
                 self.scratch,
             )
             for folder in self.folders
         )
+        self.known[key] = first, second
         return first, second
 
     def corpus(self, settings: Config, tested: list[str]) -> Corpus:
         """What a system reads: of `tested` speakers the copies."""
-        options, sees = settings.input, "" if settings.reads_features else settings.backend.sees
-        first, second = self.read(sees, options.vad, options.cmn, options.crop)
+        first, second = self.read("" if settings.reads_features else settings.backend.sees, settings.input)
         place = {name: i for i, name in enumerate(second.utterances)}
         if lost := [name for name in first.utterances if self.copy_of.get(name) not in place]:
             raise UserError(f"{lost[0]}: its copy has no features")

@@ -1,4 +1,4 @@
-"""From stored features to what a network sees: mean normalisation, then the speech frames."""
+"""From stored features to what a network sees: a floor, mean normalisation, then the speech frames."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def sliding_mean(features: np.ndarray, window: int) -> np.ndarray:
 def select(features: np.ndarray, speech: np.ndarray, options: Input) -> np.ndarray:
     """The network's input for one utterance: (T, F) filter-banks and (T,) 0/1 decisions → (T', F) float32, with T' ≤ T.
     Training, scoring and prediction all come through here."""
+    if options.top_db:
+        features = np.maximum(features, features.max() - np.float32(options.top_db * np.log(10) / 10))
     if options.cmn == "sliding":
         features = features - sliding_mean(features, options.cmn_window)
     elif options.cmn == "utterance":

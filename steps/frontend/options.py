@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from utils.cli import UserError
-from utils.config import require_positive
+from utils.config import require_not_negative, require_positive
 from utils.yaml_file import read_yaml
 
 LONGEST = 30_000  # frames of a training crop: 5 minutes
@@ -104,6 +104,9 @@ class Input:
     cmn: Literal["sliding", "utterance", "level", "none"] = "level"
     """Mean normalisation: subtract each bin's mean in a sliding window, its mean over the utterance, one mean over all
     bins and speech frames (level: the gain goes, the spectrum's tilt stays), or nothing."""
+    top_db: float = 0.0
+    """Before that, raise whatever is so many dB or more below the utterance's loudest value to there; 0: nothing. Bins
+    above a recording's band hold the rounding to 16 bits alone, which does not follow its level."""
     cmn_window: int = 300
     """Length of the sliding window in frames, above 0: 300 frames are 3 s."""
     vad: bool = True
@@ -115,6 +118,7 @@ class Input:
 
     def __post_init__(self) -> None:
         require_positive(self, "cmn_window", "min_frames", "crop")
+        require_not_negative(self, "top_db")
 
     def check_crop(self, smallest_input: int) -> None:
         """Raise ValueError for a crop of fewer frames than a network takes, or of one, which CopyPaste cannot halve."""

@@ -84,7 +84,8 @@ class Packed(Sequence[np.ndarray]):
 def way(options: Input) -> str:
     """What the folder of this way of reading is called."""
     window = str(options.cmn_window) if options.cmn == "sliding" else ""
-    return f"{options.cmn}{window}_{f'vad{options.min_frames}' if options.vad else 'all'}"
+    floor = f"_top{options.top_db:g}" if options.top_db else ""
+    return f"{options.cmn}{window}_{f'vad{options.min_frames}' if options.vad else 'all'}{floor}"
 
 
 def origin(data: Path, options: Input) -> Origin:

@@ -54,6 +54,17 @@ def test_the_level_is_one_number_a_recording(voiced, vad):
     np.testing.assert_allclose(select(x + tilt, speech, options), found + tilt, atol=1e-5)
 
 
+def test_the_floor_is_so_many_dB_below_the_loudest_value_whatever_the_level():
+    x, speech = RNG.normal(0, 8, (100, 5)).astype(np.float32), np.ones(100, np.uint8)
+    power = np.exp(x.astype(np.float64))
+    by_hand = np.log(np.maximum(power, power.max() / 10 ** (90 / 10)))
+    found = select(x, speech, Input(cmn="none", vad=False, top_db=90))
+    np.testing.assert_allclose(found, by_hand, atol=1e-5)
+    assert 0.1 < (found > x).mean() < 0.9
+    level = Input(cmn="level", top_db=90)
+    np.testing.assert_allclose(select(x + np.float32(7), speech, level), select(x, speech, level), atol=1e-5)
+
+
 def test_with_too_little_speech_all_frames_are_kept():
     x = RNG.normal(size=(100, 3)).astype(np.float32)
     for voiced, kept in ((39, 100), (40, 40)):

@@ -26,6 +26,7 @@ WAYS = [
     Input(crop=20),
     Input(cmn="none", vad=False, crop=20),
     Input(cmn="level", crop=20),
+    Input(cmn="level", top_db=60, crop=20),
     Input(cmn="utterance", crop=20),
 ]
 
