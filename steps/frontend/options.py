@@ -105,8 +105,8 @@ class Input:
     """Mean normalisation: subtract each bin's mean in a sliding window, its mean over the utterance, one mean over all
     bins and speech frames (level: the gain goes, the spectrum's tilt stays), or nothing."""
     top_db: float = 0.0
-    """Before that, raise whatever is so many dB or more below the utterance's loudest value to there; 0: nothing. Bins
-    above a recording's band hold the rounding to 16 bits alone, which does not follow its level."""
+    """Before that, raise what is so many dB below the loudest value to there; 0: none. Bins above a recording's band,
+    which hold rounding alone, else tell its level."""
     cmn_window: int = 300
     """Length of the sliding window in frames, above 0: 300 frames are 3 s."""
     vad: bool = True
