@@ -36,6 +36,12 @@ class Origin:
     """What options that an older record does not have were then: an option added later begins with the value that
     changes nothing."""
 
+    def sum(self) -> str:
+        """A sum of it all. Options that are as they were before there was one count for nothing, so that a new one changes
+        no sum."""
+        chosen = {key: value for key, value in self.options.items() if self.defaults.get(key, ...) != value}
+        return total([f"{self.version} {chosen} {self.content}"])
+
     def path(self, folder: Path) -> Path:
         return folder / f".made_from.{self.program}"
 

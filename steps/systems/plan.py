@@ -16,7 +16,7 @@ from steps.systems.dealing import read_list
 from steps.systems.system import VECTORS, Config
 from utils import cli, folds, runs
 from utils.archive import scp_content
-from utils.record import Origin, content, of_settings, outdated, total
+from utils.record import Origin, content, of_settings, outdated
 from utils.runs import Run
 from utils.scores import check_names
 from utils.table import read_table
@@ -93,7 +93,7 @@ class Plan:
         settings = self.settings[run.system]
         if settings.backend.of:
             made = {part.system: self.origin(part) for part in self.parts(run)}
-            read = {f"runs of {name}": total([f"{of.version} {of.options} {of.content}"]) for name, of in made.items()}
+            read = {f"runs of {name}": of.sum() for name, of in made.items()}
             read |= {"labels": self.labels} if settings.backend.kind != "mean" else {}
             chosen = of_settings(settings) | self.speakers(run)
             return Origin("finetune", VERSION, chosen, read, of_settings(Config()))

@@ -46,6 +46,8 @@ def test_an_option_added_later_was_at_its_default(result):
     options, defaults = {"net.D": 8, "places": [1, 2], "mixup": 0.0}, {"mixup": 0.0}
     assert outdated(result, made(options=options, defaults=defaults)) == ""
     assert outdated(result, made(options=options | {"mixup": 0.2}, defaults=defaults)) == "mixup was 0.0, is 0.2"
+    assert made(options=options, defaults=defaults).sum() == made().sum(), "nor is what takes the result up made again"
+    assert made(options=options | {"mixup": 0.2}, defaults=defaults).sum() != made().sum()
 
 
 def test_what_is_unfinished_or_has_no_record_is_no_result(result, tmp_path):
