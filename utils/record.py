@@ -37,8 +37,7 @@ class Origin:
     changes nothing."""
 
     def sum(self) -> str:
-        """A sum of it all. Options that are as they were before there was one count for nothing, so that a new one changes
-        no sum."""
+        """A sum of it all. Options that change nothing (`defaults`) are left out, so that one added later changes no sum."""
         chosen = {key: value for key, value in self.options.items() if self.defaults.get(key, ...) != value}
         return total([f"{self.version} {chosen} {self.content}"])
 
