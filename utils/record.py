@@ -37,7 +37,7 @@ class Origin:
     changes nothing."""
 
     def sum(self) -> str:
-        """A sum of it all. Options that change nothing (`defaults`) are left out, so that one added later changes no sum."""
+        """A sum of it all, but for options that change nothing (`defaults`): one that is added later changes no sum."""
         chosen = {key: value for key, value in self.options.items() if self.defaults.get(key, ...) != value}
         return total([f"{self.version} {chosen} {self.content}"])
 
