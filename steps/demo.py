@@ -24,7 +24,6 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import unquote
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
@@ -105,10 +104,11 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             super().handle()
 
     def send_head(self) -> io.BytesIO | BinaryIO | None:
-        if "\0" in unquote(self.path):  # of no file's name
+        try:
+            return super().send_head()
+        except ValueError:  # of what is no address, or no file's name
             self.send_error(404)
             return None
-        return super().send_head()
 
 
 def main() -> None:

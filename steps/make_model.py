@@ -82,16 +82,21 @@ def check_replaceable(out: Path) -> None:
         )
 
 
+def is_words(about: object) -> bool:
+    """Whether it is a mapping of words, as what is known of a corpus."""
+    return isinstance(about, dict) and all(isinstance(word, str) for word in about.values())
+
+
 def make(options: argparse.Namespace, system: Config, folder: Path) -> None:
     """Train the model, tell how good it is, and leave in `folder` all that a model has."""
     from steps.prediction import card_figures, head, training  # here: --help, and what is up to date, need none of it
     from steps.reporting import card
 
     known = training.read(options.data, options.copies)
-    about = read_yaml(options.about) if options.about else {}
-    if odd := [name for name, own in about.items() if not isinstance(own, dict)]:
+    about = read_yaml(options.about, as_text=True) if options.about else {}
+    if odd := [name for name, own in about.items() if not is_words(own)]:
         raise cli.UserError(f"{options.about}: '{odd[0]}': expected title, language, licence and address of the corpus")
-    languages = {corpus: str((own or {}).get("language", "")) for corpus, own in about.items()}
+    languages = {corpus: own.get("language", "") for corpus, own in about.items()}
     rate, highest = card_figures.heard(options.data)
     results = card_figures.evaluate(known, options.data, languages, system.backend, options.seed, options.tried)
     print("the model, of all speakers", flush=True)

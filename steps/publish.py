@@ -16,6 +16,7 @@ to know of all in results/about.md; the README takes the first paragraph.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -78,16 +79,17 @@ def keep_all(exp: Path, folder: Path, systems: Sequence[str], labels: bool) -> N
 
 def recipe_of(exp: Path) -> tuple[Path, Path]:
     """egs/<recipe>, and where in its results the systems of `exp` are kept. Raises UserError for a folder elsewhere."""
-    for recipe in exp.absolute().parents:
+    place = Path(os.path.abspath(exp))  # without "..", and where it is a link, where that is
+    for recipe in place.parents:
         if recipe.parent.name == "egs":
-            return recipe, recipe.joinpath("results", *exp.absolute().relative_to(recipe).parts[1:])
+            return recipe, recipe.joinpath("results", *place.relative_to(recipe).parts[1:])
     raise cli.UserError(f"{exp}: lies in no recipe; name the folder to keep them in, --results egs/<recipe>/results")
 
 
 def corpus_of(folder: Path) -> str:
     """What the corpus of egs/<recipe>/results, or of a folder in it, is called."""
     recipe, _ = recipe_of(folder)
-    return "/".join(folder.absolute().relative_to(recipe / "results").parts) or recipe.name
+    return "/".join(Path(os.path.abspath(folder)).relative_to(recipe / "results").parts) or recipe.name
 
 
 def about_of(folder: Path, recipe: Path) -> tuple[str, str]:

@@ -70,10 +70,13 @@ def duration(seconds: float) -> str:
 
 
 def warn(message: str) -> None:
-    """A line on standard error, under the program's name: something was lost or changed, and the work goes on. What a
-    terminal would take for a command, or cannot show, is escaped."""
-    shown = "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in message)
-    print(f"{Path(sys.argv[0]).name}: {shown}", file=sys.stderr, flush=True)
+    """A line on standard error, under the program's name: something was lost or changed, and the work goes on."""
+    print(f"{Path(sys.argv[0]).name}: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """What a terminal would take for a command, or a picture cannot show, escaped."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 def _without_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

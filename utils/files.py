@@ -26,6 +26,7 @@ def whole(path: Path | str) -> Iterator[Path]:
     not say which file it is about, as a full disk's, is given this one's name; what is in `temporary`, its place in
     `path`."""
     path = plain(Path(path))
+    path = path if path.name else path.resolve()  # "." has no name
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_strays(path)
     temporary = path.with_name(f".{path.name}.tmp-{platform.node()}-{os.getpid()}")

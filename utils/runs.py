@@ -152,7 +152,8 @@ def pack(system: Path, archive: Path, last: str = SCORES, labels: bool = True) -
             for (run, seed), texts in sorted(runs.items()):
                 if (text := texts.read(name)) is not None:
                     if name.startswith(SCORES) and not labels:
-                        text = re.sub(r"^([^#\s]\S* \S+) \S+", r"\1 -", text, flags=re.MULTILINE)
+                        header, _, lines = text.partition("\n")
+                        text = f"{header}\n" + re.sub(r"^(\S+ \S+) \S+", r"\1 -", lines, flags=re.MULTILINE)
                     member = tarfile.TarInfo(f"{run}_seed{seed}/{name}")
                     content = text.encode("utf-8")
                     member.size = len(content)

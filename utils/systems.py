@@ -151,7 +151,9 @@ def main() -> None:
         wanted = list(chosen)
         for name in wanted:
             own = settings(options.conf, name)
-            wanted += [part for part in own.get("backend.of") or [] if part not in wanted]
+            if not isinstance(parts := own.get("backend.of") or [], list):
+                raise cli.UserError(f"{options.conf}/systems/{name}.yaml: backend.of: expected a list, found {parts}")
+            wanted += [part for part in parts if part not in wanted]
             if own.get("training.pretrained"):
                 raise cli.UserError(
                     f"{model}: no such model, and {name} starts from one; --pretrained names its folder, and "

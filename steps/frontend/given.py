@@ -85,6 +85,8 @@ class Given:
         if self.zipped:
             with self._unzipping():
                 array = self.arrays[key]
+                if not isinstance(array, np.ndarray):  # numpy hands out what it does not know as bytes
+                    raise ValueError(f"'{key}' is none")
         else:
             try:
                 array = read_of(self.path, key, self.entries[key])

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import matplotlib
 
@@ -41,7 +42,8 @@ def save(canvas: Figure, folder: Path, name: str, suffixes: Collection[str] = SU
     """Write <folder>/<name>.<suffix>, the same bytes for the same figures; a PNG of few colours."""
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     for suffix in suffixes:
-        with whole(folder / f"{name}.{suffix}") as temporary, plt.rc_context({"svg.hashsalt": name}):
+        with whole(folder / f"{name}.{suffix}") as temporary, plt.rc_context({"svg.hashsalt": name}), catch_warnings():
+            filterwarnings("ignore", "Glyph .* missing")  # of names in scripts that the font lacks: boxes are drawn
             dpi = min(150, WIDTH / canvas.get_figwidth())
             canvas.savefig(temporary, format=suffix, dpi=dpi, metadata=undated.get(suffix))
             if suffix == "png":

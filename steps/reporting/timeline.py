@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from steps.reporting.figures import save
+from utils.cli import printable
 
 if TYPE_CHECKING:
     from steps.prediction.answering import Answer
@@ -52,5 +53,6 @@ def timeline(path: Path, answers: Sequence[Answer], classes: Sequence[str]) -> N
             axes.set_title(f"channel {channel}", fontsize="medium", loc="left")
     handles = [Patch(color=f"C{k}", label=name) for k, name in enumerate(classes)]
     canvas.axes[0].legend(handles=handles, ncols=len(classes), loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
-    canvas.axes[-1].set_xlabel(f"{answers[0].name}   (pale: unsure, or unlike what the model has heard)")
+    words = f"{printable(answers[0].name)}   (pale: unsure, or unlike what the model has heard)"
+    canvas.axes[-1].set_xlabel(words)
     save(canvas, path.parent, path.stem, ["png"])

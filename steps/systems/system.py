@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -122,6 +123,8 @@ class Backend:
             raise ValueError(f"backend: C {min(self.C):g} of an mlp is below its lr, {self.lr:g}: 1 and more work")
         if len(set(self.of)) < len(self.of) or (self.kind == "mean" and len(self.of) < 2):
             raise ValueError(f"backend: of {self.of}: a mean is of two or more systems, and each is named once")
+        if odd := [name for name in self.of if not re.fullmatch(r"\w[\w.+-]*", name)]:
+            raise ValueError(f"backend: of '{odd[0]}': is no name of a system, such as svm")
         if self.of and (self.kind not in ("mean", *FITTED) or self.sees != "embedding"):
             raise ValueError(f"backend: of {self.of}: kind is mean, linear, svm or mlp, and it sees the embedding")
         if self.kind == "network" and self.sees != "embedding":

@@ -78,6 +78,7 @@ def test_a_browser_that_goes_away_or_asks_nonsense_is_not_told_of(tmp_path, capf
             b"GET /waveform.onnx HTTP/1.0\r\n\r\n",
             b"GET /%00 HTTP/1.0\r\n\r\n",
             b"HEAD /a\0b HTTP/1.0\r\n\r\n",
+            b"GET http://[/../.. HTTP/1.0\r\n\r\n",
         ):
             with socket.create_connection(("127.0.0.1", server.server_port)) as caller:
                 caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # to reset it

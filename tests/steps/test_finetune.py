@@ -649,6 +649,9 @@ def test_a_mean_of_systems_brings_them_along_and_follows_them(emotional, system,
     (folder / "systems/none.yaml").write_text("backend: {kind: mean, of: [child]}\n")
     refused = type_in(*words[:4], "none", *words[5:], code=1).stderr
     assert refused.count("\n") == 1 and "a mean is of two or more systems" in refused
+    (folder / "systems/none.yaml").write_text("backend: {kind: mean, of: [../systems/child, child]}\n")
+    refused = type_in(*words[:4], "none", *words[5:], code=1).stderr
+    assert refused.count("\n") == 1 and "'../systems/child': is no name of a system" in refused
 
 
 def test_a_mean_of_systems_that_are_called_as_what_others_read_is_scored(emotional, tmp_path, type_in, jobs_here):

@@ -157,6 +157,10 @@ def test_what_is_missing_is_said(corpora, type_in):
     other[2] = corpora / "many.yaml"
     assert "a model is made with one, such as [100.0]" in type_in(*other, code=1).stderr
     assert "utt2uniq" in type_in(*words, "--copies", corpora / "data", corpora / "data", corpora / "m", code=1).stderr
+    for odd in ("{licence: [a]}", "free"):
+        (corpora / "about.yaml").write_text(f"c0: {odd}\n")
+        about = ["--about", corpora / "about.yaml", corpora / "data", corpora / "m"]
+        assert "'c0': expected title, language" in type_in(*words, *about, code=1).stderr
     (corpora / "data/descriptors.scp").unlink()
     assert "has no descriptors.scp" in type_in(*words, corpora / "data", corpora / "m", code=1).stderr
     assert not (corpora / "m").exists()

@@ -360,6 +360,15 @@ def test_pictures_of_different_recordings_have_different_names(sounds, tmp_path,
     assert len(list((tmp_path / "drawn").glob("*.png"))) == 2
 
 
+@pytest.mark.parametrize("name", [b"\xff\xfe.wav", rb"$\frac{$.wav", "音\x1b.wav".encode()])
+def test_whatever_a_recording_is_called_it_is_drawn(sounds, tmp_path, type_in, recwarn, name):
+    path = os.fsdecode(os.fsencode(sounds) + b"/" + name)
+    shutil.copyfile(sounds / "a.wav", path)
+    type_in("steps/predict.py", "--by", "windows", "--draw", tmp_path / "p", path)
+    assert len(list((tmp_path / "p").glob("*.png"))) == 1
+    assert not [one for one in recwarn if "Glyph" in str(one.message)]
+
+
 @pytest.mark.parametrize("wrong", [{"by": "turn"}, {"window": 0}, {"hop": 0.0}, {"unsure": 3}, {"prior": [1, 2, 3]}])
 def test_from_python_what_cannot_work_is_refused(sounds, wrong):
     with pytest.raises(UserError):

@@ -73,6 +73,8 @@ def test_archives_hold_what_the_runs_hold_and_tables_what_results_json_holds(cor
     first = content(corpus / "results")
     type_in("steps/publish.py", corpus / "exp")
     assert content(corpus / "results") == first  # a second time changes nothing
+    type_in("steps/publish.py", corpus / "conf/../exp/../exp")
+    assert content(corpus / "results") == first and not (corpus / "exp/good.tar.xz").exists()  # nor by another path
     type_in("steps/publish.py", corpus / "results")
     assert content(corpus / "results") == first  # nor do the tables made anew from what is kept
     assert {path.name for path in (corpus / "results").iterdir()} == {

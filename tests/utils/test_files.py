@@ -124,6 +124,15 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     assert names(tmp_path) == ["corpus"] and names(tmp_path / "corpus") == ["two"]
 
 
+def test_the_folder_here_has_a_name_too(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with whole(Path(".")) as temporary:
+        temporary.mkdir()
+        (temporary / "one").touch()
+    assert names(tmp_path) == ["here"] and names(tmp_path / "here") == ["one"]
+
+
 def test_a_folder_interrupted_between_its_two_names_is_the_old_one(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     (tmp_path / "a/old").touch()

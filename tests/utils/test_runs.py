@@ -66,6 +66,9 @@ def test_the_labels_of_a_licensed_corpus_stay_at_home(exp, tmp_path):
     runs.pack(exp / "sys", tmp_path / "sys.tar.xz", labels=False)
     text = runs.finished(tmp_path / "sys")["r1", 0].read("scores")
     assert text == HEAD + "a-1 a - 0.5 0.5\na-é a - 0.125000 0.875000\n"
+    (exp / "sys/r1_seed0/scores").write_text(HEAD + "#a-1 #a ang 0.5 0.5\n")
+    runs.pack(exp / "sys", tmp_path / "sys.tar.xz", labels=False)
+    assert runs.finished(tmp_path / "sys")["r1", 0].read("scores") == HEAD + "#a-1 #a - 0.5 0.5\n"
 
 
 @pytest.mark.parametrize("kind", ["twice", "link"])

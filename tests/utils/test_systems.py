@@ -88,6 +88,13 @@ def test_a_system_is_its_parent_but_for_what_its_own_file_says(conf):
         describe(conf, "c")
 
 
+@pytest.mark.parametrize("of", ["backend: {kind: mean, of: 3}", "backend.of: a"])
+def test_parts_that_are_no_list_are_refused(conf, tmp_path, type_in, of):
+    (conf / "systems/x.yaml").write_text(f"{of}\n")
+    done = type_in("utils/systems.py", "--pretrained", tmp_path / "none", conf, "x", code=1)
+    assert "systems/x.yaml: backend.of: expected a list" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("groups", "words", "message"),
     [

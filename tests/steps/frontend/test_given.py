@@ -1,6 +1,7 @@
 """Vectors that somebody brings: whose they are, what is refused, and what comes of them."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,9 @@ def test_files_of_other_kinds_are_refused(emotional, vectors, tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"nothing")
     np.save(tmp_path / "one.npy", np.zeros(3))
     (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    with zipfile.ZipFile(tmp_path / "odd.npz", "w") as file:
+        for name in vectors:
+            file.writestr(f"{name}.npy", b"hello")
     (tmp_path / "text.ark").write_text("".join(f"{name}  [ 1 2 3 ]\n" for name in vectors))
     for name, target in (("text", f"{tmp_path}/text.ark:6"), ("command", "cat x |"), ("lost", "/nowhere/x.ark:5")):
         write_table(tmp_path / f"{name}.scp", dict.fromkeys(vectors, target))
@@ -176,6 +180,7 @@ def test_files_of_other_kinds_are_refused(emotional, vectors, tmp_path):
         ("emb.ark", "name the scp of this archive"),
         ("bad.npz", "is not an .npz of plain arrays"),
         ("one.npz", "is not an .npz of plain arrays"),
+        ("odd.npz", "is not an .npz of plain arrays"),
         ("text.scp", "there is no binary Kaldi matrix or vector here"),
         ("command.scp", "commands in an scp are not run"),
         ("lost.scp", "No such file or directory; make it again"),
