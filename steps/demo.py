@@ -27,6 +27,7 @@ from typing import BinaryIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
+from steps.frontend.descriptors import GATE, LOUD
 from steps.prediction.model import OWN, read
 from steps.prediction.stretches import LONGEST
 from utils import cli
@@ -79,7 +80,7 @@ def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) 
     list(export(model, out, (WAVEFORM,)))
     settings, calibration = read(model)
     known = asdict(settings) | asdict(calibration) | {"longest": LONGEST, "window": Options().window}
-    known |= {"examples": names}
+    known |= {"examples": names, "gate": GATE, "loud": LOUD / 100}
     for path in recordings:
         if not (out / path.name).exists() or not (out / path.name).samefile(path):
             copy(path, out / path.name)

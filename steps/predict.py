@@ -26,6 +26,7 @@ not are named and counted on standard error. So are those without a turn of spee
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -36,8 +37,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 
 from utils import cli
 
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # more would only wait for each other
+    os.environ.setdefault(name, "1")
+
 if TYPE_CHECKING:
-    from steps.prediction.answering import Answer
+    from steps.prediction.answering import Answer, Described
 
 FEWEST = 20  # recordings, or stretches, that --adapt takes a scale of
 
@@ -99,7 +103,8 @@ def main() -> None:
     classes, each = model.settings.classes, options.channels == "each"
     prior = prior_of(options.prior, classes)
     choice = Options(options.by, options.window, options.hop, each, options.unsure, options.unlike_above, prior)
-    answering, printer, together = Answering(model, choice), Printer(options.format, classes, each), []
+    answering, printer = Answering(model, choice), Printer(options.format, classes, each)
+    together: list[tuple[str, list[tuple[str, int, Described]]]] = []  # of --adapt: each recording's stretches
     pictures = Counter[str]()
 
     def show(named: str, answers: Iterable[Answer]) -> None:
@@ -117,11 +122,15 @@ def main() -> None:
         count += 1
         try:
             if options.adapt:
-                together.append((named.name, answering.described_whole(named)))
+                together.append((named.name, []))
+                for part in answering.described_whole(named):
+                    together[-1][1].append(part)
             else:
                 show(named.name, answering.answer(named))
         except Unusable as reason:
             lost += 1
+            if together and not together[-1][1]:
+                together.pop()
             cli.warn(f"{named.name}: not answered: {reason}")
         bar.update()
     bar.close()
@@ -131,7 +140,7 @@ def main() -> None:
         for (name, _), answers in zip(together, answering.adapted([own for _, own in together])):
             show(name, answers)
     if lost:
-        cli.warn(f"{lost} of {count} recordings were not answered")
+        cli.warn(f"{lost} of {count} recordings were not answered{', or not in full' * each}")
         sys.exit(1)
 
 

@@ -81,8 +81,10 @@ class Answering:
         self.heard: Callable[[float], object] = lambda seconds: None  # is told how far into a recording the answers are
 
     def describe(self, named: Named) -> Iterator[tuple[int, Iterator[Described]]]:
-        """Each channel that is answered by itself, and its stretches. Raises Unusable, here or from the stretches."""
+        """Each channel that is answered by itself, and its stretches. Raises Unusable, here or from the stretches; for
+        one of several channels when all have been gone through, as the others are answered."""
         settings, options = self.model.settings, self.options
+        lost: list[str] = []
         rate, hop = settings.sample_frequency, options.window if options.hop is None else options.hop
         opened = decode(named.source, LEAST)
         alone = options.each_channel and opened.channels > 1
@@ -91,7 +93,10 @@ class Answering:
                 opened = decode(named.source, LEAST)
             pieces = Reading(of_channel(opened, channel) if alone else opened, rate, int(LEAST * rate))
             parts = stretches(pieces, rate, options.by, options.window, hop)
-            yield channel + alone, (self.described(part, named.source.begin) for part in parts)
+            described = (self.described(part, named.source.begin) for part in parts)
+            yield channel + alone, but_for_lost(described, channel + 1, lost) if alone else described
+        if lost:
+            raise Unusable("; ".join(lost))
 
     def described(self, part: Stretch, offset: float) -> Described:
         descriptor = Descriptor(self.model.settings.sample_frequency, self.model.settings.highest)
@@ -99,9 +104,9 @@ class Answering:
         self.heard(part.end)
         return Described(offset + part.begin, offset + part.end, descriptor.vector())
 
-    def described_whole(self, named: Named) -> list[tuple[str, int, Described]]:
-        """All stretches of a recording. Raises Unusable."""
-        return [(named.name, channel, part) for channel, parts in self.describe(named) for part in parts]
+    def described_whole(self, named: Named) -> Iterator[tuple[str, int, Described]]:
+        """All stretches of a recording. Raises Unusable; what came before that is true."""
+        yield from ((named.name, channel, part) for channel, parts in self.describe(named) for part in parts)
 
     def answer(self, named: Named) -> Iterator[Answer]:
         """Raises Unusable for a recording that cannot be read; what came before that is true."""
@@ -163,6 +168,14 @@ class Answering:
                 self.of_parts(name, channel, (part for *_, part in some))
                 for (name, channel), some in groupby(parts, key=lambda each: each[:2])
             )
+
+
+def but_for_lost(parts: Iterator[Described], channel: int, lost: list[str]) -> Iterator[Described]:
+    """The same; where they end in Unusable, that joins `lost`."""
+    try:
+        yield from parts
+    except Unusable as reason:
+        lost.append(f"channel {channel}: {reason}")
 
 
 def of_channel(file: Decoded, channel: int) -> Decoded:

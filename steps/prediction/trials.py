@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
+from scipy.signal import lfilter
 
 from steps.frontend.audio import FULL_SCALE, read_audio
 from steps.frontend.changes import chords, level, mixed, mulaw, telephone, tilted
@@ -54,6 +55,21 @@ def tone(samples: int, rate: int, seed: int) -> Signal:
     return np.sin(2 * np.pi * frequency * np.arange(samples) / rate)
 
 
+def band(samples: int, rate: int, seed: int) -> Signal:
+    """Chords, a plucked bass string (Karplus and Strong, 1983) and drums on every beat."""
+    rng = np.random.default_rng(seed)
+    beat = int(rate * rng.uniform(0.3, 0.6))
+    time = np.arange(beat) / rate
+    kick, snare = np.sin(2 * np.pi * 60 * time) * np.exp(-12 * time), rng.normal(0, 0.5, beat) * np.exp(-25 * time)
+    beats = []
+    for k in range(-(-samples // beat)):
+        period = int(rate / rng.choice([55, 73, 82, 98]))
+        pluck = np.concatenate([rng.uniform(-1, 1, period), np.zeros(beat)])[:beat]
+        string = lfilter([1], [1, *[0] * (period - 1), -0.498, -0.498], pluck)
+        beats.append(string + (snare if k % 2 else kick))
+    return level(np.concatenate(beats)[:samples], "band") + 0.5 * level(chords(samples, rate, seed), "chords")
+
+
 CHANGES: dict[str, dict[str, Callable[..., Signal]]] = {
     "gain": {f"{dB:+d} dB": partial(gained, dB=dB) for dB in (-20, -10, 10, 20)},
     "pink noise, SNR": {f"{snr} dB": partial(noisy, snr=snr) for snr in (30, 20, 10, 5, 0)},
@@ -66,6 +82,7 @@ SOUNDS: dict[str, Callable[[int, int, int], Signal]] = {
     "pink noise": lambda samples, rate, seed: tilted(samples, rate, PINK, seed),
     "tones": tone,
     "music": chords,
+    "music with drums": band,
 }
 
 

@@ -133,10 +133,12 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
         ),
         "Sounds that are no speech, made by formula, of which the thresholds know nothing:",
         table(results["sounds"], "sound", {"auroc": "AUROC of the score", "unlike": "flagged `unlike`, %"}),
+        "Shouted speech and songs were not at hand: what is said of them is not known.",
         picture(
             "card",
             "Above: how often answers are right, by their greatest posterior; how often they are wrong, if only the "
-            "surest are given. Below: what gain, noise and length do; lines: the recordings as they were, and chance.",
+            "surest are given. Below: what gain, noise and length do to UA and to the posterior of the class that was "
+            "the likeliest; lines: UA of the recordings as they were, and chance.",
         ),
     ]
     changes = {"ua": "UA", "same": "same answer", "moved": "posterior moved by", "unlike": "`unlike`"}
@@ -190,9 +192,12 @@ def drawn(results: Results) -> Figure:
         whole = rows.pop("as recorded")["ua"]
         axes.axhline(whole, color="0.7", lw=1)
         axes.axhline(100 / len(results["classes"]), color="0.7", lw=1, ls=":")
-        axes.plot([float(how.split()[0]) for how in rows], [row["ua"] for row in rows.values()], "o-", color="C0")
-        axes.set_xlabel(label)
-    panels[0].set_ylabel("UA, %")
+        for colour, (key, words) in enumerate((("ua", "UA"), ("moved", "posterior moved by"))):
+            values = [row[key] for row in rows.values()]
+            axes.plot([float(how.split()[0]) for how in rows], values, "o-", color=f"C{colour}", label=words)
+        axes.set(xlabel=label, ylim=(0, None))
+    panels[0].set_ylabel("%")
+    panels[0].legend(frameon=False)
     for axes in canvas.axes:
         axes.spines[["top", "right"]].set_visible(False)
     return canvas
