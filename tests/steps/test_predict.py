@@ -178,6 +178,21 @@ def test_channels_rates_and_formats(sounds, type_in):
     assert abs(float(other["unlike"]) - float(alone[0]["unlike"])) < 0.3
 
 
+def test_a_channel_that_is_silent_does_not_cost_the_others(sounds, tmp_path, type_in):
+    """As the muted side of a call."""
+    left, quiet = voice(6, 0).astype(np.int16), np.zeros(6 * 16000, np.int16)
+    soundfile.write(tmp_path / "call.wav", np.stack([quiet, left, quiet, left], axis=1), 16000)
+    words = ["steps/predict.py", "--channels", "each", "--by", "windows", "--window", "0.5"]
+    plain = type_in(*words, tmp_path / "call.wav", code=1)
+    adapted = type_in(*words, "--adapt", "true", tmp_path / "call.wav", code=1)
+    for done in (plain, adapted):
+        rows = [line.split("\t") for line in done.stdout.splitlines()[1:]]
+        assert [row[3] for row in rows] == 12 * ["2"] + 12 * ["4"]
+        said = done.stderr.splitlines()
+        assert "not answered: channel 1: silent" in said[0] and "; channel 3: silent" in said[0] and len(said) == 2
+        assert said[1].endswith("1 of 1 recordings were not answered, or not in full")
+
+
 def test_json_says_the_same(sounds, type_in):
     lines = rows(type_in("steps/predict.py", sounds))[1]
     for line, text in zip(lines, type_in("steps/predict.py", "--format", "json", sounds).stdout.splitlines()):
