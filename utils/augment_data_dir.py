@@ -10,7 +10,8 @@ Each utterance gets a copy of each kind (speed: of each factor):
   reverb     in a room: an impulse response of --rirs, or without that, direct sound and exponentially decaying noise
   noise      from the folder noise of --musan, or without that, made by formula: steady, its spectrum tilted
   music      from the folder music of --musan, or without that, made by formula: chords of harmonic tones
-  babble     other speakers of SOURCE speak at the same time
+  babble     other speakers of SOURCE speak at the same time; where it has utt2corpus, of the same corpus and of the
+             same fifth of its speakers, whom steps/make_model.py leaves out together
   telephone  through a telephone's band
   mulaw      through G.711's µ-law, 8 bits at 8 kHz
   gain       louder or softer; as a recorder would, it clips
@@ -38,7 +39,7 @@ from utils.record import Origin, content, listing, of_settings, outdated
 from utils.recordings import HASH, SOUND, sources
 from utils.table import read_table, write_lines, write_table
 
-VERSION = 1  # raised when other copies come of the same data dir and options
+VERSION = 2  # raised when other copies come of the same data dir and options
 OF_SOUND = {
     "feats.scp",
     "vad.scp",
@@ -85,7 +86,7 @@ def augment(source: Path, dest: Path, options: Copies) -> str:
         if (kind := keyed_on(path.name, segments)) and path.name != "spk2utt"
         if kind == "recording" or path.name not in OF_SOUND
     }
-    lot = Lot(options, read["utt2spk"], sources(source))
+    lot = Lot(options, read["utt2spk"], sources(source), read.get("utt2corpus"))
     known = {name: content(source / name) for name in read}
     known |= {f"recordings for {kind}": listing(files) for kind, files in lot.files.items()}
     origin = Origin("augment_data_dir", VERSION, of_settings(options), known)

@@ -16,6 +16,7 @@ from utils.copies import KINDS, Change
 from utils.data_dir import spk2utt
 from utils.recordings import Source
 
+PARTS = 5  # that the speakers of a corpus are dealt into, to be told of without
 ROOMS = ("simulated_rirs/smallroom", "simulated_rirs/mediumroom")  # of RIRS_NOISES, as Kaldi's VoxCeleb recipe takes
 
 
@@ -66,17 +67,40 @@ class Copies:
             raise ValueError("seed is 0 or above, and speeds, one at least, are from 0.1 to 10, but not 1")
 
 
-class Lot:
-    """What is drawn for the copies of a data dir."""
+def parts(utt2spk: Mapping[str, str], utt2corpus: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """speaker → corpus, and which of PARTS parts of it, dealt in the order of their names. A model that tells of a corpus
+    or a part has heard nobody of it, not even as a voice in a copy of somebody else."""
+    members: dict[str, set[str]] = {}
+    for utterance, speaker in utt2spk.items():
+        members.setdefault(utt2corpus.get(utterance, ""), set()).add(speaker)
+    return {who: (corpus, k % PARTS) for corpus, names in members.items() for k, who in enumerate(sorted(names))}
 
-    def __init__(self, options: Copies, utt2spk: Mapping[str, str], places: Mapping[str, Source]) -> None:
+
+class Lot:
+    """What is drawn for the copies of a data dir; utt2corpus: none where nothing of it is ever to be left out."""
+
+    def __init__(
+        self,
+        options: Copies,
+        utt2spk: Mapping[str, str],
+        places: Mapping[str, Source],
+        utt2corpus: Mapping[str, str] | None = None,
+    ) -> None:
         self.options, self.utt2spk, self.places, self.names = options, utt2spk, places, sorted(utt2spk)
         musan = {kind: [f"{options.musan}/{kind}"] for kind in ("noise", "music") if options.musan}
         rooms = [folder for room in ROOMS if Path(folder := f"{options.rirs}/{room}").is_dir()] or [options.rirs]
         folders = musan | ({"reverb": rooms} if options.rirs else {})
         self.files = {kind: recordings(folders[kind]) for kind in options.kinds.split() if kind in folders}
-        people = spk2utt(utt2spk)
-        self.others = min(len(self.names) - len(of.split()) for of in people.values())  # utterances, of any speaker
+        part = parts(utt2spk, utt2corpus) if utt2corpus else {}
+        groups: dict[tuple[str, int] | None, list[str]] = {}
+        for name in self.names:
+            groups.setdefault(part.get(utt2spk[name]), []).append(name)
+        # speaker → what may be heard beside it, others of its part or, of a part of its own, itself
+        self.near = {speaker: groups[part.get(speaker)] for speaker in utt2spk.values()}
+        people = {speaker: len(of.split()) for speaker, of in spk2utt(utt2spk).items()}
+        self.alone = {who for who, own in people.items() if part and len(self.near[who]) == own}
+        counts = {who: len(self.near[who]) - (1 if who in self.alone else own) for who, own in people.items()}
+        self.others = min(counts.values())  # utterances, of any speaker
         if "babble" in options.kinds.split() and self.others < options.voices[0]:
             raise UserError(
                 f"babble of {options.voices[0]} voices needs as many utterances of other speakers, "
@@ -121,9 +145,10 @@ class Lot:
     def voices(self, utterance: str, count: int, rng: Random) -> tuple[Source, ...]:
         """Where `count` utterances of other speakers lie."""
         found: dict[str, Source] = {}
+        near = self.near[speaker := self.utt2spk[utterance]]
         while len(found) < count:
-            other = self.names[rng.randrange(len(self.names))]
-            if self.utt2spk[other] != self.utt2spk[utterance]:
+            other = near[rng.randrange(len(near))]
+            if self.utt2spk[other] != speaker or (speaker in self.alone and other != utterance):
                 found[other] = self.places[other]
         return tuple(found.values())
 

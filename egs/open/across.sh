@@ -109,7 +109,7 @@ if run_stage 5 "A model to use" && [[ -n $model ]]; then
   local/across.py about "${names[@]}" >"$exp/about.yaml"
   utils/copy_data_dir.py "$data/all" "$data/training"
   rm -f "$data/training/folds" # else copies would be made of those alone who train in a run
-  utils/augment_data_dir.py --kinds "noise reverb telephone" --noise_snr "[5, 30]" "$data/training" "$data/copies"
+  utils/augment_data_dir.py --kinds "noise reverb telephone babble" --noise_snr "[5, 30]" "$data/training" "$data/copies"
   steps/make_fbank.py --config "$data/all/fbank.yaml" --redo "$redo" --nj "$nj" --cmd "$train_cmd" \
     "$data/copies" "$exp/make_fbank/copies" "$data/fbank"
   steps/make_model.py --system "$conf/systems/$model.yaml" --copies "$data/copies" --about "$exp/about.yaml" \

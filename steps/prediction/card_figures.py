@@ -32,7 +32,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """All figures of the card. data: where `known` is from; languages: corpus → what is spoken; tried: how many
     recordings are changed on purpose."""
-    parts, (rate, highest) = known.parts(), heard(data)
+    parts, (rate, highest) = known.parts, heard(data)
     print("five models, each without a fifth of the speakers", flush=True)
     unseen = making.outputs(known, parts, backend, seed)
     T, posteriors = making.temperature(known, unseen.logits), making.cross_calibrated(known, unseen.logits, parts)

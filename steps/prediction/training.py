@@ -3,6 +3,7 @@ corpus."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from steps.systems.system import Backend
 from steps.training.order import alike
 from utils.archive import read_of, read_scp
 from utils.cli import UserError, warn
-from utils.copies import UNIQ
+from utils.copies import UNIQ, read_changes
+from utils.lot import PARTS, parts
+from utils.recordings import sources
 from utils.table import read_table
 
-PARTS = 5  # that the speakers of every corpus are dealt into
 WITHOUT = " (across.sh --model '' makes no model)"
 
 
@@ -32,20 +34,13 @@ class Labelled:
     classes: list[str]
     speakers: np.ndarray
     corpora: np.ndarray
+    parts: np.ndarray  # of PARTS parts of its corpus's speakers, the one that a recording's is in
     copies: np.ndarray  # (M, size) descriptors of changed copies, which train wherever their origin does
     origins: np.ndarray  # (M,) which recording each is a copy of
 
     def weights(self, chosen: np.ndarray) -> np.ndarray:
         """What each of the `chosen` (N,) counts: corpora alike, and classes within a corpus."""
         return alike(self.corpora[chosen], self.y[chosen])
-
-    def parts(self) -> np.ndarray:
-        """(N,) which of PARTS parts a recording is in: its speaker's, dealt within the corpus as their names come."""
-        number = {}
-        for corpus in np.unique(self.corpora):
-            for k, speaker in enumerate(np.unique(self.speakers[self.corpora == corpus])):
-                number[speaker] = k % PARTS
-        return np.array([number[speaker] for speaker in self.speakers])
 
     def fit(self, chosen: np.ndarray, backend: Backend, seed: int) -> Head:
         """A head of the `chosen` (N,) recordings. Raises UserError where a class has none."""
@@ -71,13 +66,17 @@ def read(data: Path, copies: Path | None = None) -> Labelled:
     names = sorted(set(places) & set(utt2emo))
     if not names:
         raise UserError(f"{data}: no utterance has both descriptors and an emotion")
-    corpora = read_table(data / CORPORA) if (data / CORPORA).is_file() else dict.fromkeys(names, data.name)
+    corpora = read_table(data / CORPORA) if (data / CORPORA).is_file() else dict.fromkeys(utt2spk, data.name)
     classes = sorted({utt2emo[name] for name in names})
     x = np.stack([read_of(data / DESCRIPTORS, name, places[name]) for name in names]).astype(np.float32)
     y = np.array([classes.index(utt2emo[name]) for name in names])
     speakers, of_corpus = (np.array([table[name] for name in names]) for table in (utt2spk, corpora))
     changed, origins = read_copies(copies, names, x.shape[1])
-    result = Labelled(np.array(names), x, y, classes, speakers, of_corpus, changed, origins)
+    part = parts(utt2spk, corpora)
+    if copies:
+        check_voices(copies, data, {name: part[speaker] for name, speaker in utt2spk.items()})
+    dealt = np.array([part[speaker][1] for speaker in speakers])
+    result = Labelled(np.array(names), x, y, classes, speakers, of_corpus, dealt, changed, origins)
     check(result, data)
     return result
 
@@ -90,14 +89,26 @@ def check(known: Labelled, data: Path) -> None:
         )
     if max(len(set(known.speakers[known.corpora == corpus])) for corpus in np.unique(known.corpora)) < PARTS:
         raise UserError(f"{data}: no corpus has {PARTS} speakers, too few to leave some out each time{WITHOUT}")
-    parts = known.parts()
     for k, name in enumerate(known.classes):
-        if len(set(parts[known.y == k])) < 2:
+        if len(set(known.parts[known.y == k])) < 2:
             who = " ".join(sorted(set(known.speakers[known.y == k]))[:5])
             raise UserError(
                 f"{data}/utt2emo: class '{name}' is left to nobody while its speakers ({who}) are left out, to tell "
                 f"how good the model is: add speakers of it, or take other --classes{WITHOUT}"
             )
+
+
+def check_voices(copies: Path, data: Path, part: Mapping[str, tuple[str, int]]) -> None:
+    """Raises UserError for copies in which voices are heard that are to be left out without them; part: utterance → its
+    corpus and part."""
+    origins, owner = read_table(copies / UNIQ), {source: name for name, source in sources(data).items()}
+    for copy, change in read_changes(copies).items():
+        for sound in change.values.get("voices", ()):
+            if (voice := owner.get(sound)) and part[voice] != part.get(origins.get(copy, ""), part[voice]):
+                raise UserError(
+                    f"{copies}: '{copy}' holds the voice of '{voice}', whom the model that tells of it must not have "
+                    f"heard: make copies among voices of a data dir with {CORPORA}"
+                )
 
 
 def read_copies(data: Path | None, names: list[str], size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from steps.prediction import head
 from steps.prediction.model import Model
 from tests.steps.prediction.test_waveform import voice
 from utils.archive import ArkWriter
+from utils.cli import UserError
 from utils.data_dir import Utterance, write_data_dir
 from utils.table import write_table
 
@@ -111,6 +112,23 @@ def test_copies_train_where_their_origin_does_and_are_never_tested(corpora, type
     own = known.weights(others)
     weights = np.append(own, own[0])
     np.testing.assert_allclose(made.mean, np.average(x, axis=0, weights=weights), atol=1e-4)
+
+
+def test_copies_among_voices_of_those_who_are_left_out_are_refused(corpora):
+    from steps.prediction import training
+
+    copies = corpora / "copies"
+    copies.mkdir()
+    write_table(copies / "utt2uniq", {"s0-0-babble": "s0-0"})
+    with ArkWriter(corpora / "c.ark", copies / "descriptors.scp") as archive:
+        archive.write("s0-0-babble", np.full(SIZE, 7, np.float32))
+    for who, good in (("s0-3", True), ("s1-3", False), ("s5-3", False)):  # itself, another part, another corpus
+        write_table(copies / "utt2augment", {"s0-0-babble": f"babble voices={corpora}/{who}.wav snr=15"})
+        if good:
+            assert len(training.read(corpora / "data", copies).copies) == 1
+            continue
+        with pytest.raises(UserError, match=f"'s0-0-babble' holds the voice of '{who}', whom the model"):
+            training.read(corpora / "data", copies)
 
 
 def test_a_corpus_that_alone_has_a_class_is_not_left_out(corpora, type_in):

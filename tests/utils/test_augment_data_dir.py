@@ -65,6 +65,22 @@ def test_copies_name_their_origin_and_what_is_done_to_them(make, train, tmp_path
     assert not (copies / "feats.scp").exists()
 
 
+def test_of_several_corpora_voices_are_of_the_same_corpus_and_part(make, tmp_path):
+    """Else who is left out with a corpus, or with a fifth of its speakers, would be heard in training."""
+    owner = {f"id{s}-{i}": f"id{s}" for s in range(8) for i in range(4)}
+    write_data_dir(tmp_path / "two", [Utterance(u, tmp_path / f"{u}.wav", who, who) for u, who in owner.items()])
+    write_table(tmp_path / "two/utt2corpus", {u: "few" if who == "id7" else "many" for u, who in owner.items()})
+    make("--kinds", "babble", "--voices", "[3, 3]", source=tmp_path / "two")
+    beside = {"id0": "id5", "id5": "id0", "id1": "id6", "id6": "id1"}  # the other of its part; others are alone
+    for copy, change in read_changes(tmp_path / "copies").items():
+        origin = copy.removesuffix("-babble")
+        voices = {sound.path.rpartition("/")[2].removesuffix(".wav") for sound in change.values["voices"]}
+        assert {owner[voice] for voice in voices} == {beside.get(owner[origin], owner[origin])}
+        assert len(voices) == 3 and origin not in voices
+    refused = make("--kinds", "babble", "--voices", "[4, 4]", source=tmp_path / "two", code=1).stderr
+    assert "babble of 4 voices needs as many utterances of other speakers, and there are 3" in refused
+
+
 def test_choices_depend_on_seed_utterance_and_kind_alone(make, train, tmp_path):
     make("--kinds", KINDS, "--seed", "3")
     first = read_table(tmp_path / "copies/utt2augment")
