@@ -68,8 +68,8 @@ class Copies:
 
 
 def parts(utt2spk: Mapping[str, str], utt2corpus: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    """speaker → corpus, and which of PARTS parts of it, dealt in the order of their names. A model that tells of a corpus
-    or a part has heard nobody of it, not even as a voice in a copy of somebody else."""
+    """speaker → corpus, and which of PARTS parts of it, dealt in the order of their names. A model that tells of a
+    corpus or a part has heard nobody of it, not even as a voice in a copy of somebody else."""
     members: dict[str, set[str]] = {}
     for utterance, speaker in utt2spk.items():
         members.setdefault(utt2corpus.get(utterance, ""), set()).add(speaker)
