@@ -37,12 +37,12 @@ KINDS = {
         "utils/test_(validate|fix|combine|subset|split|augment|leak)_data": "::test_invalid|mended|refused|cannot"
         "|mistyped|numbers_that|only_training|no_run_tests|::test_segments|::test_recordings|are_none",
         "utils/test_(data_dir|folds|make_folds|table|copies|audio_files)": "refuse|do_not|wrong|is_replaced|incomplete"
-        "|mark|speaker_each|loops_end|cannot_be_read|windows",
+        "|mark|speaker_each|loops_end|cannot_be_read|windows|bytes_of_0",
         "evaluation/test_audit": "cannot|leak|mislead|look_alike|sound_twice|no_corpus",
     },
     "Corpora and tables of recordings": {
         "local/": "is_refused|wrong|missing|are_named|bad_|broken|cannot|one_line|no_server|that_is_none"
-        "|killed|breaks_off|full_disk|do_not_help|no_archive|holds_itself|too_few|interrupted|that_fails",
+        "|killed|breaks_off|full_disk|do_not_help|no_archive|holds_itself|too_few|interrupted|that_fails|utf_16",
     },
     "Configurations and options": {
         "utils/test_(config|systems)": "refused|does_not_fit",
@@ -65,13 +65,13 @@ KINDS = {
     },
     "Prediction and its page": {
         "steps/test_(predict|demo)": "cannot|wrong|missing|utf8|with_tabs|whatever|hardly|thresholds|different_names"
-        "|may_say|refused|very_long|from_a_table",
+        "|may_say|refused|very_long|from_a_table|channel_that",
     },
     "Commands, shells, names": {
         "utils/test_shell": "mistake|never_run|left_empty|lacks|through_a_link|modes|stage_that_fails",
         "(test_path|test_startup|test_chain|utils/test_(cli|run|torchrun|jobs))": "mistake|refused|is_gone|no_python_is"
         "|failing|without_p|not_touched|another_shell|to_anothers|cannot_start|how_it_is_called|goes_away|as_a_word"
-        "|loading|killed_half|two_shells|not_here|whole_and_stand",
+        "|loading|killed_half|two_shells|not_here|whole_and_stand|not_set",
         "(steps/test_make_fbank|reporting/)": "number_of_a_job|names_are_names|never_work",
     },
     "Kills, locks, disks, clocks": {

@@ -195,6 +195,11 @@ def main() -> None:
             temporary.write_bytes(content_of(map(" ".join, lines)))
             folds = of_data_dir(data, listed=temporary)  # what would leak does not take the place of what is there
         print(f"{data}/folds: {words}")
+    elif not (data / "folds").is_file():
+        raise cli.UserError(
+            f"{data}/folds: is not there: a run trains, validates and tests on different speakers, so it takes three at "
+            "least (--folds makes runs)"
+        )
     else:
         folds = of_data_dir(data)
     check_runs(data, folds, options.runs)
