@@ -195,8 +195,8 @@ def drawn(results: Results) -> Figure:
         for colour, (key, words) in enumerate((("ua", "UA"), ("moved", "posterior moved by"))):
             values = [row[key] for row in rows.values()]
             axes.plot([float(how.split()[0]) for how in rows], values, "o-", color=f"C{colour}", label=words)
-        axes.set(xlabel=label, ylim=(0, None))
-    panels[0].set_ylabel("%")
+        axes.set_xlabel(label)
+    panels[0].set(ylabel="%", ylim=(0, None))  # of all, which share it
     panels[0].legend(frameon=False)
     for axes in canvas.axes:
         axes.spines[["top", "right"]].set_visible(False)
