@@ -27,7 +27,6 @@ from typing import BinaryIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from steps.frontend.descriptors import GATE, LOUD
 from steps.prediction.model import OWN, read
 from steps.prediction.stretches import LONGEST
 from utils import cli
@@ -58,6 +57,7 @@ def fetch(out: Path) -> None:
 
 def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) -> None:
     """The page and all that it needs. Raises UserError for what is missing."""
+    from steps.frontend.descriptors import GATE, LOUD
     from steps.prediction.answering import Options
     from steps.prediction.graphs import WAVEFORM, export
 
