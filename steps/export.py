@@ -13,8 +13,8 @@ int8.onnx       the same, its weights kept in 8 bits: a quarter of the size
 Posteriors are calibrated. The order of the classes, sample_frequency, highest and the thresholds of `unlike` and
 `unsure` are in each graph's metadata. The graphs detect no speech: frames 35 dB below the loud ones are not heard,
 nothing else is left out. waveform.onnx is for stretches of seconds, from a tenth of one on; steps/predict.py says how
-longer recordings are cut. Of 240 recordings it answers 227 within 1e-5 of PyTorch; in the others a frame has two
-choices (of a period, of a roll-off) that are equal but for rounding, and posteriors differ by up to 0.006.
+longer recordings are cut. Of 240 recordings it answers 220 within 1e-5 of PyTorch; in the others a frame has two
+choices (of a period, of a roll-off) that are equal but for rounding, and posteriors differ by up to 0.002.
 """
 
 from __future__ import annotations
