@@ -29,7 +29,7 @@ import local  # noqa: F401  # isort: skip (before what takes long: it says why)
 import yaml
 
 from local import corpora
-from utils import cli
+from utils import cli, lot
 from utils.data_dir import tables
 from utils.files import remove
 from utils.folds import PARTS, Folds, read
@@ -127,7 +127,7 @@ def _run(
 def write_protocols(data: Path, dest: Path) -> list[str]:
     """The data dirs; their names."""
     utt2spk, utt2corpus = (read_table(data / name) for name in ("utt2spk", "utt2corpus"))
-    corpus_of = {speaker: utt2corpus[utterance] for utterance, speaker in utt2spk.items()}
+    corpus_of = {speaker: corpus for speaker, (corpus, _) in lot.parts(utt2spk, utt2corpus).items()}
     speakers_of: dict[str, list[str]] = {}
     for speaker in sorted(corpus_of):
         speakers_of.setdefault(corpus_of[speaker], []).append(speaker)

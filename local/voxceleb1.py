@@ -24,7 +24,7 @@ from local.trials import Trial, match_trials, read_trials, some
 from utils.audio_files import files_below, is_audio, safe
 from utils.cli import UserError, boolean, path_of, run, warn
 from utils.data_dir import Utterance, write_data_dir
-from utils.table import read_table
+from utils.table import read_table, text_in
 
 COUNTS = {  # speakers, utterances
     "VoxCeleb1's dev": (1211, 148642),
@@ -80,7 +80,8 @@ def read_meta(corpus: Path, name: str, separator: str) -> tuple[dict[str, str], 
     if not meta.is_file():
         genders, testers = read_table(table) if table.is_file() else {}, set()
     else:
-        lines = [line for line in meta.read_text("utf-8-sig", "replace").splitlines() if line.strip()]
+        text = text_in(meta.read_bytes(), meta).decode("utf-8-sig", "replace")
+        lines = [line for line in text.splitlines() if line.strip()]
         header, *rows = [[field.strip() for field in line.split(separator)] for line in lines] or [[]]
         people = [dict(zip(header, row)) for row in rows]
         try:
@@ -89,18 +90,22 @@ def read_meta(corpus: Path, name: str, separator: str) -> tuple[dict[str, str], 
         except KeyError as column:
             parted = "tab-separated" if separator == "\t" else f"'{separator}'-separated"
             raise UserError(f"{meta}: expected a {parted} column {column} in every line") from None
+        if not people:
+            raise UserError(f"{meta}: names no speaker: restore it, or remove it")
     return {speaker: gender for speaker, gender in genders.items() if gender in ("m", "f")}, testers
 
 
 def exclude(dev: list[Utterance], path: Path) -> list[Utterance]:
     """`dev` without the speakers in the file `path`, one a line; "#" begins a comment."""
-    lines = path.read_text("utf-8-sig", "surrogateescape").splitlines()
+    lines = text_in(path.read_bytes(), path).decode("utf-8-sig", "surrogateescape").splitlines()
     listed = {safe(name) for line in lines if (name := line.partition("#")[0].strip())}
     absent = listed - speakers(dev)
     print(f"{path}: {len(listed) - len(absent)} of its {len(listed)} speakers are in dev and left out")
     if absent:
         warn(f"{path}: {len(absent)} of its speakers are not in dev: {some(absent)}")
-    return [row for row in dev if row.speaker not in listed]
+    if not (left := [row for row in dev if row.speaker not in listed]):
+        raise UserError(f"{path}: names all speakers of dev, and leaves none to train on")
+    return left
 
 
 def find_parts(corpus: Path, genders: dict[str, str], testers: set[str]) -> tuple[list[Utterance], list[Utterance]]:
@@ -192,6 +197,8 @@ def main() -> None:
         check_counts(args.corpus, "VoxCeleb1's dev", dev)
         check_counts(args.corpus, "VoxCeleb1's test", test)
     if args.voxceleb2:
+        if args.voxceleb2.resolve() == args.corpus.resolve():
+            raise UserError(f"--voxceleb2 {args.voxceleb2}: is the folder of VoxCeleb1, too")
         tested = speakers(test) | set(map(safe, testers)) | TESTERS
         dev += more_speakers(args.voxceleb2, tested, args.check_counts)
     refuse_collisions(dev + test)

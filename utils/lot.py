@@ -69,10 +69,15 @@ class Copies:
 
 def parts(utt2spk: Mapping[str, str], utt2corpus: Mapping[str, str]) -> dict[str, tuple[str, int]]:
     """speaker → corpus, and which of PARTS parts of it, dealt in the order of their names. A model that tells of a
-    corpus or a part has heard nobody of it, not even as a voice in a copy of somebody else."""
+    corpus or a part has heard nobody of it, not even as a voice in a copy of somebody else. Raises UserError for a
+    speaker of two corpora."""
     members: dict[str, set[str]] = {}
+    corpus_of: dict[str, str] = {}
     for utterance, speaker in utt2spk.items():
-        members.setdefault(utt2corpus.get(utterance, ""), set()).add(speaker)
+        corpus = utt2corpus.get(utterance, "")
+        if (other := corpus_of.setdefault(speaker, corpus)) != corpus:
+            raise UserError(f"utt2corpus: speaker '{speaker}' is in two corpora, {other} and {corpus}: rename one")
+        members.setdefault(corpus, set()).add(speaker)
     return {who: (corpus, k % PARTS) for corpus, names in members.items() for k, who in enumerate(sorted(names))}
 
 

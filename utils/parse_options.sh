@@ -7,7 +7,7 @@
 #   . utils/parse_options.sh
 #
 # Then `--nj 4`, `--nj=4` and `--check-counts false` set it. An option that begins as true or false takes nothing else, one
-# that begins as a number takes whole numbers alone (--nj and --train-nj one of them, 1 or above), one that begins as a path
+# that begins as a number takes whole numbers alone (--nj, --train-nj, --gpu and --nodes one of them), one that begins as a path
 # (/...) takes no empty one. --help shows the script's first comment and its options. What follows the options stays in
 # "$@". Gives the script functions as well: die, abspath, enter and there; and, for utils/stages.sh, $last_stage, the default of
 # its option --stop-stage, $_caller and $_arguments, where and with what it was called.
@@ -94,7 +94,10 @@ _set_option() {
   if [[ ${!_name} =~ ^[0-9]+$ && ! $2 =~ ^\ *[0-9]+(\ +[0-9]+)*\ *$ ]]; then
     die "$1 '$2': expected whole numbers"
   fi
-  [[ $_name != *nj || $2 =~ ^[1-9][0-9]*$ ]] || die "$1 '$2': expected one number, 1 or above"
+  case $_name in
+    *nj | nodes) [[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || die "$1 '$2': expected one number, 1 or above" ;;
+    gpu) [[ $2 =~ ^[0-9]{1,9}$ ]] || die "$1 '$2': expected one number" ;;
+  esac
   [[ -n $2 || ${!_name} != /* ]] || die "$1 is empty: a folder is needed"
   printf -v "$_name" %s "$2"
 }

@@ -110,6 +110,11 @@ def total(words: Iterable[str]) -> str:
     return digest.hexdigest()[:32]
 
 
+def sum_of(content: Mapping[str, Any]) -> str:
+    """Of an object of JSON, but for its own "sum", whatever the order of keys."""
+    return total([json.dumps({key: content[key] for key in content.keys() - {"sum"}}, sort_keys=True)])
+
+
 def listing(paths: Iterable[str], seen: Mapping[str, str] | None = None) -> str:
     """A sum of names, sizes and times of files: what is known of a corpus without reading it. A missing file counts as
     such. seen: path → its `state` before it was read, in place of that of now."""

@@ -1,6 +1,7 @@
 """What is wrong with a corpus, and what that does to results: numbers, for <exp-dir>/audit.json.
 
-format      1: a number that changes when a reader of this layout would go wrong
+sum         of all else: a file that was changed afterwards is not read
+format      2: a number that changes when a reader of this layout would go wrong
 corpus      name of the data dir
 forced      true: the errors were seen, and results are made nevertheless (steps/audit.py --force true)
 absent      tables of the data dir that are not there ("features": no filter-banks), so that less was looked at
@@ -43,8 +44,9 @@ from steps.evaluation.findings import LIMITS, SEVERITIES, Json
 from steps.evaluation.metrics import majority
 from utils.cli import UserError
 from utils.files import whole
+from utils.record import sum_of
 
-NAME, FORMAT = "audit.json", 1
+NAME, FORMAT = "audit.json", 2
 
 
 def counts_of(corpus: Corpus) -> Json:
@@ -58,12 +60,6 @@ def counts_of(corpus: Corpus) -> Json:
         "runs": len(corpus.folds),
         "seconds": float(durations.sum()) if np.isfinite(durations).all() else None,
     }
-
-
-# What readers take for granted.
-KINDS = {"forced": bool, "findings": list}
-KINDS |= dict.fromkeys(("counts", "classes", "speakers", "majority", "guesses", "same"), dict)
-FINDING = {"what", "severity", "value", "effect", "count", "of", "unit", "first"}
 
 
 def audit(corpus: Corpus) -> Json:
@@ -105,24 +101,26 @@ def of_severity(audit: Json, *severities: str) -> list[Json]:
 
 
 def write(folder: Path, audit: Json) -> None:
+    content = json.loads(json.dumps(audit, allow_nan=False))
     with whole(folder / NAME) as temporary:
-        text = json.dumps(audit, indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(content | {"sum": sum_of(content)}, indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def read(folder: Path) -> Json:
-    """The audit.json of a folder; {} where there is none. Raises UserError for one of another format."""
+    """The audit.json of a folder; {} where there is none. Raises UserError for one of another format, or that somebody
+    has changed."""
     path = folder / NAME
-    if not path.is_file():
+    if not path.exists():
         return {}
+    if not path.is_file():
+        raise UserError(f"{path}: is not a file; remove it, and steps/audit.py makes it")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["format"] != FORMAT:
             raise ValueError(f"format {found['format']}")
-        if wrong := [name for name, kind in KINDS.items() if not isinstance(found[name], kind)]:
-            raise ValueError(f"'{wrong[0]}' is of another kind")
-        if not all(row.keys() >= FINDING and row["severity"] in SEVERITIES for row in map(dict, found["findings"])):
-            raise ValueError("'findings' are none")
+        if found["sum"] != sum_of(found):
+            raise ValueError("its sum is another: it was changed")
         return dict(found)
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: is not of format {FORMAT} ({error}); steps/audit.py makes it anew") from None

@@ -70,7 +70,7 @@ from steps.evaluation.significance import FEW, MANY, RESAMPLES, SEED
 from utils import systems
 from utils.cli import UserError
 from utils.files import whole
-from utils.record import total
+from utils.record import sum_of
 from utils.yaml_file import read_yaml
 
 NAME = "results.json"
@@ -174,11 +174,6 @@ def read(path: Path, maker: str = "steps/score.py", key: str = "systems") -> Jso
     if key not in content:
         raise UserError(f"{path}: is another file than its name says; {maker} makes it anew")
     return content
-
-
-def sum_of(content: Json) -> str:
-    """Of all but "sum", whatever the order of keys."""
-    return total([json.dumps({key: content[key] for key in content.keys() - {"sum"}}, sort_keys=True)])
 
 
 def make(

@@ -54,9 +54,12 @@ def of_word(word: str) -> Iterator[Named]:
 
 
 def typed() -> Iterator[Named]:
-    """What standard input names, as it comes. Raises UserError for what is longer than any name."""
-    rest = b""
+    """What standard input names, as it comes. Raises UserError for what is longer than any name, and for UTF-16."""
+    rest, begun = b"", False
     while block := os.read(sys.stdin.fileno(), 1 << 16):
+        if not begun and re.match(rb"\xff\xfe[^\0]\0|\xfe\xff\0", block):
+            raise UserError("-: is UTF-16: expected paths in UTF-8, one a line")
+        begun = True
         *whole, rest = re.split(rb"[\n\0]", rest + block)
         yield from map(named, filter(bytes.strip, whole))
         if len(rest) > LONGEST:

@@ -296,11 +296,24 @@ def test_what_is_no_corpus_is_refused_in_a_line(clean, tmp_path):
     write_table(clean.data / "utt2emo", dict.fromkeys(clean.names[1:], "ang"))
     with pytest.raises(UserError, match="1 utterances missing, first 's0-ang0'"):
         corpus.read(clean.data, {})
-    whole = dict.fromkeys(["counts", "classes", "speakers", "majority", "guesses", "same"], {}) | {"format": 1}
-    for wrong in ({"findings": [{}], "forced": False}, {"findings": 3, "forced": False}, {"findings": []}):
-        (clean.data / "audit.json").write_text(json.dumps(whole | wrong))
-        with pytest.raises(UserError, match="audit.json: is not of format 1"):
+
+
+def test_an_audit_that_was_changed_is_refused(clean):
+    found = audit.audit(corpus.read(clean.data, {}))
+    path = clean.data / "audit.json"
+    audit.write(clean.data, found)
+    assert audit.read(clean.data) == json.loads(path.read_text())
+    whole = path.read_text()
+    for was, now in (('"findings"', '"fnd"'), ('"absent"', '"abzent"'), ('"utterances"', '"n"'), ("false", "true")):
+        path.write_text(whole.replace(was, now))
+        with pytest.raises(UserError, match="audit.json: is not of format 2"):
             audit.read(clean.data)
-    (clean.data / "audit.json").write_text("{}")
-    with pytest.raises(UserError, match="audit.json: is not of format 1"):
+    for other in ("{}", "[]", "{", '{"format": 1}'):
+        path.write_text(other)
+        with pytest.raises(UserError, match="audit.json: is not of format 2"):
+            audit.read(clean.data)
+    path.unlink()
+    assert audit.read(clean.data) == {}
+    path.mkdir()
+    with pytest.raises(UserError, match="audit.json: is not a file"):
         audit.read(clean.data)
