@@ -162,6 +162,20 @@ def test_excluded_speakers_leave_train_and_heldout(prepare, corpus, tmp_path, ca
     assert "2 of its speakers are not in dev: id10270, id19999" in told.err
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("id10001\n".encode("utf-16"), "is no text"),
+        (b"id10001\0\nid10002\n", "is no text"),
+        (b"id10001\nid10002\n", "names all speakers of dev"),
+    ],
+)
+def test_a_list_of_speakers_that_is_wrong_lets_nobody_slip_in(prepare, corpus, tmp_path, content, said):
+    (tmp_path / "overlap.txt").write_bytes(content)
+    with pytest.raises(UserError, match=f"overlap.txt: {said}"):
+        prepare("--exclude-speakers", tmp_path / "overlap.txt", corpus)
+
+
 def test_test_holds_what_is_tried(prepare, corpus, capsys):
     (corpus / "veri_test.txt").write_text(TRIALS.splitlines(keepends=True)[0])
     data = prepare(corpus)
@@ -307,6 +321,14 @@ def test_a_meta_table_without_its_columns_is_refused(prepare, corpus):
     (corpus / "vox1_meta.csv").write_text("VoxCeleb1 ID,Gender,Set\nid10001,m,dev\n")
     with pytest.raises(UserError, match="vox1_meta.csv: expected a tab-separated column 'VoxCeleb1 ID'"):
         prepare(corpus)
+    nothing = (b"VoxCeleb1 ID\tGender\tSet\nid10001\tm\ttest\0\n", "is no text"), (b"", "names no speaker")
+    for content, said in nothing:
+        (corpus / "vox1_meta.csv").write_bytes(content)
+        with pytest.raises(UserError, match=f"vox1_meta.csv: {said}"):
+            prepare(corpus)
+    (corpus / "vox1_meta.csv").unlink()
+    with pytest.raises(UserError, match="is the folder of VoxCeleb1, too"):
+        prepare("--voxceleb2", corpus, corpus)
 
 
 def test_anything_else_ends_in_one_line(tmp_path):

@@ -131,6 +131,14 @@ def test_copies_among_voices_of_those_who_are_left_out_are_refused(corpora):
             training.read(corpora / "data", copies)
 
 
+def test_a_speaker_of_two_corpora_is_refused(corpora, type_in):
+    """Else one of them would be called unheard by a model that has heard the speaker."""
+    relabel(corpora / "data/utt2corpus", lambda name, one: "big" if name == "s0-1" else one)
+    words = ["steps/make_model.py", "--system", corpora / "small.yaml", corpora / "data", corpora / "m"]
+    said = type_in(*words, code=1).stderr
+    assert "speaker 's0' is in two corpora, small and big: rename one" in said and not (corpora / "m").exists()
+
+
 def test_a_corpus_that_alone_has_a_class_is_not_left_out(corpora, type_in):
     path = corpora / "data/utt2emo"
     path.write_text(path.read_text().replace("s9-0 ang", "s9-0 sad").replace("s8-0 ang", "s8-0 sad"))

@@ -138,6 +138,10 @@ def test_names_come_from_a_table_an_scp_or_standard_input(sounds, tmp_path, type
     with open(tmp_path / "typed") as typed:
         monkeypatch.setattr(sys, "stdin", typed)
         assert len(rows(type_in("steps/predict.py", "-"))[1]) == 3
+    (tmp_path / "typed").write_text(f"{sounds}/a.wav\n", encoding="utf-16")
+    with open(tmp_path / "typed") as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        assert "-: is UTF-16: expected paths in UTF-8" in type_in("steps/predict.py", "-", code=1).stderr
     (tmp_path / "typed").write_text("x" * 100_000)
     with open(tmp_path / "typed") as typed:
         monkeypatch.setattr(sys, "stdin", typed)

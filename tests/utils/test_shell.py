@@ -124,6 +124,7 @@ def test_a_folder_is_not_left_empty(monkeypatch, words):
         (["--check-counts", ""], "--check-counts is true or false, not ''"),
         (["--nj", "0"], "--nj '0': expected one number, 1 or above"),
         (["--nj", "1 2"], "--nj '1 2': expected one number, 1 or above"),
+        (["--nj", "9" * 30], "expected one number, 1 or above"),
         (["--PATH", "/x"], "unknown option --PATH"),
         (["--path", "/x"], "unknown option --path"),
         (["--late", "2"], "unknown option --late"),

@@ -299,6 +299,7 @@ def test_what_is_no_corpus_is_refused_in_a_line(clean, tmp_path):
 
 
 def test_an_audit_that_was_changed_is_refused(clean):
+    clean.findings()
     found = audit.audit(corpus.read(clean.data, {}))
     path = clean.data / "audit.json"
     audit.write(clean.data, found)
