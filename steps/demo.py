@@ -6,7 +6,8 @@
 
 Writes the page into <out-dir> and serves it on this machine alone until Ctrl-C. RECORDINGs are offered on it as
 examples. It runs ONNX Runtime's own build for browsers, the npm package onnxruntime-web: taken from --runtime, the
-folder of an unpacked one, or fetched by npm.
+folder of an unpacked one, or fetched by npm. It answers as steps/predict.py does, but for what the graph rounds
+(steps/export.py) and for the browser's own way to bring a recording to the model's sampling rate.
 """
 
 from __future__ import annotations
