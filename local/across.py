@@ -127,7 +127,7 @@ def _run(
 def write_protocols(data: Path, dest: Path) -> list[str]:
     """The data dirs; their names."""
     utt2spk, utt2corpus = (read_table(data / name) for name in ("utt2spk", "utt2corpus"))
-    corpus_of = {speaker: corpus for speaker, (corpus, _) in lot.parts(utt2spk, utt2corpus).items()}
+    corpus_of = {speaker: corpus for speaker, (corpus, _) in lot.fifths(utt2spk, utt2corpus).items()}
     speakers_of: dict[str, list[str]] = {}
     for speaker in sorted(corpus_of):
         speakers_of.setdefault(corpus_of[speaker], []).append(speaker)

@@ -16,7 +16,7 @@ from utils.copies import KINDS, Change
 from utils.data_dir import spk2utt
 from utils.recordings import Source
 
-PARTS = 5  # that the speakers of a corpus are dealt into, to be told of without
+FIFTHS = 5  # that the speakers of a corpus are dealt into, to be told of without
 ROOMS = ("simulated_rirs/smallroom", "simulated_rirs/mediumroom")  # of RIRS_NOISES, as Kaldi's VoxCeleb recipe takes
 
 
@@ -67,18 +67,19 @@ class Copies:
             raise ValueError("seed is 0 or above, and speeds, one at least, are from 0.1 to 10, but not 1")
 
 
-def parts(utt2spk: Mapping[str, str], utt2corpus: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    """speaker → corpus, and which of PARTS parts of it, dealt in the order of their names. A model that tells of a
-    corpus or a part has heard nobody of it, not even as a voice in a copy of somebody else. Raises UserError for a
-    speaker of two corpora."""
+def fifths(utt2spk: Mapping[str, str], utt2corpus: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """speaker → corpus, and which fifth of it, dealt in the order of their names. A model that tells of a corpus or a
+    fifth has heard nobody of it, not even as a voice in a copy of somebody else. Raises UserError for a speaker of two
+    corpora, and for an utterance of none."""
     members: dict[str, set[str]] = {}
     corpus_of: dict[str, str] = {}
     for utterance, speaker in utt2spk.items():
-        corpus = utt2corpus.get(utterance, "")
+        if (corpus := utt2corpus.get(utterance)) is None:
+            raise UserError(f"utt2corpus: has no line for '{utterance}'")
         if (other := corpus_of.setdefault(speaker, corpus)) != corpus:
             raise UserError(f"utt2corpus: speaker '{speaker}' is in two corpora, {other} and {corpus}: rename one")
         members.setdefault(corpus, set()).add(speaker)
-    return {who: (corpus, k % PARTS) for corpus, names in members.items() for k, who in enumerate(sorted(names))}
+    return {who: (corpus, k % FIFTHS) for corpus, names in members.items() for k, who in enumerate(sorted(names))}
 
 
 class Lot:
@@ -96,7 +97,7 @@ class Lot:
         rooms = [folder for room in ROOMS if Path(folder := f"{options.rirs}/{room}").is_dir()] or [options.rirs]
         folders = musan | ({"reverb": rooms} if options.rirs else {})
         self.files = {kind: recordings(folders[kind]) for kind in options.kinds.split() if kind in folders}
-        part = parts(utt2spk, utt2corpus) if utt2corpus else {}
+        part = fifths(utt2spk, utt2corpus) if utt2corpus else {}
         groups: dict[tuple[str, int] | None, list[str]] = {}
         for name in self.names:
             groups.setdefault(part.get(utt2spk[name]), []).append(name)

@@ -17,7 +17,7 @@ from steps.training.order import alike
 from utils.archive import read_of, read_scp
 from utils.cli import UserError, warn
 from utils.copies import UNIQ, read_changes
-from utils.lot import PARTS, parts
+from utils.lot import FIFTHS, fifths
 from utils.recordings import sources
 from utils.table import read_table
 
@@ -34,7 +34,7 @@ class Labelled:
     classes: list[str]
     speakers: np.ndarray
     corpora: np.ndarray
-    parts: np.ndarray  # of PARTS parts of its corpus's speakers, the one that a recording's is in
+    parts: np.ndarray  # the fifth of its corpus's speakers that a recording's is in
     copies: np.ndarray  # (M, size) descriptors of changed copies, which train wherever their origin does
     origins: np.ndarray  # (M,) which recording each is a copy of
 
@@ -72,7 +72,7 @@ def read(data: Path, copies: Path | None = None) -> Labelled:
     y = np.array([classes.index(utt2emo[name]) for name in names])
     speakers, of_corpus = (np.array([table[name] for name in names]) for table in (utt2spk, corpora))
     changed, origins = read_copies(copies, names, x.shape[1])
-    part = parts(utt2spk, corpora)
+    part = fifths(utt2spk, corpora)
     if copies:
         check_voices(copies, data, {name: part[speaker] for name, speaker in utt2spk.items()})
     dealt = np.array([part[speaker][1] for speaker in speakers])
@@ -87,8 +87,8 @@ def check(known: Labelled, data: Path) -> None:
         raise UserError(
             f"{data}/utt2emo: all recordings are {known.classes[0]}, and a model tells classes apart{WITHOUT}"
         )
-    if max(len(set(known.speakers[known.corpora == corpus])) for corpus in np.unique(known.corpora)) < PARTS:
-        raise UserError(f"{data}: no corpus has {PARTS} speakers, too few to leave some out each time{WITHOUT}")
+    if max(len(set(known.speakers[known.corpora == corpus])) for corpus in np.unique(known.corpora)) < FIFTHS:
+        raise UserError(f"{data}: no corpus has {FIFTHS} speakers, too few to leave some out each time{WITHOUT}")
     for k, name in enumerate(known.classes):
         if len(set(known.parts[known.y == k])) < 2:
             who = " ".join(sorted(set(known.speakers[known.y == k]))[:5])
