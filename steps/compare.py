@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 
 from steps.evaluation.comparison import compare, indices
 from steps.evaluation.metrics import Metrics
-from steps.evaluation.results import plain
+from steps.evaluation.sealed import plain
 from steps.evaluation.significance import FEW
 from steps.evaluation.summary import Summary
 from steps.evaluation.together import read_system, together

@@ -18,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from steps.evaluation import results
+from steps.evaluation import results, sealed
 from steps.reporting import answers, tables
 from steps.reporting.page import write
 from utils import cli, runs
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=cli.path_of, help="the data dir, for score files without labels")
     options = parser.parse_args()
     exp, seeds = options.exp, cli.numbers("--seeds", options.seeds)
-    content = results.plain(
+    content = sealed.plain(
         results.make(exp, options.conf, options.title, options.systems, options.runs.split(), seeds, options.data)
     )
     for name, system in content["systems"].items():

@@ -23,7 +23,7 @@ import numpy as np
 
 from steps.evaluation.metrics import majority, of_confusions
 from steps.evaluation.probes import probe, vectors_of
-from steps.evaluation.results import plain
+from steps.evaluation.sealed import plain
 from steps.evaluation.significance import percentiles, resample
 from steps.evaluation.summary import Summary, summarise
 from utils import runs

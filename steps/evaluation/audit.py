@@ -31,20 +31,17 @@ findings    the worst first; each:
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from steps.evaluation import sealed
 from steps.evaluation.corpus import Corpus
 from steps.evaluation.corpus_checks import checks, heard_as
 from steps.evaluation.corpus_guesses import guesses, tied, typical
 from steps.evaluation.findings import LIMITS, SEVERITIES, Json
 from steps.evaluation.metrics import majority
-from utils.cli import UserError
-from utils.files import whole
-from utils.record import sum_of
 
 NAME, FORMAT = "audit.json", 2
 
@@ -101,26 +98,11 @@ def of_severity(audit: Json, *severities: str) -> list[Json]:
 
 
 def write(folder: Path, audit: Json) -> None:
-    content = json.loads(json.dumps(audit, allow_nan=False))
-    with whole(folder / NAME) as temporary:
-        text = json.dumps(content | {"sum": sum_of(content)}, indent=1, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    sealed.write(folder / NAME, audit)
 
 
 def read(folder: Path) -> Json:
     """The audit.json of a folder; {} where there is none. Raises UserError for one of another format, or that somebody
     has changed."""
     path = folder / NAME
-    if not path.exists():
-        return {}
-    if not path.is_file():
-        raise UserError(f"{path}: is not a file; remove it, and steps/audit.py makes it")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["format"] != FORMAT:
-            raise ValueError(f"format {found['format']}")
-        if found["sum"] != sum_of(found):
-            raise ValueError("its sum is another: it was changed")
-        return dict(found)
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise UserError(f"{path}: is not of format {FORMAT} ({error}); steps/audit.py makes it anew") from None
+    return sealed.read(path, "steps/audit.py", "findings", FORMAT) if path.exists() else {}

@@ -52,16 +52,12 @@ groups      of conf/groups.yaml: planned, main, controls, figure1, masks, questi
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from steps.evaluation import audit
+from steps.evaluation import audit, sealed
 from steps.evaluation.differences import add_tests
 from steps.evaluation.entry import Json, entry
 from steps.evaluation.evidence import Evidence, gather
@@ -69,8 +65,6 @@ from steps.evaluation.metrics import majority
 from steps.evaluation.significance import FEW, MANY, RESAMPLES, SEED
 from utils import systems
 from utils.cli import UserError
-from utils.files import whole
-from utils.record import sum_of
 from utils.yaml_file import read_yaml
 
 NAME = "results.json"
@@ -136,44 +130,15 @@ def read_published(path: Path) -> Json:
     return published
 
 
-def plain(value: Any) -> Any:
-    """What JSON can hold: nan and infinity are null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def write(path: Path, content: Json) -> None:
-    """Write results.json, or another file of its kind, with its `sum`."""
-    content = json.loads(json.dumps(plain(content), ensure_ascii=False, allow_nan=False, default=str))
-    text = json.dumps(content | {"sum": sum_of(content)}, indent=1, ensure_ascii=False)
-    text = re.sub(r"\[\s+([-+.\deE,\snul]+?)\s+\]", lambda row: f"[{' '.join(row[1].split())}]", text)  # a line a list
-    with whole(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    """Write results.json, or another file of its kind."""
+    sealed.write(path, content)
 
 
 def read(path: Path, maker: str = "steps/score.py", key: str = "systems") -> Json:
     """What `write` wrote into results.json, or another file of its kind, which has `key`. Raises UserError where there
     is none, or what is there has been changed since."""
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path}: is not a file; remove it, and {maker} makes it")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {maker} makes it") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: is not JSON ({error}); {maker} makes it anew") from None
-    if not isinstance(content, dict) or content.get("format", FORMAT) != FORMAT:
-        raise UserError(f"{path}: is not of format {FORMAT}; {maker} makes it anew")
-    if content.get("sum") != sum_of(content):
-        raise UserError(f"{path}: was changed after {maker} wrote it (its sum differs); {maker} makes it anew")
-    if key not in content:
-        raise UserError(f"{path}: is another file than its name says; {maker} makes it anew")
-    return content
+    return sealed.read(path, maker, key, FORMAT)
 
 
 def make(

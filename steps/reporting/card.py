@@ -133,7 +133,7 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
         ),
         "Sounds that are no speech, made by formula, of which the thresholds know nothing:",
         table(results["sounds"], "sound", {"auroc": "AUROC of the score", "unlike": "flagged `unlike`, %"}),
-        "Shouted speech and songs were not at hand: what is said of them is not known.",
+        "Shouted speech and songs were not tried: what is said of them is not known.",
         picture(
             "card",
             "Above: how often answers are right, by their greatest posterior; how often they are wrong, if only the "

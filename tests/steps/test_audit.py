@@ -84,7 +84,7 @@ def test_a_damaged_audit_is_made_anew(corpus, tmp_path, type_in):
     type_in(*words)
     whole = (tmp_path / "exp/audit.json").read_text()
     (tmp_path / "exp/audit.json").write_text(whole[:100])
-    assert "is not of format 2" in type_in(*words).stderr
+    assert "audit.json: is not JSON" in type_in(*words).stderr
     assert (tmp_path / "exp/audit.json").read_text() == whole
 
 

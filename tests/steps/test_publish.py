@@ -194,7 +194,7 @@ def test_refusals(corpus, tmp_path, type_in):
     assert "made with false speakers, so no result" in said(corpus / "exp")
     (corpus / "exp/poor/r1_seed0/leak").unlink()
     (corpus / "exp/audit.json").write_text("{")
-    assert "audit.json: is not of format 2" in said(corpus / "exp")
+    assert "audit.json: is not JSON" in said(corpus / "exp")
     assert not (corpus / "results").exists()
 
 
