@@ -136,7 +136,7 @@ def alphabets(name: str) -> set[str]:
     return {unicodedata.name(one, "?").split()[0] for one in name if one.isalpha()}
 
 
-def alike(some: Collection[str]) -> list[str]:
+def looks_alike(some: Collection[str]) -> list[str]:
     """Groups of names that look the same, such as "spk1 SPK1"."""
     groups: dict[str, list[str]] = {}
     for name in sorted(some):
@@ -162,8 +162,8 @@ def names(corpus: Corpus) -> Iterator[Json]:
         ("name_without_speaker", "error", strangers, len(utterances), "utterances"),
         ("name_with_space", "error", spaced, of + len(corpus.classes), "names"),
         ("name_of_two_alphabets", "warning", hidden, len(every), "names"),
-        ("speakers_alike", "warning", alike(speakers), of, "speakers"),
-        ("classes_alike", "warning", alike(corpus.classes), len(corpus.classes), "classes"),
+        ("speakers_alike", "warning", looks_alike(speakers), of, "speakers"),
+        ("classes_alike", "warning", looks_alike(corpus.classes), len(corpus.classes), "classes"),
         ("two_genders", "warning", two, of, "speakers"),
     ):
         if which:

@@ -13,7 +13,7 @@ from steps.frontend.features import DESCRIPTORS
 from steps.prediction.head import Head, fit
 from steps.systems.checks import CORPORA
 from steps.systems.system import Backend
-from steps.training.order import alike
+from steps.training.order import balanced
 from utils.archive import read_of, read_scp
 from utils.cli import UserError, warn
 from utils.copies import UNIQ, read_changes
@@ -40,7 +40,7 @@ class Labelled:
 
     def weights(self, chosen: np.ndarray) -> np.ndarray:
         """What each of the `chosen` (N,) counts: corpora alike, and classes within a corpus."""
-        return alike(self.corpora[chosen], self.y[chosen])
+        return balanced(self.corpora[chosen], self.y[chosen])
 
     def fit(self, chosen: np.ndarray, backend: Backend, seed: int) -> Head:
         """A head of the `chosen` (N,) recordings. Raises UserError where a class has none."""

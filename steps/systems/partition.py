@@ -9,7 +9,7 @@ import torch
 
 from steps.frontend.utterances import Corpus
 from steps.systems.system import Training
-from steps.training.order import alike
+from steps.training.order import balanced
 
 
 class Partition:
@@ -58,7 +58,7 @@ class Partition:
             return None
         corpora = np.array([self.corpus.corpora[name] for name in self.names(part)])
         labels = self.labels(part) if training.class_balanced else np.zeros(len(corpora), int)
-        return torch.from_numpy(alike(corpora, labels))
+        return torch.from_numpy(balanced(corpora, labels))
 
     def labels(self, part: str) -> np.ndarray:
         """(N,) class indices of a part."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 
-def alike(corpora: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def balanced(corpora: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(N,) float64, 1 on average: what each utterance counts so that every corpus counts as much as another and, within
     a corpus, every label that it has."""
     weights = np.empty(len(corpora))
