@@ -52,7 +52,7 @@ class Partition:
         return y_c
 
     def weights(self, training: Training, part: str = "train") -> torch.Tensor | None:
-        """(N,) float64 of the utterances of a part, see `alike`: by corpora and, with class_balanced, by classes; None
+        """(N,) float64 of the utterances of a part, see `balanced`: by corpora and, with class_balanced, by classes; None
         where all count alike."""
         if not training.corpus_balanced:
             return None
