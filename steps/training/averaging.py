@@ -12,14 +12,16 @@ State = dict[str, Tensor]
 
 
 def running_mean(mean: State, state: State, number: int) -> State:
-    """The mean of `number` states, of which `mean` is that of all before `state`. What is no floating-point number (a
-    count) is taken from `state`."""
-    return {
-        name: mean[name] + (tensor - mean[name]) / number
-        if number > 1 and tensor.is_floating_point()
-        else tensor.clone()
-        for name, tensor in state.items()
-    }
+    """The mean of `number` states, of which `mean` is that of all before `state`, on whatever device: a resumed
+    training has it on the CPU. What is no floating-point number (a count) is taken from `state`."""
+
+    def joined(name: str, tensor: Tensor) -> Tensor:
+        if number == 1 or not tensor.is_floating_point():
+            return tensor.clone()
+        before = mean[name].to(tensor.device)
+        return before + (tensor - before) / number
+
+    return {name: joined(name, tensor) for name, tensor in state.items()}
 
 
 @torch.no_grad()

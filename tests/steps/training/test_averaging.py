@@ -16,6 +16,11 @@ def test_running_mean_is_the_mean_of_all():
     assert mean["seen"] == 3 and mean["w"].data_ptr() != states[0]["w"].data_ptr()
 
 
+def test_a_mean_that_was_read_from_a_checkpoint_goes_on_where_the_network_is():
+    mean = running_mean({"w": torch.zeros(3)}, {"w": torch.zeros(3, device="meta")}, 2)  # as on a GPU
+    assert mean["w"].device.type == "meta"
+
+
 def test_batch_norms_take_the_statistics_of_all_batches_and_frozen_ones_keep_theirs():
     class Frozen(nn.BatchNorm1d):
         def train(self, mode=True):
