@@ -52,8 +52,8 @@ class Partition:
         return y_c
 
     def weights(self, training: Training, part: str = "train") -> torch.Tensor | None:
-        """(N,) float64 of the utterances of a part, `balanced` by corpora and, with class_balanced, by classes; None where
-        all count alike."""
+        """(N,) float64 of the utterances of a part, `balanced` by corpora and, with class_balanced, by classes; None
+        where all count alike."""
         if not training.corpus_balanced:
             return None
         corpora = np.array([self.corpus.corpora[name] for name in self.names(part)])

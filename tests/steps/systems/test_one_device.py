@@ -1,4 +1,4 @@
-"""A training step on another device than the CPU: torch's `meta`, which computes nothing, refuses tensors of two devices
+"""A training step on another device than the CPU: torch's `meta` computes nothing, and refuses tensors of two devices,
 as a GPU does. What needs a GPU's kernels is not seen here."""
 
 from contextlib import nullcontext
