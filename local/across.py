@@ -32,7 +32,7 @@ from local import corpora
 from utils import cli, lot
 from utils.data_dir import tables
 from utils.files import remove
-from utils.folds import PARTS, Folds, read
+from utils.folds import PARTS, Folds, check_recordings, read, recordings
 from utils.hold import hold
 from utils.make_folds import Line, units
 from utils.parts import subset
@@ -138,6 +138,8 @@ def write_protocols(data: Path, dest: Path) -> list[str]:
     made = protocols(of_corpora(folds, corpus_of), speakers_of, units(utt2spk, sessions))
     if not made:
         raise cli.UserError(f"{data}: no corpus has two speakers, one to train on and one to validate")
+    for sounds in recordings(data):
+        check_recordings({"corpora": speakers_of}, utt2spk, sounds, data)
     read_now = {path.name: content(path) for path in tables(data)}
     for name, lines in made.items():
         folder, words = dest / name, [" ".join(line) for line in lines]

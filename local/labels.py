@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from utils.cli import UserError
-from utils.columns import tidy
+from utils.columns import BROKEN, tidy
 
 # A class in three letters → what it is called.
 NAMES = {
@@ -40,7 +40,7 @@ LETTERS = {
     "c": "con",
     "n": "neu",
 }
-NO_LABEL = {
+NO_LABEL = BROKEN | {
     "",
     "xxx",
     "oth",

@@ -73,23 +73,24 @@ def locate(rows: Iterable[Row], folder: Path) -> dict[str, Path]:
     than the one written, it is said. What is not found is not in it. Raises UserError where there are several."""
     found: dict[str, Path] = {}
     elsewhere: list[str] = []
-    by_name: dict[str, list[Path]] = {}
+    below: dict[str | tuple[str, str], list[Path]] | None = None  # name, or folder and name, with and without suffix
     for written in dict.fromkeys(row.path for row in rows):
         if not written or len(os.fsencode(written)) > LONGEST:
             continue
         if (folder / written).is_file():
             found[written] = folder / written
             continue
-        if not by_name:
-            for path in files_below(folder):
-                if is_audio(path):
-                    by_name.setdefault(path.name, []).append(path)
-                    by_name.setdefault(path.stem, []).append(path)
-        name = Path(written).name
-        places = by_name.get(name, []) or by_name.get(Path(stem(name)).name, [])
-        tail = Path(stem(written)).parts
-        if len(tail) > 1:  # another file may have the name: the folder must be the one that is written
-            places = [path for path in places if path.parent.name == tail[-2]]
+        if below is None:
+            below = {}
+            for path in filter(is_audio, files_below(folder)):
+                for name in (path.name, path.stem):
+                    below.setdefault(name, []).append(path)
+                    below.setdefault((path.parent.name, name), []).append(path)
+        plain = written if "/" in written else written.replace("\\", "/")  # as Windows writes it
+        name, tail = Path(plain).name, Path(stem(plain)).parts
+        names = (name, Path(stem(name)).name)
+        # Another file may have the name: the folder, if one is written, must be that one.
+        places = next(filter(None, (below.get((tail[-2], n) if len(tail) > 1 else n) for n in names)), [])
         if len(places) > 1:
             places = [path for path in places if Path(stem(path)).parts[-len(tail) :] == tail] or places
         if len(places) > 1:

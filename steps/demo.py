@@ -34,7 +34,12 @@ from utils import cli
 from utils.files import copy, whole
 
 PACKAGE = "onnxruntime-web@1.30.0"
+PAGE, TITLE = "index.html", "<title>Emotions in speech</title>"  # by which a page of this program is known
 RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+
+
+def is_there(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def fetch(out: Path) -> None:
@@ -64,18 +69,21 @@ def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) 
 
     if missing := [path for path in recordings if not path.is_file()]:
         raise cli.UserError(f"{missing[0]}: no such recording")
+    template, page = (Path(__file__).parent / "prediction/demo.html").read_text(encoding="utf-8"), out / PAGE
+    if page.exists() and not (page.is_file() and TITLE.encode() in page.read_bytes()):
+        raise cli.UserError(f"{page}: is no page of this program and would be lost: name a folder of its own")
     names = [path.name for path in recordings]
     for path in recordings:
-        if path.name in (*RUNTIME, WAVEFORM, "index.html") or names.count(path.name) > 1:
+        if path.name in (*RUNTIME, WAVEFORM, PAGE) or names.count(path.name) > 1:
             raise cli.UserError(f"{path}: another recording, or a file of the page, is called so, too: rename it")
     if runtime:
         folder = runtime / "dist" if (runtime / "dist").is_dir() else runtime
-        if lacking := [name for name in RUNTIME if not (folder / name).is_file()]:
+        if lacking := [name for name in RUNTIME if not is_there(folder / name)]:
             raise cli.UserError(f"{folder}: holds no {lacking[0]}, so it is not {PACKAGE}")
         out.mkdir(parents=True, exist_ok=True)
         for name in RUNTIME:
             copy(folder / name, out / name)
-    elif not all((out / name).is_file() for name in RUNTIME):
+    elif not all(is_there(out / name) for name in RUNTIME):
         fetch(out)
 
     list(export(model, out, (WAVEFORM,)))
@@ -85,9 +93,8 @@ def build(model: Path, out: Path, runtime: Path | None, recordings: list[Path]) 
     for path in recordings:
         if not (out / path.name).exists() or not (out / path.name).samefile(path):
             copy(path, out / path.name)
-    template = (Path(__file__).parent / "prediction/demo.html").read_text(encoding="utf-8")
     text = json.dumps(known).replace("<", "\\u003c")  # in a name, it could end the script
-    with whole(out / "index.html") as temporary:
+    with whole(page) as temporary:
         temporary.write_text(template.replace("{{known}}", text), encoding="utf-8")
 
 
@@ -126,7 +133,7 @@ def main() -> None:
         raise cli.UserError(f"--port {options.port}: from 0 to 65535")
     build(options.model, options.out, options.runtime, options.recordings)
     if not options.serve:
-        print(f"{options.out}/index.html: serve this folder; a browser runs it from no file")
+        print(f"{options.out}/{PAGE}: serve this folder; a browser runs it from no file")
         return
     handler = partial(Handler, directory=str(options.out))
     try:

@@ -139,19 +139,24 @@ def main() -> None:
             raise cli.UserError(f"--adapt true: {parts} stretches tell too little of a microphone; {FEWEST} at least")
         for (name, _), answers in zip(together, answering.adapted([own for _, own in together])):
             show(name, answers)
+    if not count:
+        cli.warn("no recording was named")
     if lost:
         cli.warn(f"{lost} of {count} recordings were not answered{', or not in full' * each}")
         sys.exit(1)
 
 
 def draw(folder: Path, drawn: Counter[str], answers: list[Answer], classes: list[str]) -> None:
-    """A picture of a recording; `drawn`: how many have a name already."""
+    """A picture of a recording; `drawn`: names that are taken → how many wanted them."""
     from steps.reporting.timeline import timeline
 
     name = "".join(c if c.isalnum() or c in "._-" else "_" for c in answers[0].name).lstrip("._") or "recording"
-    name = name[:100]  # a file's name has 255 characters at most
-    drawn[name] += 1
-    timeline(folder / (f"{name}.png" if drawn[name] == 1 else f"{name}.{drawn[name]}.png"), answers, classes)
+    name = free = name[:100]  # a file's name has 255 characters at most
+    while free in drawn:
+        drawn[name] += 1
+        free = f"{name}.{drawn[name]}"
+    drawn[free] += 1
+    timeline(folder / f"{free}.png", answers, classes)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ COLUMNS = {
     "end": "end endtime stop",
     "fold": "fold split splitset partition",
 }
-NOTHING = {"", "nan", "nat", "none", "null", "na", "n/a", "#n/a", "<na>"}  # as R, pandas, Excel and SQL write it
+BROKEN = {"#ref!", "#name?", "#value!", "#div/0!", "#null!", "#num!", "#spill!", "#calc!"}  # a spreadsheet's formulas
+NOTHING = BROKEN | {"", "nan", "nat", "none", "null", "na", "n/a", "#n/a", "<na>"}  # as R, pandas, Excel, SQL write it
 LONGEST = 1e7  # seconds of a recording, a hundred days
 
 
@@ -80,7 +81,7 @@ def records(path: Path) -> list[tuple[int, dict[str, str]]]:
         text = io.TextIOWrapper(io.BytesIO(text_in(path.read_bytes(), path)), "utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    lines = text.splitlines()
+    lines, above = text.splitlines(), 0
     if path.suffix.lower() in (".jsonl", ".json"):
         rows = []
         for number, line in enumerate(text.split("\n"), 1):  # JSON may hold what else ends a line elsewhere
@@ -99,6 +100,8 @@ def records(path: Path) -> list[tuple[int, dict[str, str]]]:
                 rows.append((number, cells))
         return rows
     head = lines[0] if lines else ""
+    if re.fullmatch(r"sep=[,;\t]", head, re.IGNORECASE):  # Excel's own, ahead of the header
+        above, text, head = 1, text.partition("\n")[2], lines[1] if lines[1:] else ""
     delimiter = max("\t,;", key=head.count)
     if not head.count(delimiter) and not column_names([head.strip(' "')]):  # one column may do
         raise UserError(f"{path}: expected a header of columns divided by commas or tabs, found '{head[:60]}'")
@@ -106,13 +109,14 @@ def records(path: Path) -> list[tuple[int, dict[str, str]]]:
     try:
         header = [name.strip() for name in next(reader)]
         if doubled := [name for name in header if name and header.count(name) > 1]:
-            raise UserError(f"{path}:1: column '{doubled[0]}' stands twice")
+            raise UserError(f"{path}:{1 + above}: column '{doubled[0]}' stands twice")
         rows = []
         for fields in reader:
+            number = reader.line_num + above
             if any(map(str.strip, fields)):
                 if len(fields) != len(header):
-                    raise UserError(f"{path}:{reader.line_num}: {len(fields)} fields, and the header has {len(header)}")
-                rows.append((reader.line_num, dict(zip(header, map(str.strip, fields)))))
+                    raise UserError(f"{path}:{number}: {len(fields)} fields, and the header has {len(header)}")
+                rows.append((number, dict(zip(header, map(str.strip, fields)))))
         return rows
     except csv.Error as error:
-        raise UserError(f"{path}:{reader.line_num}: is no table: {error}") from None
+        raise UserError(f"{path}:{reader.line_num + above}: is no table: {error}") from None

@@ -115,10 +115,13 @@ def recordings(data: Path) -> Iterator[dict[str, str]]:
 
 
 def check_recordings(
-    folds: Mapping[str, Mapping[str, Sequence[str]]], utt2spk: Mapping[str, str], sounds: Mapping[str, str]
+    folds: Mapping[str, Mapping[str, Sequence[str]]],
+    utt2spk: Mapping[str, str],
+    sounds: Mapping[str, str],
+    where: object = "folds",
 ) -> None:
     """Raises UserError where two utterances of `sounds`, a table of `recordings`, are one recording, under the names of
-    speakers who play different parts in a run."""
+    speakers who play different parts in a run; where: what the message begins with."""
     if len(set(sounds.values())) == len(sounds):
         return
     utterances: dict[str, list[str]] = {}
@@ -136,7 +139,7 @@ def check_recordings(
         if found:
             more = f"; and {len(found) - 1} more such: {'; '.join(who for who, _ in found[1:6])}" if found[1:] else ""
             raise UserError(
-                f"folds: {run}: {found[0][0]} are the same recording under two speakers: {found[0][1]}{more}. "
+                f"{where}: {run}: {found[0][0]} are the same recording under two speakers: {found[0][1]}{more}. "
                 "Take one of each out of the corpus, or mend its speaker"
             )
 

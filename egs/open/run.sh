@@ -20,6 +20,7 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 corpus=               # an open corpus by its name; list: which there are
 table=                # a table of recordings instead
+# shellcheck disable=SC2034 # handed over below
 corpora=              # several corpora or tables instead, NAME=DIR or NAME=FILE
 dir=                  # the corpus's folder; where a table's paths begin, if not in its own
 map=                  # a table's labels: "<label>=<class> ...", others are left out, or a YAML file of such
@@ -43,8 +44,10 @@ nj=$(nproc)           # jobs of feature extraction
 train_nj=$(nproc)     # jobs that systems, runs and seeds are dealt over
 stage=                # first stage, made again where it is finished; empty: what is unfinished or no longer true
 stop_stage=5          # last stage
+for word in "$@"; do # several corpora have options of their own
+  [[ $word != --corpora && $word != --corpora=* ]] || exec "$here/across.sh" "$@"
+done
 . "$here/../../utils/parse_options.sh"
-[[ -z $corpora ]] || exec "$here/across.sh" "${_arguments[@]}"
 enter "$here" dir table embeddings speakers pretrained conf data exp
 . ./path.sh
 . ./cmd.sh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import sys
@@ -57,8 +58,10 @@ def typed() -> Iterator[Named]:
     """What standard input names, as it comes. Raises UserError for what is longer than any name, and for UTF-16."""
     rest, begun = b"", False
     while block := os.read(sys.stdin.fileno(), 1 << 16):
-        if not begun and re.match(rb"\xff\xfe[^\0]\0|\xfe\xff\0", block):
-            raise UserError("-: is UTF-16: expected paths in UTF-8, one a line")
+        if not begun:
+            if re.match(rb"\xff\xfe[^\0]\0|\xfe\xff\0|([^\0]\0){6}|(\0[^\0]){6}", block):
+                raise UserError("-: is UTF-16: expected paths in UTF-8, one a line")
+            block = block.removeprefix(codecs.BOM_UTF8)
         begun = True
         *whole, rest = re.split(rb"[\n\0]", rest + block)
         yield from map(named, filter(bytes.strip, whole))

@@ -3,6 +3,7 @@ corpus."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +18,9 @@ from steps.training.order import balanced
 from utils.archive import read_of, read_scp
 from utils.cli import UserError, warn
 from utils.copies import UNIQ, read_changes
+from utils.folds import check_recordings, recordings
 from utils.lot import FIFTHS, fifths
-from utils.recordings import sources
+from utils.recordings import Source, sources
 from utils.table import read_table
 
 WITHOUT = " (across.sh --model '' makes no model)"
@@ -78,6 +80,11 @@ def read(data: Path, copies: Path | None = None) -> Labelled:
     dealt = np.array([part[speaker][1] for speaker in speakers])
     result = Labelled(np.array(names), x, y, classes, speakers, of_corpus, dealt, changed, origins)
     check(result, data)
+    together: dict[str, list[str]] = {}
+    for speaker, (corpus, number) in part.items():
+        together.setdefault(f"{corpus}, part {number + 1}", []).append(speaker)
+    for sounds in recordings(data):
+        check_recordings({"unseen speakers": together}, utt2spk, sounds, data)
     return result
 
 
@@ -101,14 +108,19 @@ def check(known: Labelled, data: Path) -> None:
 def check_voices(copies: Path, data: Path, part: Mapping[str, tuple[str, int]]) -> None:
     """Raises UserError for copies in which voices are heard that are to be left out without them; part: utterance → its
     corpus and part."""
-    origins, owner = read_table(copies / UNIQ), {source: name for name, source in sources(data).items()}
+    origins, owner = read_table(copies / UNIQ), {real(source): name for name, source in sources(data).items()}
     for copy, change in read_changes(copies).items():
         for sound in change.values.get("voices", ()):
-            if (voice := owner.get(sound)) and part[voice] != part.get(origins.get(copy, ""), part[voice]):
+            if (voice := owner.get(real(sound))) and part[voice] != part.get(origins.get(copy, ""), part[voice]):
                 raise UserError(
                     f"{copies}: '{copy}' holds the voice of '{voice}', whom the model that tells of it must not have "
                     f"heard: make copies among voices of a data dir with {CORPORA}"
                 )
+
+
+def real(source: Source) -> Source:
+    """The same stretch, wherever links lead to its file."""
+    return source._replace(path=os.path.realpath(source.path))
 
 
 def read_copies(data: Path | None, names: list[str], size: int) -> tuple[np.ndarray, np.ndarray]:

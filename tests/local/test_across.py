@@ -133,6 +133,13 @@ def test_protocols_are_kept_where_nothing_changed_and_go_where_they_are_no_longe
     assert (tmp_path / "p/mine").is_dir()
 
 
+def test_a_recording_that_two_corpora_share_is_named(data, tmp_path, type_in):
+    (data / "wav.scp").write_text((data / "wav.scp").read_text().replace("pair_s1-2.wav", "big_s3-0.wav"))
+    said = type_in("local/across.py", "protocols", data, tmp_path / "protocols", code=1).stderr
+    assert f"{data}: corpora: 'big_s3-0' (big) and 'pair_s1-2' (pair) are the same recording" in said
+    assert not (tmp_path / "protocols").exists()
+
+
 def test_one_corpus_is_too_few(data, tmp_path, type_in):
     names = read_table(data / "utt2corpus")
     (data / "utt2corpus").write_text("".join(f"{name} same\n" for name in names))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from local import tables
 from local.rows import Row, speaker_ids
 from utils import folds
 from utils.data_dir import check_prefixes
@@ -223,6 +224,30 @@ def test_a_table_in_utf_16_is_named_as_such(type_in, spoken, tmp_path, encoding)
     path.write_text(path.read_text(encoding="utf-8-sig"), encoding=encoding)
     said = type_in("local/open.py", "--table", path, tmp_path / "x", code=1).stderr
     assert re.search("x.csv: is no.* save it as UTF-8", said)
+
+
+def test_a_folder_without_recordings_is_looked_through_once(tmp_path, monkeypatch):
+    looked: list[Path] = []
+    monkeypatch.setattr(tables, "files_below", lambda folder: looked.append(folder) or iter(()))
+    rows = [Row("x.csv:1", f"a/{k}.wav", "s0", "sad") for k in range(20_000)]
+    assert tables.locate(rows, tmp_path) == {} and looked == [tmp_path]
+
+
+def test_names_that_all_speakers_share_are_found_at_once(tmp_path):
+    below = [tmp_path / f"deep/s{k}/{n}.wav" for k in range(40) for n in range(40)]
+    recordings(tmp_path, [str(path.relative_to(tmp_path)) for path in below])
+    rows = [Row("x.csv:1", rf"C:\corpus\s{k}\{n}.wav", "s0", "sad") for k in range(40) for n in range(40)]
+    assert list(tables.locate(rows, tmp_path).values()) == below  # as Windows writes them
+
+
+@pytest.mark.parametrize("broken", ["#REF!", "#NAME?", "#DIV/0!"])
+def test_cells_whose_formula_is_broken_are_no_label_and_no_speaker(type_in, spoken, tmp_path, broken):
+    rows = [*spoken[2:], [*spoken[0][:2], broken], [spoken[1][0], broken, spoken[1][2]]]
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows)
+    path.write_text("sep=,\n" + path.read_text(encoding="utf-8-sig"))  # as Excel has it
+    said = type_in("local/open.py", "--table", path, tmp_path / "x")
+    assert f"label '{broken}'" in said.stdout + said.stderr and "speaker not known" in said.stdout + said.stderr
+    assert not set(read_table(tmp_path / "x/utt2emo").values()) & {broken.lower()}
 
 
 def test_slips_of_labels_are_named(type_in, spoken, tmp_path):

@@ -70,6 +70,19 @@ def test_examples_of_one_name_and_of_the_pages_own_are_refused(runtime, recordin
     assert inside.read_bytes() == recording.read_bytes()
 
 
+def test_a_page_of_somebody_else_is_not_replaced(runtime, recording, tmp_path, type_in):
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page/index.html").write_text("hello\n")
+    words = ["--serve", "false", "--runtime", runtime, tmp_path / "page", recording]
+    assert "page/index.html: is no page of this program" in type_in("steps/demo.py", *words, code=1).stderr
+    assert [path.name for path in (tmp_path / "page").iterdir()] == ["index.html"]
+    (tmp_path / "page/index.html").unlink()
+    for _ in range(2):  # its own it replaces
+        type_in("steps/demo.py", *words)
+    (runtime / "ort.wasm.min.js").write_text("")
+    assert "holds no ort.wasm.min.js" in type_in("steps/demo.py", *words, code=1).stderr
+
+
 def test_a_browser_that_goes_away_or_asks_nonsense_is_not_told_of(tmp_path, capfd):
     (tmp_path / "waveform.onnx").write_bytes(bytes(1 << 25))
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path))) as server:

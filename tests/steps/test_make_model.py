@@ -1,6 +1,7 @@
 """A model of a small data dir of two corpora, and what its folder says."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,12 +123,14 @@ def test_copies_among_voices_of_those_who_are_left_out_are_refused(corpora):
     write_table(copies / "utt2uniq", {"s0-0-babble": "s0-0"})
     with ArkWriter(corpora / "c.ark", copies / "descriptors.scp") as archive:
         archive.write("s0-0-babble", np.full(SIZE, 7, np.float32))
-    for who, good in (("s0-3", True), ("s1-3", False), ("s5-3", False)):  # itself, another part, another corpus
+    (corpora / "link").symlink_to(corpora)
+    # Itself, another part, another corpus, another part by another path.
+    for who, good in (("s0-3", True), ("s1-3", False), ("s5-3", False), ("link/s1-3", False)):
         write_table(copies / "utt2augment", {"s0-0-babble": f"babble voices={corpora}/{who}.wav snr=15"})
         if good:
             assert len(training.read(corpora / "data", copies).copies) == 1
             continue
-        with pytest.raises(UserError, match=f"'s0-0-babble' holds the voice of '{who}', whom the model"):
+        with pytest.raises(UserError, match=f"'s0-0-babble' holds the voice of '{Path(who).name}', whom the model"):
             training.read(corpora / "data", copies)
 
 
@@ -137,6 +140,16 @@ def test_a_speaker_of_two_corpora_is_refused(corpora, type_in):
     words = ["steps/make_model.py", "--system", corpora / "small.yaml", corpora / "data", corpora / "m"]
     said = type_in(*words, code=1).stderr
     assert "speaker 's0' is in two corpora, small and big: rename one" in said and not (corpora / "m").exists()
+
+
+@pytest.mark.parametrize("other", ["s1", "s5"])  # of the same corpus, in another part of its speakers; of another
+def test_one_recording_under_two_speakers_is_refused(corpora, type_in, other):
+    hashes = {f"s{s}-{k}": f"{s}{k}" for s in range(10) for k in range(6)} | {f"{other}-3": "00"}
+    write_table(corpora / "data/utt2hash", hashes)
+    words = ["steps/make_model.py", "--system", corpora / "small.yaml", corpora / "data", corpora / "m"]
+    said = type_in(*words, code=1).stderr
+    assert "unseen speakers: 's0-0' (small, part 1) and" in said and f"'{other}-3'" in said
+    assert "the same recording under two speakers" in said and not (corpora / "m").exists()
 
 
 def test_a_corpus_that_alone_has_a_class_is_not_left_out(corpora, type_in):

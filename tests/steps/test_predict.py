@@ -138,10 +138,19 @@ def test_names_come_from_a_table_an_scp_or_standard_input(sounds, tmp_path, type
     with open(tmp_path / "typed") as typed:
         monkeypatch.setattr(sys, "stdin", typed)
         assert len(rows(type_in("steps/predict.py", "-"))[1]) == 3
-    (tmp_path / "typed").write_text(f"{sounds}/a.wav\n", encoding="utf-16")
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        (tmp_path / "typed").write_text(f"{sounds}/a.wav\n", encoding=encoding)
+        with open(tmp_path / "typed") as typed:
+            monkeypatch.setattr(sys, "stdin", typed)
+            assert "-: is UTF-16: expected paths in UTF-8" in type_in("steps/predict.py", "-", code=1).stderr
+    (tmp_path / "typed").write_text(f"{sounds}/a.wav\n", encoding="utf-8-sig")
     with open(tmp_path / "typed") as typed:
         monkeypatch.setattr(sys, "stdin", typed)
-        assert "-: is UTF-16: expected paths in UTF-8" in type_in("steps/predict.py", "-", code=1).stderr
+        assert len(rows(type_in("steps/predict.py", "-"))[1]) == 1
+    (tmp_path / "typed").write_text("\n")
+    with open(tmp_path / "typed") as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        assert "no recording was named" in type_in("steps/predict.py", "-").stderr
     (tmp_path / "typed").write_text("x" * 100_000)
     with open(tmp_path / "typed") as typed:
         monkeypatch.setattr(sys, "stdin", typed)
@@ -363,7 +372,7 @@ def test_what_is_named_wrongly_is_said_before_anything_is_answered(sounds, tmp_p
 
 
 def test_pictures_of_different_recordings_have_different_names(sounds, tmp_path, type_in):
-    for name in ("x/y.wav", "x_y.wav"):
+    for name in ("x/y.wav", "x_y.wav", "x_y.2.wav"):
         (sounds / name).parent.mkdir(exist_ok=True)
         soundfile.write(sounds / name, voice(3, 0).astype(np.int16), 16000)
     words = [
@@ -372,11 +381,12 @@ def test_pictures_of_different_recordings_have_different_names(sounds, tmp_path,
         "windows",
         "--draw",
         tmp_path / "drawn",
-        sounds / "x/y.wav",
-        sounds / "x_y.wav",
+        tmp_path / "named.scp",
     ]
+    named = {"x/y": "x/y.wav", "x_y": "x_y.wav", "x_y.2": "x_y.2.wav"}
+    (tmp_path / "named.scp").write_text("".join(f"{name} {sounds / path}\n" for name, path in named.items()))
     type_in(*words)
-    assert len(list((tmp_path / "drawn").glob("*.png"))) == 2
+    assert len(list((tmp_path / "drawn").glob("*.png"))) == 3
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe.wav", rb"$\frac{$.wav", "音\x1b.wav".encode()])
