@@ -77,7 +77,7 @@ def locate(rows: Iterable[Row], folder: Path) -> dict[str, Path]:
     for written in dict.fromkeys(row.path for row in rows):
         if not written or len(os.fsencode(written)) > LONGEST:
             continue
-        if (folder / written).is_file():
+        if os.path.isfile(folder / written):  # False, too, for a name that no system takes
             found[written] = folder / written
             continue
         if below is None:

@@ -54,7 +54,8 @@ def read_units(path: Path) -> dict[str, np.ndarray]:
     for name, entry in read_scp(path).items():
         vector = read_of(path, name, entry)
         size = next(iter(units.values()), vector).shape
-        length = np.linalg.norm(vector)
+        with np.errstate(over="ignore"):  # infinity is refused below
+            length = np.linalg.norm(vector)
         if vector.ndim != 1 or vector.shape != size or not 0 < length < np.inf:
             raise cli.UserError(
                 f"{path}: '{name}' is no embedding: expected a vector of {size[0] if size else 0} values, finite and "

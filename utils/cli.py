@@ -103,9 +103,9 @@ def _flush() -> None:
 def run(main: Callable[[], object]) -> NoReturn:
     """Call `main()` and exit: 0 when it returns, 1 with one line when the user can mend it, 130 on Ctrl-C, 143 when
     told to end by SIGTERM, 129 by SIGHUP. Temporary files are cleaned up on the way out."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    heard = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]  # nohup's
+    for number in heard:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
         if getattr(sys, name) is None:  # closed by whoever called
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
@@ -138,4 +138,7 @@ def run(main: Callable[[], object]) -> NoReturn:
     except KeyboardInterrupt:
         warn("interrupted")
         sys.exit(130)
+    finally:
+        for number in heard:  # all is cleaned up: told again while Python itself ends, it has nothing to say
+            signal.signal(number, signal.SIG_DFL)
     sys.exit(0)

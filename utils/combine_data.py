@@ -62,7 +62,7 @@ def combine(dest: Path, sources: Sequence[Path]) -> int:
             elif len(contents := {path.read_bytes() for path in paths}) == 1:
                 (temporary / name).write_bytes(contents.pop())
             elif name == "frame_shift":
-                shifts = ", ".join(f"{path.read_text().strip()} in {path}" for path in paths)
+                shifts = ", ".join(f"{' '.join(map(str.strip, read_lines(path)))} in {path}" for path in paths)
                 raise UserError(f"frame_shift differs, so the features do not go together: {shifts}")
             else:
                 warn(f"{name} is left out: it differs, and is keyed neither by utterance nor by speaker")

@@ -124,12 +124,14 @@ def members(names: Sequence[str], owners: Sequence[str], where: Path | str) -> d
 
 
 def replaceable(dest: Path | str, *sources: Path | str) -> Path:
-    """Where a data dir may be written, links followed. Raises UserError if `dest` is one of `sources`, or holds
+    """Where a data dir may be written, links followed. Raises UserError if `dest` is or holds one of `sources`, or
     something that is not a data dir, which replacing it would delete. What a killed program left of its hold is nothing
     to keep."""
     path = Path(dest).resolve()
-    if any(path == Path(source).resolve() for source in sources):
-        raise UserError(f"{dest}: is read, so it cannot be the data dir to write")
+    for source in map(Path, sources):
+        if path in (own := source.resolve(), *own.parents):
+            holds = "" if path == own else f", or holds what is read ({source})"
+            raise UserError(f"{dest}: is read{holds}, so it cannot be the data dir to write")
     empty = not path.exists() or (path.is_dir() and {one.name for one in path.iterdir()} <= {LOCK})
     if not empty and not (path / "utt2spk").is_file():
         raise UserError(f"{dest}: exists and is not a data dir (no utt2spk), so it is not replaced")

@@ -36,8 +36,23 @@ if [[ -n $stage ]]; then redo=true; else redo=false; fi
 run_stage() {
   [[ $1 -le $last_stage ]] || die "stage $1 comes after the default of stop_stage, $last_stage"
   [[ $1 -le $stop_stage && $1 -ge ${stage:-1} ]] || return 1
+  [[ ${_made_of:-} == "$(_records)" ]] ||
+    die "${_made[*]}: another call has made it of other things meanwhile: start this again, with a --data of its own"
   echo "=== $(basename -- "$0"), stage $1: $2 ($(date '+%Y-%m-%d %H:%M:%S')) ===" 2>/dev/null ||
     die "standard output cannot be written: is it closed, or the disk full?"
+}
+
+# made DATA...: what a stage has made. A later stage begins only while these data dirs are of the same things: another script,
+# with an exp of its own, may have made them of others.
+made() {
+  _made=("$@")
+  _made_of=$(_records)
+}
+
+_made=()
+_records() {
+  local _one
+  for _one in "${_made[@]}"; do cat -- "$_one"/.made_from.* 2>/dev/null || true; done
 }
 
 # given OPTION DATA: whether the folder of a corpus was given, in the variable of that name. Without one, a data dir that is

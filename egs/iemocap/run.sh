@@ -50,6 +50,7 @@ if run_stage 1 "Data preparation: labels, speakers, sessions, folds; what is wro
     local/iemocap.py --happy "$happy" --parts "$parts" --folds "$folds" --check-counts "$check_counts" \
       --redo "$redo" "$iemocap" "$data/iemocap"
   fi
+  made "$data/iemocap"
   utils/make_folds.py --runs "$runs" "$data/iemocap"
   steps/audit.py --force "$force" "$data/iemocap" "$exp"
 fi
@@ -57,6 +58,7 @@ fi
 if run_stage 2 "Filter-banks and VAD; what is wrong with the sound"; then
   steps/make_fbank.py --config "$conf/fbank.yaml" --redo "$redo" --nj "$nj" --cmd "$train_cmd" \
     "$data/iemocap" "$exp/make_fbank/iemocap" "$data/fbank"
+  made "$data/iemocap"
   utils/validate_data_dir.py --no-text "$data/iemocap"
   utils/make_folds.py --csv "$exp/folds.csv" "$data/iemocap"
   steps/audit.py --force "$force" "$data/iemocap" "$exp"

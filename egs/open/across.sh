@@ -75,6 +75,7 @@ if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with th
     if [[ -f $place ]]; then source=(--table "$place"); else source=(--corpus "$corpus" --dir "$place"); fi
     local/open.py "${source[@]}" --classes "$classes" --check-counts "$check_counts" --beside-others "$corpus" \
       --segments true --redo "$redo" "$data/$corpus"
+    made "${folders[@]:0:k+1}"
     steps/audit.py --force "$force" "$data/$corpus" "$exp/audit/$corpus"
   done
 fi
@@ -89,6 +90,7 @@ if run_stage 2 "Filter-banks and VAD, in the band of all; who trains and is test
     steps/audit.py --force "$force" "$data/$corpus" "$exp/audit/$corpus"
   done
   utils/combine_data.py "$data/all" "${folders[@]}"
+  made "${folders[@]}" "$data/all"
   local/across.py protocols "$data/all" "$data/protocols"
 fi
 

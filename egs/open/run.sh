@@ -76,6 +76,7 @@ if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with th
   [[ -z $corpus$table ]] || local/open.py ${corpus:+--corpus "$corpus"} ${table:+--table "$table"} ${dir:+--dir "$dir"} \
     --map "$map" --classes "$classes" --speaker "$speaker" --folds "$folds" --check-counts "$check_counts" \
     --redo "$redo" "$data"
+  made "$data"
   utils/make_folds.py --runs "$runs" "$data"
   steps/audit.py --force "$force" "$data" "$exp"
 fi
@@ -83,6 +84,7 @@ fi
 if run_stage 2 "Filter-banks and VAD; what is wrong with the sound"; then
   steps/make_fbank.py --config "$conf/fbank.yaml" --redo "$redo" --nj "$nj" --cmd "$train_cmd" \
     "$data" "$exp/make_fbank" "${data%/*}/fbank"
+  made "$data"
   utils/validate_data_dir.py --no-text "$data"
   utils/make_folds.py --csv "$exp/folds.csv" "$data"
   steps/audit.py --force "$force" "$data" "$exp"

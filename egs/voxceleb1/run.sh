@@ -40,6 +40,7 @@ if [[ -n $augment ]]; then train=$data/train_combined; fi
 if run_stage 1 "Data preparation: speakers, videos, trials" && given voxceleb1 "$data/train"; then
   local/voxceleb1.py --check-counts "$check_counts" ${voxceleb2:+--voxceleb2 "$voxceleb2"} \
     ${exclude_speakers:+--exclude-speakers "$exclude_speakers"} --redo "$redo" "$voxceleb1" "$data"
+  made "$data"/{train,heldout,test}
 fi
 
 if run_stage 2 "Filter-banks and VAD"; then
@@ -53,6 +54,7 @@ if run_stage 2 "Filter-banks and VAD"; then
     utils/validate_data_dir.py --no-text "$data/$set"
   done
   if [[ -n $augment ]]; then utils/combine_data.py "$train" "$data/train" "$data/train_copies"; fi
+  made "$train" "$data"/{heldout,test}
 fi
 
 if run_stage 3 "Pre-training on speakers"; then

@@ -233,6 +233,12 @@ def test_a_folder_without_recordings_is_looked_through_once(tmp_path, monkeypatc
     assert tables.locate(rows, tmp_path) == {} and looked == [tmp_path]
 
 
+def test_a_name_that_no_system_takes_is_one_row_that_is_not_found(type_in, spoken, tmp_path):
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], [*spoken, ["x" * 300 + ".wav", "s0", "sad"]])
+    done = type_in("local/open.py", "--table", path, tmp_path / "x")
+    assert "1 left out: recording not found" in done.stdout + done.stderr
+
+
 def test_names_that_all_speakers_share_are_found_at_once(tmp_path):
     below = [tmp_path / f"deep/s{k}/{n}.wav" for k in range(40) for n in range(40)]
     recordings(tmp_path, [str(path.relative_to(tmp_path)) for path in below])

@@ -38,17 +38,19 @@ def test_min_dcf_by_hand():
         (np.ones(3), "no b target\na none nontarget\n", "what is left has not both"),
         (np.zeros(3), "a b target\na c nontarget\n", "'c' is no embedding: expected a vector of 3 values"),
         (np.array([1, np.nan, 1]), "a b target\na c nontarget\n", "'c' is no embedding"),
+        (np.full(3, 3e38), "a b target\na c nontarget\n", "'c' is no embedding"),
         (np.ones(4), "a b target\na c nontarget\n", "'c' is no embedding"),
         (np.ones((2, 3)), "a b target\na c nontarget\n", "'c' is no embedding"),
     ],
 )
-def test_what_gives_no_figure_leaves_nothing(tmp_path, type_in, last, trials, said):
+def test_what_gives_no_figure_leaves_nothing(tmp_path, type_in, recwarn, last, trials, said):
     with ArkWriter(tmp_path / "e.ark", tmp_path / "e.scp") as archive:
         for name, vector in {"a": np.ones(3), "b": np.arange(3), "c": last}.items():
             archive.write(name, vector)
     (tmp_path / "trials").write_text(trials)
     done = type_in("steps/score_trials.py", tmp_path / "trials", tmp_path / "e.scp", tmp_path / "out", code=1)
     assert said in done.stderr.splitlines()[-1] and not (tmp_path / "out").exists()
+    assert not recwarn.list
 
 
 def test_trials_that_contradict_each_other_are_refused_and_others_that_say_nothing_new_counted(tmp_path, capsys):

@@ -78,6 +78,22 @@ def test_contradictions_are_refused(halves, tmp_path, table, old, new, said):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a", "b", "data"]
 
 
+def test_a_frame_shift_of_odd_bytes_is_no_number(halves, tmp_path):
+    (halves[1] / "frame_shift").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="frame_shift"):
+        combine(tmp_path / "whole", halves)
+
+
+def test_a_data_dir_that_holds_what_is_read_is_not_replaced(data, type_in, tmp_path):
+    split(data, 2)
+    parts = [data / "split2" / part for part in "12"]
+    for words in (["copy_data_dir.py", parts[0], data], ["subset_data_dir.py", parts[0], 3, data],
+                  ["combine_data.py", data, *parts]):  # fmt: skip
+        said = type_in(f"utils/{words[0]}", *words[1:], code=1).stderr
+        assert f"{data}: is read, or holds what is read ({parts[0]})" in said
+        assert validate(data) == 27 and parts[1].is_dir()
+
+
 def test_an_utterance_with_two_wavs_is_refused(data, halves, tmp_path):
     change(halves[0] / "wav.scp", "/c/spk1/0.wav", "/c/spk1/9.wav")
     with pytest.raises(UserError, match="wav.scp: 'spk1-u0 /c/spk1/9.wav', but a data dir before it has"):

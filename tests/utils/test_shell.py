@@ -32,8 +32,10 @@ echo "check_counts=$check_counts systems=[$systems] corpus=[$corpus] redo=$redo"
 if run_stage 1 "Data" && given corpus data; then
   mkdir -p data
   touch data/utt2spk
+  made data
 fi
 if run_stage 2 "Training"; then
+  [ ! -e meddled ] || echo "of another table" >data/.made_from.data
   [ ! -e broken ] || false
   [ ! -e unwhole ] || ls nowhere | cat
 fi
@@ -199,6 +201,14 @@ def test_a_stage_that_fails_ends_the_script():
         assert stages(run("--stage", "2", code=1 if cause == "broken" else 2)) == [2]
         assert not Path("exp/made").exists()
         Path(cause).unlink()
+
+
+def test_a_data_dir_that_another_call_makes_meanwhile_ends_the_script():
+    run("--corpus", "x")
+    Path("meddled").touch()
+    done = run("--corpus", "x", code=1)
+    assert stages(done) == [1, 2] and "run.sh: data: another call has made it of other things meanwhile" in done.stderr
+    run("--corpus", "x")  # it was so when this one began
 
 
 def test_a_corpus_that_is_not_given_is_asked_for_where_there_is_no_data_dir():
