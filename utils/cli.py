@@ -103,7 +103,8 @@ def _flush() -> None:
 def run(main: Callable[[], object]) -> NoReturn:
     """Call `main()` and exit: 0 when it returns, 1 with one line when the user can mend it, 130 on Ctrl-C, 143 when
     told to end by SIGTERM, 129 by SIGHUP. Temporary files are cleaned up on the way out."""
-    heard = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]  # nohup's
+    # nohup leaves SIGHUP ignored
+    heard = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
     for number in heard:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
