@@ -48,13 +48,16 @@ def add_tests(results: Json, evidence: Evidence) -> None:
 
 
 def comparisons(results: Json, by_name: Mapping[str, Summary]) -> list[Json]:
-    """Those said beforehand: the planned one; then, family by family, each system against its parent, which is the one
-    thing that its file changes. A pair without a seed in common is left out."""
+    """Those said beforehand: the planned one; family by family, each system against its parent, which is the one thing
+    that its file changes; as the family "asked", what questions compare beside. A pair without a seed in common is
+    left out."""
     planned = tuple(results["groups"]["planned"])
     pairs: dict[str, list[tuple[str, ...]]] = {"planned": [planned] if planned else []}
     for name, system in results["systems"].items():
         if (name, system["parent"]) != planned:
             pairs.setdefault(system["family"], []).append((name, system["parent"]))
+    asked = [tuple(question["compare"]) for question in results["groups"]["questions"] if "compare" in question]
+    pairs["asked"] = [pair for pair in asked if pair not in itertools.chain(*pairs.values())]
     rows = []
     for family, names in pairs.items():
         scored = [(by_name[name], by_name[parent]) for name, parent in names if {name, parent} <= by_name.keys()]

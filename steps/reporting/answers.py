@@ -45,8 +45,8 @@ def answers(results: Results) -> list[Answer]:
     replies += [reply(results, question) for question in results["groups"]["questions"]]
     if leaks := results["leaks"]:
         replies.append(Answer("What do the usual mistakes inflate?", inflation(leaks)))
-    if results["comparisons"]:
-        replies.append(Answer("Which changes make a difference?", *changes(results)))
+    if changed := [row for row in results["comparisons"] if row["family"] != "asked"]:
+        replies.append(Answer("Which changes make a difference?", *changes(changed)))
     if (chosen := results["selection"]) and chosen["mean_gain"] is not None:  # null where a last epoch was not scored
         replies.append(Answer("Does it pay to select the epoch?", selection(results, chosen)))
     return replies
@@ -81,7 +81,7 @@ def compare(results: Results, system: str, reference: str) -> tuple[str, str]:
     if not (row := comparison(results, system, reference)):
         absent = [name for name in (system, reference) if name not in results["systems"]]
         why = f"{' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not trained" if absent else ""
-        return f"{NOT}{why or f'{reference} is not the parent of {system}, or they have no seed in common'}.", ""
+        return f"{NOT}{why or f'{system} and {reference} have no seed in common'}.", ""
     difference, seeds = row["difference"], row["by_seed"]
     each = ", ".join(f"{signed(value, 1)} with seed {seed}" for seed, value in seeds.items())
     return (
@@ -197,13 +197,13 @@ def about(results: Results, name: str) -> str:
     return f" ({said[0].lower()}{said[1:]})" if said else ""
 
 
-def changes(results: Results) -> tuple[str, str]:
+def changes(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """Which systems are told apart from their parents, the largest difference first; which may be."""
     kinds: dict[str, list[str]] = {kind: [] for kind in ("difference", "hint", "no difference")}
-    for row in sorted(results["comparisons"], key=lambda row: -abs(row["difference"]["value"])):
+    for row in sorted(rows, key=lambda row: -abs(row["difference"]["value"])):
         kinds[certainty(row)].append(f"{row['system']} {signed(row['difference']['value'], 1)}")
     survive, hints = names(kinds["difference"], 40), names(kinds["hint"], 40)
     return (
-        f"Of {len(results['comparisons'])}, those that survive Holm's correction within their family: {survive}.",
+        f"Of {len(rows)}, those that survive Holm's correction within their family: {survive}.",
         f"Hints (the interval excludes 0, the corrected p is above 0.05): {hints}.",
     )

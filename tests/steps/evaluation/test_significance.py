@@ -196,15 +196,18 @@ def test_who_is_compared_with_whom_is_said_by_the_configuration(tmp_path):
         if name != "unscored":
             train(tmp_path / "exp", name, 0.1 + 0.1 * i, seeds=[0], per_speaker=12)
     families = "first: {title: First, systems: [resnet, pre, ad]}, ablation: {title: Ablations, systems: [mine]}"
-    (tmp_path / "groups.yaml").write_text(f"families: {{{families}}}\nplanned: [ad, pre]\n")
+    pairs = ("ad, pre", "mine, also", "mine, ad", "ad, vgg")
+    asked = "".join(f"- {{ask: '?', compare: [{pair}]}}\n" for pair in pairs)
+    (tmp_path / "groups.yaml").write_text(f"families: {{{families}}}\nplanned: [ad, pre]\nquestions:\n{asked}")
     rows = make(tmp_path / "exp", tmp_path)["comparisons"]
     assert {(row["system"], row["reference"]): row["family"] for row in rows} == {
         ("ad", "pre"): "planned",
         ("pre", "resnet"): "first",
         ("mine", "ad"): "ablation",
         ("also", "ad"): "ablation",
+        ("mine", "also"): "asked",
     }
-    p = {row["system"]: (row["p"], row["p_corrected"]) for row in rows}
+    p = {row["system"]: (row["p"], row["p_corrected"]) for row in rows if row["family"] != "asked"}
     assert p["ad"][0] == p["ad"][1] and p["pre"][0] == p["pre"][1]  # alone in its family
     low, high = sorted((p["mine"], p["also"]))
     assert low[1] == min(1, 2 * low[0]) and high[1] == max(low[1], high[0])
