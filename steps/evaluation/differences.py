@@ -38,13 +38,15 @@ def add_tests(results: Json, evidence: Evidence) -> None:
     better = sum(gain > 0 for gain in gains)
     selection = {"networks": len(gains), "last_better": better, "mean_gain": float(np.mean(gains or [0]))}
     results["selection"] = selection if gains else None
-    best = max(by_name.values(), key=lambda summary: summary.intervals.wf1.value)
-    others = [summary for summary in by_name.values() if summary is not best]
+    told = [name for name, summary in by_name.items() if summary.settings.get("backend.cmn") == "speaker"]
+    alone = [summary for name, summary in by_name.items() if name not in told] or [*by_name.values()]
+    best = max(alone, key=lambda summary: summary.intervals.wf1.value)
+    others = [summary for summary in alone if summary is not best]
     leads = {summary.name: difference(best, summary) for summary in others}
     alike = {  # without a seed in common, nothing is known
         name: lead._asdict() for name, lead in leads.items() if not lead.excludes_zero and not np.isnan(lead.value)
     }
-    results["best"] = {"system": best.name, "not_told_from": alike, "of": len(by_name)}
+    results["best"] = {"system": best.name, "not_told_from": alike, "of": len(alone), "told_who_speaks": told}
 
 
 def comparisons(results: Json, by_name: Mapping[str, Summary]) -> list[Json]:

@@ -42,7 +42,7 @@ leaks       what a mistake is worth: system, mistake ("test_epoch", or the kind 
             gain INTERVAL of wF1 on the seeds that both have (no bounds where speakers are not true)
 selection   null, or of the networks that select an epoch: networks, last_better, numbers; mean_gain of the last epoch
 best        the highest wF1: system; not_told_from, system → INTERVAL of the best's lead on it, where that contains 0;
-            of, the number of systems
+            of, the number of systems; told_who_speaks, systems that are not among these, as they are told
 unfinished  system, runs_done, runs: left out, as no seed has all runs; not_run: title of a family → systems
 few_speakers  fewer than eight test speakers: intervals over them are too narrow
 corpus_findings   {}, or what steps/audit.py found wrong with the corpus: <exp-dir>/audit.json, whole (its layout:

@@ -188,7 +188,21 @@ def best(results: Results) -> str:
         f"{name}{about(results, name)} has the highest wF1 here, {wf1['value']:.1f}{span}."
         + f" No difference is shown from: {'; '.join(equals)}." * bool(equals)
         + f" The best of {total} systems is biased upwards." * (total > 1)
+        + told_who_speaks({name: results["systems"][name]["wf1"]["value"] for name in told(results)})
     )
+
+
+def told(results: Results) -> list[str]:
+    """Systems that must know whose an utterance is, which the others need not."""
+    return [name for name in results["best"].get("told_who_speaks", []) if name != results["best"]["system"]]
+
+
+def told_who_speaks(wf1: Mapping[str, float]) -> str:
+    """The best of those systems, by their wF1; "" of none."""
+    if not wf1:
+        return ""
+    name = max(wf1, key=lambda name: wf1[name])
+    return f" Where it is known who speaks, and several utterances of each speaker are there: {name}, {wf1[name]:.1f}."
 
 
 def about(results: Results, name: str) -> str:

@@ -15,6 +15,8 @@ from steps.reporting.answers import (
     probed,
     reply,
     speaker_rows,
+    told,
+    told_who_speaks,
     verdict,
     whom,
 )
@@ -122,7 +124,8 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     every = list(results_of.values())
     everywhere = [name for name in every[0]["systems"] if all(name in results["systems"] for results in every)]
     means = {name: sum(own["systems"][name]["wf1"]["value"] for own in every) / len(every) for name in everywhere}
-    first, *rest = sorted(means, key=lambda name: -means[name]) or [""]
+    informed = {name for results in every for name in told(results)}
+    first, *rest = sorted(means.keys() - informed, key=lambda name: (-means[name], name)) or [""]
     rows = {row["reference"]: row for row in (compared or {"comparisons": []})["comparisons"] if row["system"] == first}
     leads = [
         f"{name}, {means[name]:.1f}"
@@ -132,17 +135,18 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     following = f"; next {names(leads)}" * bool(rest)
     highest = (
         f"{first}{about(every[0], first)} has the highest mean wF1 over the corpora, {means[first]:.1f}, of the "
-        f"{len(means)} systems that were run on all{following}. The best of several is biased upwards. "
+        f"{len(rest) + 1} systems that were run on all{following}. The best of several is biased upwards."
+        f"{told_who_speaks({name: means[name] for name in sorted(informed & means.keys())})} "
         if first
         else ""
     )
     each = []
     for corpus, results in results_of.items():
         name, equals = results["best"]["system"], [*results["best"]["not_told_from"]]
-        told = sorted(equals, key=lambda one: one not in short(results))  # those of the table first
+        shared = sorted(equals, key=lambda one: one not in short(results))  # those of the table first
         wf1 = results["systems"][name]["wf1"]
         span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
-        shown = f"; no difference shown from {names(told)}" * bool(told)
+        shown = f"; no difference shown from {names(shared)}" * bool(shared)
         each.append(f"{corpus} ({len(results['test']['speakers'])} speakers): {name}, {wf1['value']:.1f}{span}{shown}.")
     return f"{highest}On each corpus:", each
 

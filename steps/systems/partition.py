@@ -68,6 +68,10 @@ class Partition:
         """The utterance-ids of a part."""
         return [self.corpus.utterances[i] for i in self.index[part].tolist()]
 
+    def speakers_of(self, part: str) -> list[str]:
+        """Whose each utterance of a part is."""
+        return [self.corpus.speakers[name] for name in self.names(part)]
+
     def inputs(self, part: str) -> list[np.ndarray]:
         """The (T_i, F) inputs of a part."""
         return [self.corpus.inputs[i] for i in self.index[part].tolist()]

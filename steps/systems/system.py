@@ -100,6 +100,9 @@ class Backend:
     sees: Literal["embedding", "functionals", "descriptors", "given"] = "embedding"
     """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, descriptors
     of the voice (descriptors.scp of the data dir), or what is given in --embeddings."""
+    cmn: Literal["none", "speaker"] = "none"
+    """Mean that linear, svm and mlp take from each vector: none; or its speaker's, n / (n + 4) of it where there are n
+    utterances. Of those who are tested, too: their labels are not looked at, but who speaks must be known."""
     C: list[float] = field(default_factory=lambda: [0.001, 0.01, 0.1, 1.0, 10.0])
     """Inverse regularisations to try for linear, svm and mlp, above 0; the validation speakers choose."""
     refit: bool = False
@@ -127,6 +130,8 @@ class Backend:
             raise ValueError(f"backend: of '{odd[0]}': is no name of a system, such as svm")
         if self.of and (self.kind not in ("mean", *FITTED) or self.sees != "embedding"):
             raise ValueError(f"backend: of {self.of}: kind is mean, linear, svm or mlp, and it sees the embedding")
+        if self.cmn == "speaker" and self.kind not in FITTED:
+            raise ValueError(f"backend: cmn speaker: kind is linear, svm or mlp, and not {self.kind}")
         if self.kind == "network" and self.sees != "embedding":
             raise ValueError(
                 f"backend: the network sees no vectors ({self.sees}); kind is linear, svm, mlp or autoencoders"

@@ -131,6 +131,8 @@ def test_changes_are_told_by_their_certainty(results):
 
 def test_the_best_is_said_with_its_equals_and_the_useless_are_marked(results):
     results["best"]["not_told_from"] = {"poor": interval(10.0, -1.0, 21.0)}
+    results["best"]["told_who_speaks"] = ["poor"]
+    assert "speaks, and several utterances of each speaker are there: poor, 50.0." in answers.best(results)
     said = answers.answers(results)[0].said
     assert "No difference is shown from: poor, +10.0 (−1.0 to 21.0)." in said
     assert "good (a net) has the highest wF1 here, 60.0 (95 % interval 55.0 to 65.0)." in said

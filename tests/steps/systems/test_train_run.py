@@ -127,3 +127,19 @@ def test_committed_runs_of_earlier_configurations_load_with_todays_defaults(tmp_
     assert old.network == Network(AD=True) and old.backend.kind == "network"
     names = {name.partition(".")[0] for name in Classifier(old.network, 4).state_dict()}
     assert names == {"extractor", "disentanglement", "classifier"}
+
+
+def test_what_is_a_speakers_is_taken_from_each_vector_by_the_number_of_them():
+    drawn = np.random.default_rng(0)
+    vectors = {"train": drawn.normal(size=(6, 3)), "test": 5 + drawn.normal(size=(13, 3))}
+    speakers = {"train": ["a", "b", "a", "b", "b", "a"], "test": ["c"] * 12 + ["d"]}
+    made = backend.without_speakers(vectors, speakers)
+    centre = vectors["train"].mean(axis=0)
+    for part, names in speakers.items():
+        for who in set(names):
+            rows = [row for row, name in enumerate(names) if name == who]
+            taken = vectors[part][rows] - made[part][rows]
+            share = len(rows) / (len(rows) + 4)  # of 12 utterances three quarters, of one a fifth
+            expected = share * (vectors[part][rows].mean(axis=0) - centre)
+            assert taken == pytest.approx(np.tile(expected, (len(rows), 1)))
+            assert made[part][rows].mean(axis=0) - centre == pytest.approx(expected * (1 - share) / share)
