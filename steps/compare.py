@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from steps.evaluation.comparison import compare, indices
+from steps.evaluation.comparison import compare
 from steps.evaluation.metrics import Metrics
 from steps.evaluation.sealed import plain
 from steps.evaluation.significance import FEW
@@ -49,17 +49,15 @@ def read(path: Path, only_seeds: list[int], emotions: Mapping[str, str] | None) 
 
 def described(metric: str, comparison: dict[str, Any], system: Summary, reference: Summary) -> list[str]:
     """A line of the difference, and a line of its seeds where there are several."""
-    difference, by_seed = comparison["difference"], comparison["by_seed"]
-    seeds = [int(seed) for seed in by_seed]
+    difference, by_seed, (mine, theirs) = (comparison[key] for key in ("difference", "by_seed", "means"))
     ends = [words.signed(difference[end]) for end in ("low", "high")]
     interval = "no interval, of one speaker" if words.DASH in ends else f"95 % interval {' to '.join(ends)}"
-    means = [getattr(side.by_seed, metric)[indices(side, seeds)].mean() for side in (system, reference)]
     each = ", ".join(f"{seed}: {words.signed(value)}" for seed, value in by_seed.items())
     shown = f"the first is {'higher' if difference['value'] > 0 else 'lower'}"
     return [
         f"{NAMES[metric]}: {words.signed(difference['value'])} points, {interval}, p {words.p_value(comparison['p'])}; "
-        f"{means[0]:.2f} against {means[1]:.2f}: {shown if words.off_zero(difference) else 'no difference is shown'}",
-        *[f"  by seed: {each}"] * (len(seeds) > 1),
+        f"{mine:.2f} against {theirs:.2f}: {shown if words.off_zero(difference) else 'no difference is shown'}",
+        *[f"  by seed: {each}"] * (len(by_seed) > 1),
     ]
 
 

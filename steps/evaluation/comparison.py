@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,29 +13,42 @@ from steps.evaluation.summary import Summary
 from utils.cli import UserError
 
 
-def shared_seeds(system: Summary, reference: Summary) -> list[int]:
-    """Those that both have: what differs between seeds cancels in no other comparison. What depends on no seed goes
-    with each of the other's."""
-    if system.deterministic:
-        return reference.seeds[:1] if reference.deterministic else reference.seeds
-    return system.seeds if reference.deterministic else [seed for seed in system.seeds if seed in reference.seeds]
+class Trainings(NamedTuple):
+    """Those of two systems that are set against each other."""
+
+    seeds: list[int]  # by which differences are told: of both or, where all of each count, of the one that has more
+    mine: list[int]  # places among the system's own seeds
+    theirs: list[int]  # among the reference's
 
 
-def indices(summary: Summary, seeds: Sequence[int]) -> list[int]:
-    """Where seeds of `shared_seeds` are among the system's own."""
-    return [0 if summary.deterministic else summary.seeds.index(seed) for seed in seeds]
+def trainings(system: Summary, reference: Summary) -> Trainings:
+    """Of the seeds that both have, as what differs between seeds cancels in no other comparison. All of each where
+    there is nothing to cancel: where one depends on no seed, and where one alone starts from a pre-trained model, of
+    which seeds have several. None where they have no seed in common."""
+    shared = [seed for seed in system.seeds if seed in reference.seeds]
+    fixed = [side.deterministic for side in (system, reference)]
+    started = [any(side.starts.values()) for side in (system, reference)]
+    if all(fixed):
+        return Trainings(reference.seeds[:1], [0], [0])
+    if system.name == reference.name and shared:  # under other folds: what looks fixed by one seed may not be
+        fixed = [False, False]
+    if not any(fixed) and (started[0] == started[1] or not shared):
+        return Trainings(shared, *([side.seeds.index(seed) for seed in shared] for side in (system, reference)))
+    mine, theirs = ([0] if alone else [*range(len(side.seeds))] for alone, side in zip(fixed, (system, reference)))
+    return Trainings((system if len(mine) >= len(theirs) else reference).seeds, mine, theirs)
 
 
 def difference(system: Summary, reference: Summary, metric: str = "wf1", paired: bool = True) -> Interval:
-    """system − reference of a pooled metric, in points, mean over the seeds that both have (nan without one), with the
-    interval over the same resampled speakers; without it unless `paired`."""
-    if not (seeds := shared_seeds(system, reference)):
+    """system − reference of a pooled metric, in points, mean over `trainings` (nan without one), with the interval over
+    the same resampled speakers; without it unless `paired`."""
+    seeds, *index = trainings(system, reference)
+    if not seeds:
         return Interval(math.nan)
-    sides = [(side, indices(side, seeds)) for side in (system, reference)]
-    values = [float(getattr(side.by_seed, metric)[index].mean()) for side, index in sides]
+    sides = [*zip((system, reference), index)]
+    values = [float(getattr(side.by_seed, metric)[own].mean()) for side, own in sides]
     if not paired:
         return Interval(values[0] - values[1])
-    drawn = [getattr(side.resampled, metric)[:, index].mean(axis=-1) for side, index in sides]
+    drawn = [getattr(side.resampled, metric)[:, own].mean(axis=-1) for side, own in sides]
     return percentiles(values[0] - values[1], drawn[0] - drawn[1], len(system.speakers))
 
 
@@ -86,13 +99,17 @@ def compare(system: Summary, reference: Summary, metric: str = "wf1") -> dict[st
     """The entry of results.json, of any metric, without family; p is not corrected. Raises UserError where the two have
     no seed in common, or were tested on different utterances."""
     check_alike(system, reference)
-    if not (seeds := shared_seeds(system, reference)):
+    seeds, *index = trainings(system, reference)
+    if not seeds:
         raise UserError(f"{system.name} and {reference.name} have no seed in common")
-    sides = [(side, indices(side, seeds)) for side in (system, reference)]
-    by_seed = [getattr(side.by_seed, metric)[index] for side, index in sides]
+    sides = [*zip((system, reference), index)]
+    by_seed = [getattr(side.by_seed, metric)[own] for side, own in sides]
+    if len({len(values) for values in by_seed}) > 1:  # no pairs: of one, the mean
+        by_seed = [values if len(values) == len(seeds) else values.mean(keepdims=True) for values in by_seed]
     change, between = by_seed[0] - by_seed[1], difference(system, reference, metric)
-    p = signed_ranks(*(getattr(side.of_speakers, metric)[:, index].mean(axis=-1) for side, index in sides))
-    first_seed = [side.pooled[index[0]] for side, index in sides]
+    of_speakers = [getattr(side.of_speakers, metric)[:, own].mean(axis=-1) for side, own in sides]
+    p, starts = signed_ranks(*of_speakers), (system if seeds == system.seeds else reference).starts
+    first_seed = [side.pooled[own[0]] for side, own in sides]
     right, reference_right = (scores.decisions == scores.labels for scores in first_seed)
     alone, reference_alone = int((right & ~reference_right).sum()), int((~right & reference_right).sum())
     return {
@@ -100,9 +117,11 @@ def compare(system: Summary, reference: Summary, metric: str = "wf1") -> dict[st
         "reference": reference.name,
         "difference": between._asdict(),
         "by_seed": {str(seed): float(value) for seed, value in zip(seeds, change)},
-        "deterministic": system.deterministic and reference.deterministic,
-        "starts": {str(seed): system.starts.get(seed, "") for seed in seeds},
-        "spread": spread(dict(zip(seeds, map(float, change))), system.starts, between),
+        "means": [float(values.mean()) for values in by_seed],
+        "trained": [0 if side.deterministic else len(own) for side, own in sides],
+        "starts": {str(seed): starts.get(seed, "") for seed in seeds},
+        "spread": spread(dict(zip(seeds, map(float, change))), starts, between),
+        "by_speaker": float(np.mean(of_speakers[0] - of_speakers[1])),
         "p": p,
         "p_corrected": p,
         "p_mcnemar": mcnemar(alone, reference_alone),

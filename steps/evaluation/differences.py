@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from steps.evaluation.comparison import compare, correct, difference, shared_seeds
+from steps.evaluation.comparison import compare, correct, difference, trainings
 from steps.evaluation.evidence import Evidence
 from steps.evaluation.probes import means
 from steps.evaluation.significance import over_runs
@@ -63,7 +63,7 @@ def comparisons(results: Json, by_name: Mapping[str, Summary]) -> list[Json]:
     rows = []
     for family, names in pairs.items():
         scored = [(by_name[name], by_name[parent]) for name, parent in names if {name, parent} <= by_name.keys()]
-        own = [{"family": family} | compare(*pair) for pair in scored if shared_seeds(*pair)]
+        own = [{"family": family} | compare(*pair) for pair in scored if trainings(*pair).seeds]
         if family != "planned":
             correct(own)
         rows += own

@@ -24,7 +24,7 @@ CEILING = 90.0  # of a probe, in percent: above it, spaces cannot differ by much
 NOT = "Not answered: "
 LEADS = {  # certainty of a difference → of one downwards, of one upwards
     "difference": ("No, it harms", "Yes"),
-    "one training": ("Not here: lower, by one training of each", "Yes here, by one training of each"),
+    "one training": ("Not here: lower, by a single training", "Yes here, by a single training"),
     "hint": ("A hint that it harms", "A hint that it does"),
     "no difference": ("No difference is shown", "No difference is shown"),
 }
@@ -69,10 +69,11 @@ def selection(results: Results, chosen: Mapping[str, Any]) -> str:
     """Whether the epoch that the validation speakers select is better than the last."""
     speakers = results["test"]["validation_speakers"]
     lead, than = ("No", "more") if chosen["mean_gain"] > 0 else ("Yes", "less")
+    whose = f"{speakers} validation speaker{'s' * (speakers != 1)}"
     return (
-        f"{lead}: on average the last epoch has {abs(chosen['mean_gain']):.2f} points {than} wF1 than the selected "
-        f"one, and more for {chosen['last_better']} of {chosen['networks']} networks. The tables still show the "
-        f"selected epoch, as fixed beforehand; {speakers} validation speaker{'s' * (speakers != 1)} a run selected it."
+        f"{lead}, by no test: on average the last epoch has {abs(chosen['mean_gain']):.2f} points {than} wF1 than the "
+        f"selected one, and more for {chosen['last_better']} of {chosen['networks']} networks. The tables still show "
+        f"the selected epoch, as fixed beforehand; {whose} a run selected it."
     )
 
 
@@ -96,7 +97,7 @@ def compare(results: Results, system: str, reference: str) -> tuple[str, str]:
 def lead(row: Mapping[str, Any]) -> str:
     """What a comparison answers, in a few words. One training is no proof, whatever the interval over speakers."""
     sure = certainty(row)
-    if sure == "difference" and len(row["by_seed"]) == 1 and not row.get("deterministic"):
+    if sure == "difference" and 1 in row["trained"]:
         sure = "one training"
     return LEADS[sure][row["difference"]["value"] > 0]
 
@@ -215,9 +216,10 @@ def changes(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """Which systems are told apart from their parents, the largest difference first; which may be."""
     kinds: dict[str, list[str]] = {kind: [] for kind in ("difference", "hint", "no difference")}
     for row in sorted(rows, key=lambda row: -abs(row["difference"]["value"])):
-        kinds[certainty(row)].append(f"{row['system']} {signed(row['difference']['value'], 1)}")
+        planned = " (planned)" * (row["family"] == "planned")
+        kinds[certainty(row)].append(f"{row['system']} {signed(row['difference']['value'], 1)}{planned}")
     survive, hints = names(kinds["difference"], 40), names(kinds["hint"], 40)
     return (
-        f"Of {len(rows)}, those that survive Holm's correction within their family: {survive}.",
-        f"Hints (the interval excludes 0, the corrected p is above 0.05): {hints}.",
+        f"Of {len(rows)}, those that count: {survive}.",
+        f"Hints: {hints}.",
     )

@@ -67,12 +67,15 @@ def pooled(row: Mapping[str, Any], results_of: Mapping[str, Results]) -> tuple[s
     system, reference, difference, seeds = row["system"], row["reference"], row["difference"], [*row["by_seed"]]
     models = len(set(row.get("starts", {}).values()) - {""})
     trained = f" on {models} pre-training{'s' * (models > 1)}" * bool(models)
+    counts = [*map(str, row["trained"])]
+    against = f", {' against '.join(counts)} trainings" * (0 not in row["trained"] and len(set(counts)) > 1)
     own = by_corpus(results_of, system, reference)
     each = f"; by corpus: {', '.join(own)}" * bool(own)
     return (
         f"{lead(row)}: {system} differs from {reference} by {signed(difference['value'], 1)} points (95 % interval "
         f"{bounds(difference)}){each}.",
-        f"({corrected(row, row['planned'])}; {'seeds' if len(seeds) > 1 else 'seed'} {names(seeds)}{trained})",
+        f"({corrected(row, row['planned'])}; each speaker counted alike {signed(row['by_speaker'], 1)}; "
+        f"{'seeds' if len(seeds) > 1 else 'seed'} {names(seeds)}{trained}{against})",
     )
 
 
@@ -126,13 +129,10 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     means = {name: sum(own["systems"][name]["wf1"]["value"] for own in every) / len(every) for name in everywhere}
     informed = {name for results in every for name in told(results)}
     first, *rest = sorted(means.keys() - informed, key=lambda name: (-means[name], name)) or [""]
-    rows = {row["reference"]: row for row in (compared or {"comparisons": []})["comparisons"] if row["system"] == first}
-    leads = [
-        f"{name}, {means[name]:.1f}"
-        + (f" (lead {change(rows[name]['difference'])}, over the speakers told of below)" if name in rows else "")
-        for name in rest[:2]
-    ]
-    following = f"; next {names(leads)}" * bool(rest)
+    following = f"; next {names([f'{name}, {means[name]:.1f}' for name in rest[:2]])}" * bool(rest)
+    leads = {name: ahead(compared, first, name) for name in rest[:2]}
+    known = [f"{name} by {change(lead)}" for name, lead in leads.items() if lead]
+    following += f"; over the speakers told of below it leads {names(known)}" * bool(known)
     highest = (
         f"{first}{about(every[0], first)} has the highest mean wF1 over the corpora, {means[first]:.1f}, of the "
         f"{len(rest) + 1} systems that were run on all{following}. The best of several is biased upwards."
@@ -149,6 +149,17 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
         shown = f"; no difference shown from {names(shared)}" * bool(shared)
         each.append(f"{corpus} ({len(results['test']['speakers'])} speakers): {name}, {wf1['value']:.1f}{span}{shown}.")
     return f"{highest}On each corpus:", each
+
+
+def ahead(compared: Mapping[str, Any] | None, system: str, reference: str) -> dict[str, float | None] | None:
+    """The difference over all corpora, whichever of the two it is written of; None where there is none."""
+    for row in (compared or {"comparisons": []})["comparisons"]:
+        if (row["system"], row["reference"]) == (system, reference):
+            return row["difference"]
+        if (row["system"], row["reference"]) == (reference, system):
+            value, low, high = (row["difference"][key] for key in ("value", "low", "high"))
+            return {"value": -value, "low": None if high is None else -high, "high": None if low is None else -low}
+    return None
 
 
 def table(results_of: Mapping[str, Results]) -> Table:

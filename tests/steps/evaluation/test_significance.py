@@ -109,6 +109,22 @@ def test_a_comparison_is_of_the_seeds_that_both_have(tmp_path):
     assert each["difference"]["value"] == pytest.approx(np.mean(list(each["by_seed"].values())))
 
 
+def test_all_trainings_count_where_one_alone_starts_from_a_pre_trained_model(tmp_path):
+    """Its seeds have several of these, of which the seed that both have is but one."""
+    scratch, pre = (tmp_path / name for name in ("scratch", "pre"))
+    train(tmp_path, "scratch", 0.4, seeds=[0]), train(tmp_path, "pre", 0.5, seeds=[0, 1, 2])
+    for place in pre.iterdir():
+        (place / "environment.yaml").write_text(f"pretrained: [model {place.name[-1]}]\n")
+    mine, theirs = summary(pre), summary(scratch)
+    made, means = compare(mine, theirs), mine.by_seed.wf1 - theirs.by_seed.wf1[0]
+    assert made["by_seed"] == {str(seed): pytest.approx(value) for seed, value in enumerate(means)}
+    assert made["difference"]["value"] == pytest.approx(means.mean()) and made["trained"] == [3, 1]
+    assert made["starts"] == {seed: f"model {seed}" for seed in "012"}
+    turned = compare(theirs, mine)
+    assert turned["difference"]["value"] == pytest.approx(-means.mean()) and turned["trained"] == [1, 3]
+    assert list(turned["by_seed"]) == ["0", "1", "2"]
+
+
 def test_without_a_seed_in_common_there_is_no_comparison(tmp_path):
     made = [train(tmp_path / "exp", name, 0.5, seeds=[i]) for i, name in enumerate(("parent", "child"))]
     with pytest.raises(UserError, match="child and parent have no seed in common"):

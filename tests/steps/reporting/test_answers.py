@@ -49,7 +49,8 @@ def results():
 
 def comparison(value, low, high, p, by_seed=None):
     return {"system": "good", "reference": "poor", "family": "table2", "difference": interval(value, low, high),
-            "by_seed": by_seed or {"0": value, "1": value}, "p": p, "p_corrected": p}  # fmt: skip
+            "by_seed": by_seed or {"0": value, "1": value}, "trained": [len(by_seed or "01")] * 2,
+            "by_speaker": value, "p": p, "p_corrected": p}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -59,11 +60,15 @@ def comparison(value, low, high, p, by_seed=None):
         (comparison(10, 5, 15, 0.06), "hint", "A hint that it does: good"),
         (comparison(-10, -15, -5, 0.06), "hint", "A hint that it harms: good"),
         (comparison(-10, -15, -5, 0.01), "difference", "No, it harms: good"),
-        (comparison(-10, -15, -5, 0.01, {"0": -10}), "difference", "Not here: lower, by one training of each: good"),
-        (comparison(10, 5, 15, 0.01, {"0": 10}), "difference", "Yes here, by one training of each: good"),
-        (comparison(10, 5, 15, 0.01, {"0": 10}) | {"deterministic": True}, "difference", "Yes: good"),
-        (comparison(10, -5, 15, 0.01), "no difference", "No difference is shown: good"),
-        (comparison(10, None, None, 0.01), "no difference", "No difference is shown: good"),
+        (comparison(-10, -15, -5, 0.01, {"0": -10}), "difference", "Not here: lower, by a single training: good"),
+        (comparison(10, 5, 15, 0.01, {"0": 10}), "difference", "Yes here, by a single training: good"),
+        (comparison(10, 5, 15, 0.01) | {"trained": [2, 1]}, "difference", "Yes here, by a single training: good"),
+        (comparison(10, 5, 15, 0.01, {"0": 10}) | {"trained": [0, 0]}, "difference", "Yes: good"),
+        (comparison(10, 5, 15, 0.01, {"0": 21, "1": -1}), "hint", "A hint that it does: good"),
+        (comparison(10, -5, 25, 0.06), "no difference", "No difference is shown: good"),
+        (comparison(-10, -25, 5, 0.01), "hint", "A hint that it harms: good"),
+        (comparison(-10, -25, 5, 0.01) | {"by_speaker": 1.0}, "no difference", "No difference is shown: good"),
+        (comparison(10, None, None, 0.06), "no difference", "No difference is shown: good"),
     ],
 )
 def test_a_difference_is_said_with_its_certainty(results, row, kind, words):
@@ -114,17 +119,14 @@ def test_mistakes_are_said_with_what_they_inflate(results):
 
 def test_changes_are_told_by_their_certainty(results):
     said = answers.answers(results)[1]
-    assert (
-        said.said == "Of 1, those that survive Holm's correction within their family: good +10.0."
-        and "p is above 0.05): none" in said.more
-    )
+    assert (said.said, said.more) == ("Of 1, those that count: good +10.0.", "Hints: none.")
     selected = answers.answers(results)[2].said
     assert (
-        selected.startswith("No: on average the last epoch has 0.50 points more")
+        selected.startswith("No, by no test: on average the last epoch has 0.50 points more")
         and "1 validation speaker a" in selected
     )
     results["selection"]["mean_gain"] = -0.5
-    assert answers.answers(results)[2].said.startswith("Yes: on average the last epoch has 0.50 points less")
+    assert "Yes, by no test: on average the last epoch has 0.50 points less" in answers.answers(results)[2].said
     results["selection"]["mean_gain"] = None
     assert len(answers.answers(results)) == 2
 
@@ -174,7 +176,7 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
         "A hint that it does: good differs from poor by +4.0 points (95 % interval 1.0 to 7.0); by corpus: "
         "one +10.0 (5.0 to 15.0), two −1.0 (−4.0 to 2.0)."
     )
-    assert together.more == "(p 0.020, 0.200 after Holm's correction; seeds 0 and 1)"
+    assert together.more == "(p 0.020, 0.200 after Holm's correction; each speaker counted alike +4.0; seeds 0 and 1)"
     assert over_corpora.whose(compared) == (
         "Differences are over 12 speakers of one and two together, without the 3 that systems were developed on "
         "(90 utterances); those within a corpus over all of its speakers."
@@ -183,7 +185,12 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     assert best.startswith(
         "good (a net) has the highest mean wF1 over the corpora, 60.0, of the 2 systems that were run on all; "
     )
-    assert "; next poor, 50.0 (lead +4.0 (1.0 to 7.0), over the speakers told of below). The best" in best
+    assert "; next poor, 50.0; over the speakers told of below it leads poor by +4.0 (1.0 to 7.0). The best" in best
+    turned = compared | {"comparisons": [row | {"system": "poor", "reference": "good"}]}
+    assert "it leads poor by −4.0 (−7.0 to −1.0). The best" in over_corpora.best(both, turned)[0]
+    two["best"] = results["best"] | {"told_who_speaks": ["good"], "system": "poor"}
+    said = over_corpora.best(both, compared)[0]
+    assert said.startswith("poor (a net) has the highest mean") and "are there: good, 60.0. On each" in said
     assert each[0].startswith("one (2 speakers): good, 60.0 (95 % interval 55.0 to 65.0)") and len(each) == 2
 
 
@@ -192,8 +199,9 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     [({"0": ""}, "; seed 0)"), ({"0": "a"}, "; seed 0 on 1 pre-training)"), (None, "; seed 0)")],
 )
 def test_a_pooled_difference_says_how_many_pre_trainings_it_rests_on(starts, end):
-    row = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True, "by_seed": {"0": 1.0}}
+    row = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True, "by_seed": {"0": 1.0}, "trained": [1, 1]}
     assert over_corpora.pooled(row | ({} if starts is None else {"starts": starts}), {})[1].endswith(end)
+    assert over_corpora.pooled(row | {"trained": [6, 1]}, {})[1].endswith("seed 0, 6 against 1 trainings)")
 
 
 def test_the_planned_difference_says_what_it_varies_with():
