@@ -131,8 +131,8 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     first, *rest = sorted(means.keys() - informed, key=lambda name: (-means[name], name)) or [""]
     following = f"; next {names([f'{name}, {means[name]:.1f}' for name in rest[:2]])}" * bool(rest)
     leads = {name: ahead(compared, first, name) for name in rest[:2]}
-    known = [f"{name} by {change(lead)}" for name, lead in leads.items() if lead]
-    following += f"; over the speakers told of below it leads {names(known)}" * bool(known)
+    known = [f"on {name} {change(lead)}" for name, lead in leads.items() if lead]
+    following += f"; its lead, over the speakers told of below, is {names(known)}" * bool(known)
     highest = (
         f"{first}{about(every[0], first)} has the highest mean wF1 over the corpora, {means[first]:.1f}, of the "
         f"{len(rest) + 1} systems that were run on all{following}. The best of several is biased upwards."
@@ -203,7 +203,7 @@ def differences(compared: Mapping[str, Any]) -> Table:
     ]
     notes = [
         f"Points of wF1 over the same {compared['speakers']} speakers, with the 95 % interval of a bootstrap.",
-        "seeds: those that both systems have. Intervals cover speakers, not seeds.",
+        "seeds: those that both systems have; of one that alone starts from a pre-trained model, all.",
         "p: Wilcoxon's signed ranks over speakers; Holm: corrected for all that were compared, but the planned one.",
     ]
     return Table(["system", "against", "difference", "seeds", "p", "p, Holm", "shown"], rows, notes)
