@@ -7,8 +7,8 @@
   find . -name '*.wav' | steps/predict.py --format json -
 
 WHAT is a recording (what libsndfile or FFmpeg reads, films with sound too), a folder of some, a wav.scp, a table with a
-column "path" (and "begin" and "end", in seconds, if it has them), or "-": paths from standard input. Paths in a table
-begin in its folder, others where you are. A line has
+column "path" (and "speaker", "begin" and "end", in seconds, if it has them), or "-": paths from standard input. Paths
+in a table begin in its folder, others where you are. A line has
   path begin end          which recording, and from when to when, in seconds; with --channels each also its channel
   class                   the one of the greatest posterior
   <class> …               posteriors of all classes, in the model's order; they add up to 1
@@ -21,6 +21,11 @@ Whatever it says, it is what actors meant to sound like, not what anybody feels:
 A recording of up to 12 s is answered as a whole. A longer one is cut into windows: its answer is the mean over those
 that are not unlike, its `unlike` the median over all. The status is 0 if all recordings were answered; those that were
 not are named and counted on standard error. So are those without a turn of speech, which is no error.
+
+--adapt speaker takes away what a speaker's recordings have in common: more of it, the more there are. Who speaks is
+told by a table, or else by the folder that a recording lies in. Two help, eight help more, if emotions vary: of
+somebody who is always angry it would take the anger away. --adapt all does so with all that is named, as with
+recordings of one microphone. Answers come when all have been heard.
 """
 
 from __future__ import annotations
@@ -42,8 +47,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # more would only wait
 
 if TYPE_CHECKING:
     from steps.prediction.answering import Answer, Described
-
-FEWEST = 20  # recordings, or stretches, that --adapt takes a scale of
+    from steps.prediction.inputs import Named
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -62,8 +66,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--unlike-above", type=float, help="score above which a recording is flagged [the model's]")
     parser.add_argument("--prior", default="",
                         help='how frequent classes are, such as "neu=8 ang=2" (others 1) [all alike]')  # fmt: skip
-    parser.add_argument("--adapt", type=cli.boolean, default=False, metavar="true",
-                        help="for many recordings of one microphone: allow for its sound [false]")  # fmt: skip
+    parser.add_argument("--adapt", choices=["none", "speaker", "all"], default="none",
+                        help="allow for what each speaker's recordings, or all, have in common [none]")  # fmt: skip
     parser.add_argument("--draw", type=cli.path_of, help="folder for a picture of each recording over time")
     return parser
 
@@ -104,7 +108,7 @@ def main() -> None:
     prior = prior_of(options.prior, classes)
     choice = Options(options.by, options.window, options.hop, each, options.unsure, options.unlike_above, prior)
     answering, printer = Answering(model, choice), Printer(options.format, classes, each)
-    together: list[tuple[str, list[tuple[str, int, Described]]]] = []  # of --adapt: each recording's stretches
+    together: list[tuple[str, list[tuple[Named, int, Described]]]] = []  # of --adapt: each recording's stretches
     pictures = Counter[str]()
 
     def show(named: str, answers: Iterable[Answer]) -> None:
@@ -121,7 +125,7 @@ def main() -> None:
     for named in recordings(options.what):
         count += 1
         try:
-            if options.adapt:
+            if options.adapt != "none":
                 together.append((named.name, []))
                 for part in answering.described_whole(named):
                     together[-1][1].append(part)
@@ -134,11 +138,9 @@ def main() -> None:
             cli.warn(f"{named.name}: not answered: {reason}")
         bar.update()
     bar.close()
-    if options.adapt:
-        if (parts := sum(len(own) for _, own in together)) < FEWEST:
-            raise cli.UserError(f"--adapt true: {parts} stretches tell too little of a microphone; {FEWEST} at least")
-        for (name, _), answers in zip(together, answering.adapted([own for _, own in together])):
-            show(name, answers)
+    adapted = answering.adapted([own for _, own in together], options.adapt == "speaker")
+    for (name, _), answers in zip(together, adapted):
+        show(name, answers)
     if not count:
         cli.warn("no recording was named")
     if lost:

@@ -14,8 +14,9 @@ from steps.frontend.audio import Reading
 from steps.frontend.decoding import Decoded, Unusable, decode
 from steps.frontend.descriptors import Descriptor
 from steps.prediction.inputs import Named, recordings
-from steps.prediction.model import OWN, Answers, Model, own_scale, with_prior
+from steps.prediction.model import OWN, Answers, Model, with_prior
 from steps.prediction.stretches import By, Stretch, stretches
+from steps.systems.speaker_mean import less_speakers
 from utils.cli import UserError
 
 LEAST = 0.1  # s: a shorter recording is not answered
@@ -104,9 +105,9 @@ class Answering:
         self.heard(part.end)
         return Described(offset + part.begin, offset + part.end, descriptor.vector())
 
-    def described_whole(self, named: Named) -> Iterator[tuple[str, int, Described]]:
+    def described_whole(self, named: Named) -> Iterator[tuple[Named, int, Described]]:
         """All stretches of a recording. Raises Unusable; what came before that is true."""
-        yield from ((named.name, channel, part) for channel, parts in self.describe(named) for part in parts)
+        yield from ((named, channel, part) for channel, parts in self.describe(named) for part in parts)
 
     def answer(self, named: Named) -> Iterator[Answer]:
         """Raises Unusable for a recording that cannot be read; what came before that is true."""
@@ -157,13 +158,17 @@ class Answering:
         flags = [flag for flag, there in doubts.items() if there]
         return Answer(name, channel, begin, end, label, posterior, float(unlike), flags)
 
-    def adapted(self, recordings: list[list[tuple[str, int, Described]]]) -> Iterator[Iterator[Answer]]:
-        """Of each recording (as `described_whole` has it) of one place and microphone its answers, once all are brought
-        to their own mean and deviation together."""
-        vectors = np.stack([part.vector for own in recordings for _, _, part in own])
-        moved = iter(own_scale(vectors, *self.model.scale))
+    def adapted(
+        self, recordings: list[list[tuple[Named, int, Described]]], by_speaker: bool
+    ) -> Iterator[Iterator[Answer]]:
+        """Of each recording (as `described_whole` has it) its answers, once what is its speaker's, or with by_speaker
+        false what all share, is taken from its descriptors. A channel that is answered by itself is a speaker."""
+        every = [each for own in recordings for each in own]
+        whose = [f"{channel} {named.whose}" if by_speaker else "" for named, channel, _ in every]
+        vectors = [part.vector for *_, part in every]
+        moved = iter(less_speakers(np.stack(vectors), whose, self.model.mean) if every else [])
         for own in recordings:
-            parts = [(name, channel, part._replace(vector=next(moved))) for name, channel, part in own]
+            parts = [(named.name, channel, part._replace(vector=next(moved))) for named, channel, part in own]
             yield chain.from_iterable(
                 self.of_parts(name, channel, (part for *_, part in some))
                 for (name, channel), some in groupby(parts, key=lambda each: each[:2])

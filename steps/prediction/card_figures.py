@@ -19,6 +19,7 @@ from utils.recordings import SOUND, read_sounds, sources
 from utils.table import read_table
 
 SOUNDS = 30  # of each kind that is no speech
+ADAPTED = "corpus, with `--adapt speaker`"
 
 
 def heard(data: Path) -> tuple[int, float]:
@@ -34,7 +35,7 @@ def evaluate(
     recordings are changed on purpose."""
     parts, (rate, highest) = known.parts, heard(data)
     print("five models, each without a fifth of the speakers", flush=True)
-    unseen = making.outputs(known, parts, backend, seed)
+    unseen, adapted = making.outputs(known, parts, backend, seed, {"speaker": known.speakers}).values()
     T, posteriors = making.temperature(known, unseen.logits), making.cross_calibrated(known, unseen.logits, parts)
     threshold = float(np.percentile(unseen.unlike, making.UNLIKE))
 
@@ -44,7 +45,9 @@ def evaluate(
         return making.by_group(known, unseen, posteriors, threshold, names)
 
     tables["all"] = group(np.full(len(known.y), "all"))
-    tables["corpus"], tables["class"] = group(known.corpora), group(np.array(known.classes)[known.y])
+    tables["corpus"] = group(known.corpora)
+    tables[ADAPTED] = making.by_group(known, adapted, calibration.softmax(adapted.logits, T), threshold, known.corpora)
+    tables["class"] = group(np.array(known.classes)[known.y])
     tables["language"] = group(np.array([languages.get(corpus, "") for corpus in known.corpora]))
     if (data / "spk2gender").is_file():
         genders = read_table(data / "spk2gender")
@@ -65,8 +68,9 @@ def evaluate(
         print("for each corpus, a model without it", flush=True)
         results["unseen_corpora"] = {
             way: making.by_group(known, other, calibration.softmax(other.logits, T), threshold, groups)
-            for way, own in (("alone", False), ("adapted", True))
-            for other in [making.outputs(known, groups, backend, seed, own)]
+            for way, other in making.outputs(
+                known, groups, backend, seed, {"all": known.corpora, "speaker": known.speakers}
+            ).items()
         }
     eight = np.zeros_like(unseen.logits)
     for part, made in unseen.heads.items():

@@ -26,12 +26,18 @@ class Named(NamedTuple):
 
     name: str  # as the user wrote it; of a wav.scp, its id
     source: Source
+    speaker: str = ""  # of a table that tells
+
+    @property
+    def whose(self) -> str:
+        """Its speaker; where none is told, the folder that it lies in."""
+        return self.speaker or os.path.dirname(os.path.abspath(self.source.path))
 
 
 def recordings(words: Iterable[str]) -> Iterator[Named]:
     """Each word is a recording, a folder of some, a wav.scp (*.scp), a table with a column that is the path (*.tsv,
-    *.csv, *.jsonl; begin and end, in seconds, if it has them), or "-": paths from standard input, a line each, or
-    between null bytes. Raises UserError, before the first, for what is none of it."""
+    *.csv, *.jsonl; speaker, begin and end, in seconds, if it has them), or "-": paths from standard input, a line each,
+    or between null bytes. Raises UserError, before the first, for what is none of it."""
     found = [None if word == "-" else list(of_word(word)) for word in words]
     for some in found:
         yield from typed() if some is None else some
@@ -100,4 +106,4 @@ def of_table(path: Path) -> Iterator[Named]:
         first, last = (seconds(text, f"{path}:{number}") for text in (begin, end))
         if last is not None and (first or 0) >= last:
             raise UserError(f"{path}:{number}: begin '{begin}' and end '{end}' are no stretch")
-        yield Named(name, Source(file, first or 0.0, last))
+        yield Named(name, Source(file, first or 0.0, last), row.get(columns.get("speaker", ""), ""))

@@ -11,8 +11,8 @@ import numpy as np
 from steps.evaluation import calibration
 from steps.evaluation.metrics import classification_metrics
 from steps.prediction.head import Head
-from steps.prediction.model import own_scale
 from steps.prediction.training import Labelled
+from steps.systems.speaker_mean import less_speakers
 from steps.systems.system import Backend
 
 UNLIKE = 99  # percentile of the training corpora's unseen speakers that the threshold of `unlike` is
@@ -28,19 +28,23 @@ class Unseen(NamedTuple):
     heads: dict[Any, Head]  # by group
 
 
-def outputs(known: Labelled, groups: np.ndarray, backend: Backend, seed: int, own: bool = False) -> Unseen:
-    """groups: (N,) whom a recording is left out with; "": it never is. own: each group's descriptors are brought to its
-    own scale (see `own_scale`)."""
-    logits = np.zeros((len(known.y), len(known.classes)))
-    unlike, heads = np.zeros(len(known.y)), {}
+def outputs(
+    known: Labelled, groups: np.ndarray, backend: Backend, seed: int, ways: Mapping[str, np.ndarray] | None = None
+) -> dict[str, Unseen]:
+    """How recordings are answered → outputs: "alone", and as `ways` has it, (N,) whose each is: less what is theirs
+    (see `less_speakers`). groups: (N,) whom a recording is left out with; "": it never is."""
+    every = {"alone": np.empty(0), **(ways or {})}
+    logits = {way: np.zeros((len(known.y), len(known.classes))) for way in every}
+    unlike, heads = {way: np.zeros(len(known.y)) for way in every}, {}
     for group in np.unique(groups):
         if group == "":
             continue
         chosen = groups == group
         head = known.fit(~chosen, backend, seed)
-        x = own_scale(known.x[chosen], head.mean, head.scale) if own else known.x[chosen]
-        logits[chosen], unlike[chosen], heads[group] = head.logits(x), head.unlike(x), head
-    return Unseen(logits, unlike, heads)
+        for way, names in every.items():
+            x = known.x[chosen] if way == "alone" else less_speakers(known.x[chosen], names[chosen], head.mean)
+            logits[way][chosen], unlike[way][chosen], heads[group] = head.logits(x), head.unlike(x), head
+    return {way: Unseen(logits[way], unlike[way], heads) for way in every}
 
 
 def temperature(known: Labelled, logits: np.ndarray, chosen: np.ndarray | None = None) -> float:

@@ -173,21 +173,20 @@ class Model:
         return Answers(posteriors.astype(np.float64), unlike.astype(np.float64))
 
     @property
-    def scale(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation, (1851,) each, of the training recordings' descriptors."""
+    def mean(self) -> np.ndarray:
+        """(1851,), of the training recordings' descriptors."""
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
         from steps.frontend.descriptors import SIZE
 
         try:
-            tensors = load(content_of(self.folder, self.settings, WEIGHTS))
-            mean, scale = tensors["mean"], tensors["scale"]
+            mean = load(content_of(self.folder, self.settings, WEIGHTS))["mean"]
         except (KeyError, SafetensorError) as error:
             raise UserError(f"{self.folder / WEIGHTS}: cannot be read: {error}") from None
-        if not mean.shape == scale.shape == (SIZE,) or not (np.isfinite(mean) & (scale > 0) & (scale < np.inf)).all():
-            raise UserError(f"{self.folder / WEIGHTS}: mean and scale are not those of {SIZE} descriptors")
-        return mean, scale
+        if mean.shape != (SIZE,) or not np.isfinite(mean).all():
+            raise UserError(f"{self.folder / WEIGHTS}: mean is not that of {SIZE} descriptors")
+        return mean
 
 
 def with_prior(posteriors: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -196,11 +195,3 @@ def with_prior(posteriors: np.ndarray, prior: np.ndarray) -> np.ndarray:
     weighted = posteriors * prior
     total = weighted.sum(axis=1, keepdims=True)
     return np.where(total > 0, weighted / np.where(total > 0, total, 1), prior / prior.sum())
-
-
-def own_scale(vectors: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """(N, size) vectors of one place and microphone as the model would have them of its own: their mean and deviation
-    brought to those of the training recordings."""
-    deviation = vectors.std(axis=0)
-    known = deviation > 1e-6
-    return np.where(known, (vectors - vectors.mean(axis=0)) / np.where(known, deviation, 1) * scale + mean, mean)

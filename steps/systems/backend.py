@@ -3,7 +3,7 @@ gradient reaches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,7 @@ from steps.evaluation.metrics import classification_metrics
 from steps.nnet.autoencoders import ParallelAutoencoders
 from steps.systems.mlp import MLP
 from steps.systems.partition import Partition
+from steps.systems.speaker_mean import less_speakers
 from steps.systems.system import Backend, Config
 from steps.training.order import draw
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 Vectors = Mapping[str, np.ndarray]  # part → (N, size)
-FEW = 4  # utterances of a speaker that tell half of what is taken away as the speaker's
 
 
 class Decisions(NamedTuple):
@@ -40,7 +40,8 @@ def classify(vectors: Vectors, run: Partition, settings: Config, seed: int) -> D
 
     options = settings.backend
     if options.cmn == "speaker":
-        vectors = without_speakers(vectors, {part: run.speakers_of(part) for part in vectors})
+        centre = vectors["train"].mean(axis=0)
+        vectors = {part: less_speakers(x, run.speakers_of(part), centre) for part, x in vectors.items()}
     build = partial(mlp, options, seed) if options.kind == "mlp" else svm if options.kind == "svm" else linear
     known = dict(vectors) | {"known": np.concatenate([vectors["train"], vectors["valid"]])}
 
@@ -69,20 +70,6 @@ def classify(vectors: Vectors, run: Partition, settings: Config, seed: int) -> D
     if options.refit:
         found["test"] = posteriors("known", best, scaled("known"))["test"]
     return Decisions(found, vectors)
-
-
-def without_speakers(vectors: Vectors, speakers: Mapping[str, Sequence[str]]) -> Vectors:
-    """Each vector less what is its speaker's: the mean of the speaker's n vectors, as it departs from that of all that
-    train, by n / (n + FEW) of it, since few vectors tell more of what is said than of who says it. speakers: part →
-    (N,) whose each is. (The shrunken mean of empirical Bayes, where the vectors of one speaker have FEW times the
-    variance of the means of speakers.)"""
-    centre, result = vectors["train"].mean(axis=0), {}
-    for part, values in vectors.items():
-        names, row = np.unique(np.asarray(speakers[part]), return_inverse=True)
-        counts = np.bincount(row, minlength=len(names))[:, None]
-        means = np.stack([values[row == k].mean(axis=0) for k in range(len(names))])
-        result[part] = (values - (counts / (counts + FEW) * (means - centre))[row]).astype(values.dtype)
-    return result
 
 
 def linear(C: float) -> BaseEstimator:

@@ -18,7 +18,7 @@ from steps.frontend.descriptors import Descriptor
 from steps.prediction import head
 from steps.prediction import model as prediction_model
 from steps.prediction.answering import answers
-from steps.prediction.model import Model, Settings, own_scale, sum_of, with_prior
+from steps.prediction.model import Model, Settings, sum_of, with_prior
 from tests.steps.prediction.test_waveform import MODEL, voice
 from utils import config
 from utils.cli import UserError
@@ -97,7 +97,7 @@ def flip(name):
         (put("config.yaml", "highest: 4961.0", "highest: 4161.0"), []),
         (put("calibration.yaml", "unlike: ", "unlike: 9"), []),
         (flip("model.onnx"), []),
-        (flip("model.safetensors"), ["--adapt", "true"]),
+        (flip("model.safetensors"), ["--adapt", "all"]),
     ],
     ids=["classes swapped", "band", "threshold", "graph", "weights"],
 )
@@ -197,7 +197,7 @@ def test_a_channel_that_is_silent_does_not_cost_the_others(sounds, tmp_path, typ
     soundfile.write(tmp_path / "call.wav", np.stack([quiet, left, quiet, left], axis=1), 16000)
     words = ["steps/predict.py", "--channels", "each", "--by", "windows", "--window", "0.5"]
     plain = type_in(*words, tmp_path / "call.wav", code=1)
-    adapted = type_in(*words, "--adapt", "true", tmp_path / "call.wav", code=1)
+    adapted = type_in(*words, "--adapt", "speaker", tmp_path / "call.wav", code=1)
     for done in (plain, adapted):
         rows = [line.split("\t") for line in done.stdout.splitlines()[1:]]
         assert [row[3] for row in rows] == 12 * ["2"] + 12 * ["4"]
@@ -255,25 +255,43 @@ def test_a_long_recording_is_answered_over_time_and_drawn(sounds, tmp_path, type
     assert [path.suffix for path in (tmp_path / "p").iterdir()] == [".png"]
 
 
-def test_recordings_of_one_microphone_may_be_brought_to_their_own_scale(sounds, type_in):
-    paths = []
-    for seed in range(20):
-        paths.append(sounds / f"x{seed:02}.wav")
+def test_what_a_speakers_recordings_or_all_have_in_common_is_taken_away(sounds, type_in):
+    model, paths, vectors = Model(MODEL), [], []
+    for seed in range(6):
+        folder = sounds / f"folder{seed % 2}"
+        folder.mkdir(exist_ok=True)
+        paths.append(folder / f"x{seed}.wav")
         soundfile.write(paths[-1], voice(1.5, seed).astype(np.int16), 16000)
-    lines = rows(type_in("steps/predict.py", "--adapt", "true", *paths))[1]
-    model = Model(MODEL)
-    vectors = []
-    for path in paths:
         descriptor = Descriptor(16000, model.settings.highest)
-        descriptor.hear(soundfile.read(path, dtype="int16")[0])
+        descriptor.hear(soundfile.read(paths[-1], dtype="int16")[0])
         vectors.append(descriptor.vector())
-    answers = model(own_scale(np.stack(vectors), *model.scale))
-    found = np.array([[float(line[name]) for name in CLASSES] for line in lines])
-    np.testing.assert_allclose(found, answers.posteriors, atol=1e-3)
-    table = "path,begin,end\n" + "".join(f"{paths[0].name},{k / 100},{1 + k / 100}\n" for k in range(20))
-    (sounds / "t.csv").write_text(table)  # stretches of one file are answered one by one
-    assert len(rows(type_in("steps/predict.py", "--adapt", "true", sounds / "t.csv"))[1]) == 20
-    assert "20 at least" in type_in("steps/predict.py", "--adapt", "true", paths[0], code=1).stderr
+    table = sounds / "t.csv"
+    table.write_text("file,speaker\n" + "".join(f"{path},{'aab'[k % 3]}\n" for k, path in enumerate(paths)))
+    ways = {"all": (paths, "000000"), "speaker": (paths, "010101"), "none": (paths, ""), "table": ([table], "aabaab")}
+    for way, (what, whose) in ways.items():
+        words = ["--adapt", "speaker" if way == "table" else way, *what]
+        found = [[float(line[name]) for name in CLASSES] for line in rows(type_in("steps/predict.py", *words))[1]]
+        expected = np.stack(vectors)
+        for who in set(whose):
+            own = np.array([one == who for one in whose])
+            share = own.sum() / (own.sum() + 4)
+            expected[own] -= share * (np.stack(vectors)[own].mean(axis=0) - model.mean)
+        np.testing.assert_allclose(found, model(expected).posteriors, atol=1e-3)
+
+
+def test_each_channel_is_a_speaker_and_where_nobody_speaks_nothing_is_adapted(sounds, tmp_path, type_in):
+    both = np.stack([voice(6, seed).astype(np.int16) for seed in (0, 1)], axis=1)
+    soundfile.write(tmp_path / "call.wav", both, 16000)
+    for channel in range(2):
+        (tmp_path / f"{channel}").mkdir()
+        soundfile.write(tmp_path / f"{channel}/side.wav", both[:, channel], 16000)
+    words = ["steps/predict.py", "--adapt", "speaker", "--by", "windows"]
+    call = rows(type_in(*words, "--channels", "each", tmp_path / "call.wav"))[1]
+    sides = rows(type_in(*words, tmp_path / "0/side.wav", tmp_path / "1/side.wav"))[1]
+    assert [[line[name] for name in CLASSES] for line in call] == [[line[name] for name in CLASSES] for line in sides]
+    soundfile.write(tmp_path / "click.wav", np.eye(1, 32000)[0], 16000)
+    said = type_in("steps/predict.py", "--adapt", "all", "--by", "turns", tmp_path / "click.wav").stderr
+    assert "no turn of speech was heard" in said
 
 
 def test_it_needs_neither_torch_nor_path_sh(sounds, tmp_path):
@@ -492,16 +510,16 @@ def test_another_graph_than_ours_is_refused(sounds, type_in, tmp_path, other):
     assert "model.onnx" in message and message.count("\n") == 1
 
 
-@pytest.mark.parametrize("change", [lambda x: x[:-1], lambda x: x * np.nan, lambda x: -x])
-def test_a_scale_that_is_not_ours_is_refused(sounds, model, type_in, change):
+@pytest.mark.parametrize("change", [lambda x: x[:-1], lambda x: x * np.nan])
+def test_a_mean_that_is_not_ours_is_refused(sounds, model, type_in, change):
     tensors = load_file(MODEL / "model.safetensors")
-    save_file(tensors | {"scale": change(tensors["scale"])}, model / "model.safetensors")
+    save_file(tensors | {"mean": change(tensors["mean"])}, model / "model.safetensors")
     settings = config.load(Settings, model / "config.yaml")
     settings.sums["model.safetensors"] = sum_of((model / "model.safetensors").read_bytes(), settings)
     config.save(settings, model / "config.yaml")
-    words = ["--model", model, "--adapt", "true", *[sounds / "a.wav"] * 20]
+    words = ["--model", model, "--adapt", "all", sounds / "a.wav"]
     message = type_in("steps/predict.py", *words, code=1).stderr
-    assert "mean and scale are not those" in message and message.count("\n") == 1
+    assert "mean is not that of 1851 descriptors" in message and message.count("\n") == 1
 
 
 def test_a_picture_of_a_recording_with_a_very_long_path(sounds, tmp_path, type_in):

@@ -133,7 +133,7 @@ def test_a_model_folder_of_which_a_file_was_damaged(tmp_path, name, content, cut
         try:
             model = Model(folder)
             found = model(np.zeros((2, 1851), np.float32))
-            assert found.posteriors.shape == (2, len(model.settings.classes)) and len(model.scale) == 2
+            assert found.posteriors.shape == (2, len(model.settings.classes)) and model.mean.shape == (1851,)
         except UserError as error:
             assert str(folder) in str(error) and "\n" not in str(error)
 

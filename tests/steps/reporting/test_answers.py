@@ -185,7 +185,7 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     assert best.startswith(
         "good (a net) has the highest mean wF1 over the corpora, 60.0, of the 2 systems that were run on all; "
     )
-    assert "; next poor, 50.0; its lead, over the speakers told of below, is on poor +4.0 (1.0 to 7.0). The best" in best
+    assert "; next poor, 50.0; its lead, over the speakers told of below, is on poor +4.0 (1.0 to 7.0). The" in best
     turned = compared | {"comparisons": [row | {"system": "poor", "reference": "good"}]}
     assert "is on poor −4.0 (−7.0 to −1.0). The best" in over_corpora.best(both, turned)[0]
     two["best"] = results["best"] | {"told_who_speaks": ["good"], "system": "poor"}

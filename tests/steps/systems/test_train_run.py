@@ -13,6 +13,7 @@ from steps.frontend.utterances import read_corpus
 from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
 from steps.systems import backend
+from steps.systems.speaker_mean import less_speakers
 from steps.systems.system import Config
 from steps.systems.train_run import train_run
 from utils import config, folds, systems
@@ -131,15 +132,27 @@ def test_committed_runs_of_earlier_configurations_load_with_todays_defaults(tmp_
 
 def test_what_is_a_speakers_is_taken_from_each_vector_by_the_number_of_them():
     drawn = np.random.default_rng(0)
-    vectors = {"train": drawn.normal(size=(6, 3)), "test": 5 + drawn.normal(size=(13, 3))}
-    speakers = {"train": ["a", "b", "a", "b", "b", "a"], "test": ["c"] * 12 + ["d"]}
-    made = backend.without_speakers(vectors, speakers)
-    centre = vectors["train"].mean(axis=0)
-    for part, names in speakers.items():
-        for who in set(names):
-            rows = [row for row, name in enumerate(names) if name == who]
-            taken = vectors[part][rows] - made[part][rows]
-            share = len(rows) / (len(rows) + 4)  # of 12 utterances three quarters, of one a fifth
-            expected = share * (vectors[part][rows].mean(axis=0) - centre)
-            assert taken == pytest.approx(np.tile(expected, (len(rows), 1)))
-            assert made[part][rows].mean(axis=0) - centre == pytest.approx(expected * (1 - share) / share)
+    vectors, centre = 5 + drawn.normal(size=(13, 3)), drawn.normal(size=3)
+    names = [*"ccccdc", *"cccccce"]
+    made = less_speakers(vectors, names, centre)
+    for who, share in {"c": 11 / 15, "d": 1 / 5, "e": 1 / 5}.items():
+        rows = [row for row, name in enumerate(names) if name == who]
+        expected = share * (vectors[rows].mean(axis=0) - centre)
+        assert vectors[rows] - made[rows] == pytest.approx(np.tile(expected, (len(rows), 1)))
+
+
+def test_a_system_that_knows_who_speaks_sees_vectors_without_it(emotional, tmp_path):
+    drawn, speakers = np.random.default_rng(0), read_table(emotional / "utt2spk")
+    own = {who: 10 * drawn.normal(size=3) for who in set(speakers.values())}
+    vectors = {name: own[who] + drawn.normal(size=3) for name, who in speakers.items()}
+    corpus = read_corpus(emotional, Config().input, torch.device("cpu"), vectors)
+    parts, seen = folds.read(emotional / "folds")["r1"], {}
+    for name in ("descriptors", "descriptors_speaker"):
+        train_run(corpus, parts, tmp_path / name, 0, small(name), tmp_path)
+        seen[name] = {key: read_array(line) for key, line in read_table(tmp_path / name / "embedding.scp").items()}
+    assert seen["descriptors"].keys() == seen["descriptors_speaker"].keys() == vectors.keys()
+    centre = np.mean([x for name, x in vectors.items() if speakers[name] in parts["train"]], axis=0)
+    for who in own:
+        rows = [name for name in vectors if speakers[name] == who]
+        before, after = (np.mean([seen[name][row] for row in rows], axis=0) - centre for name in seen)
+        assert after == pytest.approx(before * 4 / (len(rows) + 4), abs=1e-4)
