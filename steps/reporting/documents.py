@@ -27,6 +27,7 @@ speaker's own wF1: two tests, which may disagree. Intervals cover speakers, not 
 FILES = """\
 `results.json` holds every figure (its layout: `steps/evaluation/results.py`), `<system>.tar.xz` what they are computed
 from, a folder a run (its files: `utils/runs.py`)."""
+PART = "A part of a corpus needs `--check-counts false`; which utterances were used, the score files say."
 EMBEDDINGS = """\
 Fig. 1: t-SNE of L2-normalised embeddings of one run. Colour is emotion, digit is speaker; bold and ringed: speakers
 that the run never trained on. Distances between far groups mean nothing here; the probes are the measurement."""
@@ -172,6 +173,7 @@ def again(recipe: Recipe) -> Sections:
     return {
         "Reproduce": [
             f"```\n{commands(recipe, recipe.results['systems'])}```",
+            PART,
             "How these were made: " + "; ".join(f"{key}: {words}" for key, words in made.items()) + ".",
         ]
     }

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from steps.reporting import answers, over_corpora, tables
-from steps.reporting.documents import ASKED, CERTAINTY, Recipe, Sections, commands, conditions, described, keeping
+from steps.reporting.documents import ASKED, CERTAINTY, PART, Recipe, Sections, commands, conditions, described, keeping
 from steps.reporting.page import bullets, document, picture
 from steps.reporting.words import Results, names
 
@@ -59,7 +59,7 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
         "Limits": [*[limits] * bool(limits), "Those of each corpus stand on its page."],
         "Reproduce": [
             f"```\n{command}\n{keeping(first)}\n```",
-            f"DIR is the corpus's folder; likewise {names([one.name for one in others])}. The commands with the "
+            f"DIR is the corpus's folder; likewise {names([one.name for one in others])}. {PART} The commands with the "
             "seeds of each row stand on its corpus's page, those for mistakes in "
             f"[egs/{first.folder}](egs/{first.folder}/README.md).{f' {PEERS}' * (len(typed) < len(quoted))}",
         ],
