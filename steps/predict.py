@@ -24,7 +24,7 @@ not are named and counted on standard error. So are those without a turn of spee
 
 --adapt speaker takes away what a speaker's recordings have in common: more of it, the more there are. Who speaks is
 told by a table, or else by the folder that a recording lies in. Two help, eight help more, if emotions vary: of
-somebody who is always angry it would take the anger away. --adapt all does so with all that is named, as with
+somebody of whom one emotion alone is heard, it takes that away. --adapt all does so with all that is named, as with
 recordings of one microphone. Answers come when all have been heard.
 """
 

@@ -19,7 +19,6 @@ from utils.recordings import SOUND, read_sounds, sources
 from utils.table import read_table
 
 SOUNDS = 30  # of each kind that is no speech
-ADAPTED = "corpus, with `--adapt speaker`"
 
 
 def heard(data: Path) -> tuple[int, float]:
@@ -46,7 +45,6 @@ def evaluate(
 
     tables["all"] = group(np.full(len(known.y), "all"))
     tables["corpus"] = group(known.corpora)
-    tables[ADAPTED] = making.by_group(known, adapted, calibration.softmax(adapted.logits, T), threshold, known.corpora)
     tables["class"] = group(np.array(known.classes)[known.y])
     tables["language"] = group(np.array([languages.get(corpus, "") for corpus in known.corpora]))
     if (data / "spk2gender").is_file():
@@ -61,6 +59,8 @@ def evaluate(
         tables["level"] = group(making.thirds(levels, "dB of full scale"))
 
     results: dict[str, Any] = {"temperature": T, "threshold": threshold, "unseen_speakers": tables}
+    softened = calibration.softmax(adapted.logits, T)
+    results["unseen_speakers_adapted"] = making.by_group(known, adapted, softened, threshold, known.corpora)
     # One that alone has a class cannot be left out.
     left = [c for c in np.unique(known.corpora) if len(set(known.y[known.corpora != c])) == len(known.classes)]
     if left:

@@ -103,6 +103,8 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
                 for head, rows in speakers.items()
                 if rows and head != "all"
             ),
+            "The same with `--adapt speaker`: what a speaker's recordings have in common is taken away.",
+            table(results["unseen_speakers_adapted"], "corpus"),
         ],
     }
     if "unseen_corpora" in results:
@@ -113,7 +115,7 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
             "The same with `--adapt all`: what all recordings of the corpus have in common is taken away.",
             table(results["unseen_corpora"]["all"], "corpus"),
             "With `--adapt speaker`: what a speaker's recordings have in common. They are of all emotions here; of "
-            "somebody who is always angry it would take the anger away.",
+            "somebody of whom one emotion alone is heard, it takes that away.",
             table(results["unseen_corpora"]["speaker"], "corpus"),
         ]
     said["How far to trust it"] = [
