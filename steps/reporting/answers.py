@@ -203,7 +203,8 @@ def told_who_speaks(wf1: Mapping[str, float]) -> str:
     if not wf1:
         return ""
     name = max(wf1, key=lambda name: wf1[name])
-    return f" Where it is known who speaks, and several utterances of each speaker are there: {name}, {wf1[name]:.1f}."
+    said = "Where it is known who speaks, and several utterances of each speaker are there, of varying emotions"
+    return f" {said}: {name}, {wf1[name]:.1f}."
 
 
 def about(results: Results, name: str) -> str:

@@ -109,8 +109,8 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
     }
     if "unseen_corpora" in results:
         said["Corpora it has not heard"] = [
-            "By models that leave one corpus out: about what to expect of recordings of your own, and somewhat better, "
-            "as the kinds of copies that all are trained on were chosen with these figures in sight.",
+            "By models that leave one corpus out: about what to expect of recordings of your own. How models are made "
+            "was chosen with crema-d, nemo and ravdess in sight, so that their figures are somewhat optimistic.",
             table(results["unseen_corpora"]["alone"], "corpus"),
             "The same with `--adapt all`: what all recordings of the corpus have in common is taken away.",
             table(results["unseen_corpora"]["all"], "corpus"),

@@ -29,6 +29,7 @@ NOTES = [
     "A row says what was trained on, a column what was tested. Nobody is both trained on and tested: what is tested by "
     "itself, or by all, is so in its own folds.",
     "all others: every corpus but the tested one.",
+    "Systems called …_speaker must know whose an utterance is, of those who are tested, too; the others need not.",
 ]
 
 

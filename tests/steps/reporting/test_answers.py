@@ -134,7 +134,7 @@ def test_changes_are_told_by_their_certainty(results):
 def test_the_best_is_said_with_its_equals_and_the_useless_are_marked(results):
     results["best"]["not_told_from"] = {"poor": interval(10.0, -1.0, 21.0)}
     results["best"]["told_who_speaks"] = ["poor"]
-    assert "speaks, and several utterances of each speaker are there: poor, 50.0." in answers.best(results)
+    assert "speaker are there, of varying emotions: poor, 50.0." in answers.best(results)
     said = answers.answers(results)[0].said
     assert "No difference is shown from: poor, +10.0 (−1.0 to 21.0)." in said
     assert "good (a net) has the highest wF1 here, 60.0 (95 % interval 55.0 to 65.0)." in said
@@ -190,7 +190,7 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     assert "is on poor −4.0 (−7.0 to −1.0). The best" in over_corpora.best(both, turned)[0]
     two["best"] = results["best"] | {"told_who_speaks": ["good"], "system": "poor"}
     said = over_corpora.best(both, compared)[0]
-    assert said.startswith("poor (a net) has the highest mean") and "are there: good, 60.0. On each" in said
+    assert said.startswith("poor (a net) has the highest mean") and "of varying emotions: good, 60.0. On each" in said
     assert each[0].startswith("one (2 speakers): good, 60.0 (95 % interval 55.0 to 65.0)") and len(each) == 2
 
 
