@@ -101,8 +101,8 @@ class Backend:
     """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, descriptors
     of the voice (descriptors.scp of the data dir), or what is given in --embeddings."""
     cmn: Literal["none", "speaker"] = "none"
-    """speaker: linear, svm and mlp see vectors less their speaker's mean, n / (n + 4) of that of n. Who is tested must be
-    known, too; labels are not looked at."""
+    """speaker: linear, svm and mlp see vectors less their speaker's mean, n / (n + 4) of that of n. Who is tested must
+    be known, too; labels are not looked at."""
     C: list[float] = field(default_factory=lambda: [0.001, 0.01, 0.1, 1.0, 10.0])
     """Inverse regularisations to try for linear, svm and mlp, above 0; the validation speakers choose."""
     refit: bool = False
