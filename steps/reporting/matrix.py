@@ -20,6 +20,7 @@ apart (language, sentences, microphones, rooms, acting) differs between what is 
 part of every figure off the diagonal."""
 Across = dict[str, Any]  # across.json: its layout stands in steps/evaluation/across.py
 LACKS = "†"
+WIDTH = 12  # inches of panels beside each other
 UNTAUGHT = f"""\
 {LACKS} ({DASH} where they are all): classes are tested that were not trained on, so that the system cannot tell them,
 and errs on all of their recordings:""".replace("\n", " ")
@@ -100,12 +101,18 @@ def probed(result: Across) -> str:
 
 
 def heat(result: Across) -> Figure:
-    """wF1 of every cell, a panel a system."""
+    """wF1 of every cell, a panel a system, in as many rows as a page is wide."""
     systems, corpora = list(result["systems"]), list(result["corpora"])
     rows = [name for name in (*corpora, *ROWS) if any(name in trained for trained in result["systems"].values())]
-    size = (1.6 + len(systems) * (1.1 * len(corpora) + 0.4), 1.1 + 0.55 * len(rows))
-    canvas, axes = plt.subplots(1, len(systems), figsize=size, squeeze=False)
-    for ax, system in zip(axes[0], systems):
+    panel = 1.1 * len(corpora) + 0.4  # inches
+    columns = max(1, min(len(systems), int(WIDTH / panel)))
+    lines = -(-len(systems) // columns)
+    size = (1.6 + columns * panel, lines * (1.1 + 0.55 * len(rows)))
+    canvas, axes = plt.subplots(lines, columns, figsize=size, squeeze=False)
+    for ax in axes.flat[len(systems) :]:
+        ax.remove()
+    for ax, system in zip(axes.flat, systems):
+        begins = ax in axes[:, 0]
         found = [[entry_of(result, system, name, corpus) for corpus in corpora] for name in rows]
         values = np.array([[np.nan if one is None else one["wf1"]["value"] for one in line] for line in found])
         ax.imshow(values, cmap="cividis", vmin=10, vmax=80, aspect="auto")
@@ -115,8 +122,8 @@ def heat(result: Across) -> Figure:
                 ax.text(x, y, text, ha="center", va="center", color="white" if value < 48 else "black")
         names = [ROWS.get(name, name) for name in rows]
         ax.set_xticks(range(len(corpora)), corpora)
-        ax.set_yticks(range(len(rows)), names if ax is axes[0][0] else [""] * len(rows))
-        ax.set(title=system, xlabel="tested on", ylabel="trained on" if ax is axes[0][0] else "")
+        ax.set_yticks(range(len(rows)), names if begins else [""] * len(rows))
+        ax.set(title=system, xlabel="tested on", ylabel="trained on" if begins else "")
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
     return canvas

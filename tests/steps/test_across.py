@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, recall_score
 
+from steps.reporting import matrix
 from utils.archive import ArkWriter
 from utils.data_dir import Utterance, write_data_dir
 from utils.scores import write_scores
@@ -74,6 +75,9 @@ def test_each_cell_is_what_scikit_learn_makes_of_it(work, type_in):
     assert f"| {others} |" in next(line for line in page.splitlines() if line.startswith("| svm |"))
     assert "†" not in page and "| all others |" in page and "| majority class |" in page
     assert (folder / "exp/figures/across.png").is_file()
+    many = made | {"systems": {f"{name}{k}": own for k in range(12) for name, own in made["systems"].items()}}
+    canvas = matrix.heat(many)
+    assert canvas.get_figwidth() < 14 and len(canvas.axes) == 12 * len(made["systems"])
 
 
 def relabelled(folder, classes):
