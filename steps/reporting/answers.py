@@ -189,11 +189,11 @@ def best(results: Results) -> str:
         f"{name}{about(results, name)} has the highest wF1 here, {wf1['value']:.1f}{span}."
         + f" No difference is shown from: {'; '.join(equals)}." * bool(equals)
         + f" The best of {total} systems is biased upwards." * (total > 1)
-        + told_who_speaks({name: results["systems"][name]["wf1"]["value"] for name in told(results)})
+        + told_who_speaks({name: results["systems"][name]["wf1"]["value"] for name in informed(results)})
     )
 
 
-def told(results: Results) -> list[str]:
+def informed(results: Results) -> list[str]:
     """Systems that must know whose an utterance is, which the others need not."""
     return [name for name in results["best"].get("told_who_speaks", []) if name != results["best"]["system"]]
 

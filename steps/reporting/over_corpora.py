@@ -10,12 +10,12 @@ from steps.reporting.answers import (
     Answer,
     about,
     inflation,
+    informed,
     lead,
     levels,
     probed,
     reply,
     speaker_rows,
-    told,
     told_who_speaks,
     verdict,
     whom,
@@ -127,8 +127,8 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     every = list(results_of.values())
     everywhere = [name for name in every[0]["systems"] if all(name in results["systems"] for results in every)]
     means = {name: sum(own["systems"][name]["wf1"]["value"] for own in every) / len(every) for name in everywhere}
-    informed = {name for results in every for name in told(results)}
-    first, *rest = sorted(means.keys() - informed, key=lambda name: (-means[name], name)) or [""]
+    aside = {name for results in every for name in informed(results)}
+    first, *rest = sorted(means.keys() - aside, key=lambda name: (-means[name], name)) or [""]
     following = f"; next {names([f'{name}, {means[name]:.1f}' for name in rest[:2]])}" * bool(rest)
     leads = {name: ahead(compared, first, name) for name in rest[:2]}
     known = [f"on {name} {change(lead)}" for name, lead in leads.items() if lead]
@@ -136,7 +136,7 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     highest = (
         f"{first}{about(every[0], first)} has the highest mean wF1 over the corpora, {means[first]:.1f}, of the "
         f"{len(rest) + 1} systems that were run on all{following}. The best of several is biased upwards."
-        f"{told_who_speaks({name: means[name] for name in sorted(informed & means.keys())})} "
+        f"{told_who_speaks({name: means[name] for name in sorted(aside & means.keys())})} "
         if first
         else ""
     )
