@@ -185,11 +185,12 @@ def best(results: Results) -> str:
     equals = [*equals[:MOST], *[f"{len(equals) - MOST} more"] * (len(equals) > MOST)]
     wf1 = results["systems"][name]["wf1"]
     span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
+    of_informed = {name: results["systems"][name]["wf1"]["value"] for name in informed(results)}
     return (
         f"{name}{about(results, name)} has the highest wF1 here, {wf1['value']:.1f}{span}."
         + f" No difference is shown from: {'; '.join(equals)}." * bool(equals)
         + f" The best of {total} systems is biased upwards." * (total > 1)
-        + told_who_speaks({name: results["systems"][name]["wf1"]["value"] for name in informed(results)})
+        + f" {told_who_speaks(of_informed)}" * bool(of_informed)
     )
 
 
@@ -204,7 +205,7 @@ def told_who_speaks(wf1: Mapping[str, float]) -> str:
         return ""
     name = max(wf1, key=lambda name: wf1[name])
     said = "Where it is known who speaks, and several utterances of each speaker are there, of varying emotions"
-    return f" {said}: {name}, {wf1[name]:.1f}."
+    return f"{said}: {name}, {wf1[name]:.1f}."
 
 
 def about(results: Results, name: str) -> str:

@@ -21,18 +21,23 @@ from steps.reporting.answers import (
     whom,
 )
 from steps.reporting.tables import NAMES, Table, comparison, short
-from steps.reporting.words import DASH, Results, bounds, certainty, change, corrected, names, number, p_value, signed
+from steps.reporting.words import DASH, Results, bounds, certainty, change, names, number, p_value, signed
+
+TRAININGS = (
+    "trainings: of the seeds that both systems have; `6 on 3`: six, which start from three pre-trainings. Where one of "
+    "the two alone is pre-trained, all of its own against all of the other's."
+)
 
 
 def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[Answer]:
     """Of several corpora: the answer over all of them together, where `compared` (together.json) has one; else that of
     the corpora that have one."""
-    rows = {(row["system"], row["reference"]): row for row in compared["comparisons"]} if compared else {}
+    rows = over_all(compared)
     replies = []
     for question in next(iter(results_of.values()))["groups"]["questions"]:
         pair = tuple(question.get("compare", ()))
-        if compared and pair in rows:
-            replies.append(Answer(question["ask"], *pooled(rows[pair], results_of)))
+        if pair in rows:
+            replies.append(Answer(question["ask"], pooled(rows[pair], results_of)))
             continue
         each = {name: reply(results, question).said for name, results in results_of.items()}
         known = {name: results_of[name] for name, said in each.items() if not said.startswith(NOT)}
@@ -53,6 +58,30 @@ def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | Non
     return replies
 
 
+def over_all(compared: Mapping[str, Any] | None) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """(system, reference) → the difference over all corpora, of `compared` (together.json)."""
+    return {(row["system"], row["reference"]): row for row in compared["comparisons"]} if compared else {}
+
+
+def questions(results_of: Mapping[str, Results], compared: Mapping[str, Any]) -> Table:
+    """The questions that a difference over all corpora answers, a row each."""
+    rows, differences = over_all(compared), []
+    for question in next(iter(results_of.values()))["groups"]["questions"]:
+        if row := rows.get(pair := tuple(question.get("compare", ()))):
+            own = [comparison(results, *pair) for results in results_of.values()]
+            each = [change(one["difference"]) if one else DASH for one in own]
+            said = [question["ask"], " against ".join(pair), lead(row), trainings(row)]
+            differences.append([*said, change(row["difference"]), *each])
+    notes = [
+        "all corpora, and each: points of wF1, with the 95 % interval of a bootstrap over speakers.",
+        whose(compared),
+        TRAININGS,
+    ]
+    return Table(
+        ["question", "what is compared", "answer", "trainings", "all corpora", *results_of], differences, notes
+    )
+
+
 def whose(compared: Mapping[str, Any]) -> str:
     """Which speakers differences over all corpora are of."""
     without = f", without the {compared['left_out']} that systems were developed on" * bool(compared["left_out"])
@@ -62,21 +91,24 @@ def whose(compared: Mapping[str, Any]) -> str:
     )
 
 
-def pooled(row: Mapping[str, Any], results_of: Mapping[str, Results]) -> tuple[str, str]:
-    """A difference over all corpora, and on each; and how sure the former is beyond its interval."""
-    system, reference, difference, seeds = row["system"], row["reference"], row["difference"], [*row["by_seed"]]
-    models = len(set(row.get("starts", {}).values()) - {""})
-    trained = f" on {models} pre-training{'s' * (models > 1)}" * bool(models)
-    counts = [*map(str, row["trained"])]
-    against = f", {' against '.join(counts)} trainings" * (0 not in row["trained"] and len(set(counts)) > 1)
+def pooled(row: Mapping[str, Any], results_of: Mapping[str, Results]) -> str:
+    """A difference over all corpora, and on each."""
+    system, reference, difference = row["system"], row["reference"], row["difference"]
     own = by_corpus(results_of, system, reference)
     each = f"; by corpus: {', '.join(own)}" * bool(own)
     return (
         f"{lead(row)}: {system} differs from {reference} by {signed(difference['value'], 1)} points (95 % interval "
-        f"{bounds(difference)}){each}.",
-        f"({corrected(row, row['planned'])}; each speaker counted alike {signed(row['by_speaker'], 1)}; "
-        f"{'seeds' if len(seeds) > 1 else 'seed'} {names(seeds)}{trained}{against})",
+        f"{bounds(difference)}){each}."
     )
+
+
+def trainings(row: Mapping[str, Any]) -> str:
+    """How many of the system's and of the reference's a difference rests on: `6 on 3` of six on three pre-trainings,
+    `6 on 3 against 1` where the two sides have unlike many, a dash where nothing depends on a seed."""
+    models = len(set(row.get("starts", {}).values()) - {""})
+    of, against = row["trained"]
+    said = f"{of or DASH}" + f" on {models}" * bool(models)
+    return said if of == against else f"{said} against {against or DASH}"
 
 
 def varied(compared: Mapping[str, Any]) -> list[str]:
@@ -121,44 +153,46 @@ def probed_everywhere(
     )
 
 
-def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> tuple[str, list[str]]:
-    """The highest mean of wF1 over the corpora, by how much it leads others over all of them together (`compared`,
-    together.json), and what is best on each."""
+def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[str]:
+    """What to use, a line each: the highest mean of wF1 over the corpora, and by how much it leads others over all of
+    them together (`compared`, together.json); where it is known who speaks; on each corpus."""
     every = list(results_of.values())
     everywhere = [name for name in every[0]["systems"] if all(name in results["systems"] for results in every)]
     means = {name: sum(own["systems"][name]["wf1"]["value"] for own in every) / len(every) for name in everywhere}
     aside = {name for results in every for name in informed(results)}
-    first, *rest = sorted(means.keys() - aside, key=lambda name: (-means[name], name)) or [""]
-    following = f"; next {names([f'{name}, {means[name]:.1f}' for name in rest[:2]])}" * bool(rest)
-    leads = {name: ahead(compared, first, name) for name in rest[:2]}
-    known = [f"on {name} {change(lead)}" for name, lead in leads.items() if lead]
-    following += f"; its lead, over the speakers told of below, is {names(known)}" * bool(known)
-    highest = (
-        f"{first}{about(every[0], first)} has the highest mean wF1 over the corpora, {means[first]:.1f}, of the "
-        f"{len(rest) + 1} systems that were run on all{following}. The best of several is biased upwards."
-        f"{told_who_speaks({name: means[name] for name in sorted(aside & means.keys())})} "
-        if first
-        else ""
-    )
-    each = []
+    said = []
+    if ranked := sorted(means.keys() - aside, key=lambda name: (-means[name], name)):
+        first, *rest = ranked
+        following = []
+        for name in rest[:2]:
+            behind = ahead(compared, first, name)
+            following.append(f"{name}, {means[name]:.1f}" + f" (lead on it: {change(behind)})" * bool(behind))
+        said.append(
+            f"In general: {first}{about(every[0], first)}. Its mean wF1 over the corpora, {means[first]:.1f}, is the "
+            f"highest of the {len(ranked)} systems that were run on all. The best of several is biased upwards."
+            + f" Next: {names(following)}."
+            * bool(following)
+        )
+    said += [told_who_speaks({name: means[name] for name in sorted(aside & means.keys())})]
     for corpus, results in results_of.items():
         name, equals = results["best"]["system"], [*results["best"]["not_told_from"]]
         shared = sorted(equals, key=lambda one: one not in short(results))  # those of the table first
         wf1 = results["systems"][name]["wf1"]
-        span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
+        span = "" if wf1["low"] is None else f" ({bounds(wf1)})"
         shown = f"; no difference shown from {names(shared)}" * bool(shared)
-        each.append(f"{corpus} ({len(results['test']['speakers'])} speakers): {name}, {wf1['value']:.1f}{span}{shown}.")
-    return f"{highest}On each corpus:", each
+        speakers = f"{corpus} ({len(results['test']['speakers'])} speakers)"
+        said.append(f"On {speakers}: {name}, {wf1['value']:.1f}{span}{shown}.")
+    return [*filter(None, said)]
 
 
 def ahead(compared: Mapping[str, Any] | None, system: str, reference: str) -> dict[str, float | None] | None:
     """The difference over all corpora, whichever of the two it is written of; None where there is none."""
-    for row in (compared or {"comparisons": []})["comparisons"]:
-        if (row["system"], row["reference"]) == (system, reference):
-            return row["difference"]
-        if (row["system"], row["reference"]) == (reference, system):
-            value, low, high = (row["difference"][key] for key in ("value", "low", "high"))
-            return {"value": -value, "low": None if high is None else -high, "high": None if low is None else -low}
+    rows = over_all(compared)
+    if row := rows.get((system, reference)):
+        return row["difference"]
+    if row := rows.get((reference, system)):
+        value, low, high = (row["difference"][key] for key in ("value", "low", "high"))
+        return {"value": -value, "low": None if high is None else -high, "high": None if low is None else -low}
     return None
 
 
@@ -194,7 +228,8 @@ def differences(compared: Mapping[str, Any]) -> Table:
             row["system"],
             row["reference"],
             change(row["difference"]),
-            " ".join(row["by_seed"]),
+            signed(row["by_speaker"], 1),
+            trainings(row),
             p_value(row["p"]),
             "planned" if row["planned"] else p_value(row["p_corrected"]),
             certainty(row),
@@ -203,7 +238,9 @@ def differences(compared: Mapping[str, Any]) -> Table:
     ]
     notes = [
         f"Points of wF1 over the same {compared['speakers']} speakers, with the 95 % interval of a bootstrap.",
-        "seeds: those that both systems have; of one that alone starts from a pre-trained model, all.",
+        "speakers alike: the mean of the speakers' own differences, however many utterances each has.",
+        TRAININGS,
         "p: Wilcoxon's signed ranks over speakers; Holm: corrected for all that were compared, but the planned one.",
     ]
-    return Table(["system", "against", "difference", "seeds", "p", "p, Holm", "shown"], rows, notes)
+    head = ["system", "against", "difference", "speakers alike", "trainings", "p", "p, Holm", "shown"]
+    return Table(head, rows, notes)

@@ -40,15 +40,19 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     quoted = dict.fromkeys([*tables.short(first.results), *asked(first.results)])
     typed = [name for name in quoted if systems[name]["settings"].get("backend.sees") != "given"]
     seeds = sorted({seed for name in typed for seed in systems[name]["seeds"]})
+    differences, told = [], set()
+    if compared:
+        questions, home = over_corpora.questions(results_of, compared), first.place.removesuffix(f"/{first.name}")
+        more = f"p, and every difference over all corpora: [{home}]({home}/README.md)."
+        differences, told = [questions.markdown(), CERTAINTY, more], {row[0] for row in questions.rows}
     command = f"{first.command} --seeds '{' '.join(map(str, seeds))}' --systems '{' '.join(typed)}'"
     return {
         "Answers": [
             *[about] * bool(about),
             *best(results_of, compared),
-            *([over_corpora.whose(compared)] if compared else []),
-            *map(str, over_corpora.answers(results_of, compared)),
             over_corpora.table(results_of).markdown(),
-            CERTAINTY,
+            *differences,
+            *[str(answer) for answer in over_corpora.answers(results_of, compared) if answer.ask not in told],
         ],
         "The systems": [bullets(f"{name}{answers.about(of[name], name)}" for name in main)],
         "The corpora": [
@@ -74,8 +78,7 @@ def asked(results: Results) -> list[str]:
 
 def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[str]:
     """What to use, over all corpora and on each."""
-    lead, each = over_corpora.best(results_of, compared)
-    return [f"**What should I use?** {lead}", bullets(each)]
+    return ["**What should I use?**", bullets(over_corpora.best(results_of, compared))]
 
 
 def pages(recipes: Mapping[str, Recipe]) -> list[str]:

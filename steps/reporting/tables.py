@@ -42,6 +42,9 @@ WORDS = {
     "gain",
     "channel",
     "shown",
+    "question",
+    "what is compared",
+    "answer",
 }
 NOTES = {
     "what differs": "the keys that the system's file in `conf/systems` sets.",
