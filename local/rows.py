@@ -13,10 +13,9 @@ from local.labels import LONGEST as LONGEST_CLASS
 from local.labels import class_of
 from utils import cli, make_folds
 from utils.audio_files import safe, stem
-from utils.columns import LONGEST, NOTHING, seconds
+from utils.columns import LONGEST, NOBODY, person, seconds
 from utils.data_dir import Utterance
 
-NOBODY = NOTHING | {"unknown", "?", "??", "???", "????", "-", "--"}
 LONGEST_ID = 100  # characters of a speaker's id, which names files
 GENDERS = {"f": "f", "female": "f", "w": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
 PARTS = {  # of a column `fold` that names parts
@@ -62,7 +61,7 @@ def select(rows: Iterable[Row], files: dict[str, Path], labels: dict[str, str], 
             left_out["recording not found"].append(f"{row.where} ({row.path})")
         elif not row.label:
             left_out[f"label '{written}'"].append(row.where)
-        elif row.speaker.strip().lower() in NOBODY:
+        elif not person(row.speaker):
             left_out["speaker not known"].append(row.where)
         elif len(row.label) > LONGEST_CLASS:
             raise cli.UserError(f"{row.where}: '{row.label[:60]}…' is no class: it has {len(row.label)} characters")

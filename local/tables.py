@@ -11,7 +11,7 @@ from local.labels import LETTERS
 from local.rows import Row
 from utils.audio_files import files_below, is_audio, stem
 from utils.cli import UserError, warn
-from utils.columns import COLUMNS, NOTHING, column_names, records, tidy
+from utils.columns import COLUMNS, NOTHING, column_names, person, records, tidy
 
 NEEDED = ("path", "speaker", "emotion")
 LONGEST = 4000  # bytes of a path, which no system takes longer
@@ -45,7 +45,7 @@ def read(path: Path, speaker: str = "") -> list[Row]:
         for what in ("session", "sentence", "fold"):
             if said.get(what, "").lower() in NOTHING:
                 said[what] = ""
-        said["speaker"] = re.sub(r"^(\d+)\.0$", r"\1", said["speaker"])  # as pandas writes 1 beside an empty cell
+        said["speaker"] = person(said["speaker"])
         rows.append(Row(where=f"{path}:{number}", **said))
     if speaker and not any(row.speaker for row in rows):
         raise UserError(f"--speaker '{speaker}': is found in no path, such as '{rows[0].path}'")

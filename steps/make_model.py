@@ -37,7 +37,7 @@ from utils.files import whole
 from utils.record import Origin, content, of_settings, outdated
 from utils.yaml_file import read_yaml
 
-VERSION = 6  # raised when another model or other figures come of the same recordings
+VERSION = 7  # raised when another model or other figures come of the same recordings
 RESULTS = "results.json"
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What emotion a recording sounds like, and how sure that is: a line a recording, as it comes.
+"""What emotion a recording sounds like, and how sure that is: a line a recording.
 
   steps/predict.py [options] WHAT…
   steps/predict.py call.m4a
@@ -22,10 +22,11 @@ A recording of up to 12 s is answered as a whole. A longer one is cut into windo
 that are not unlike, its `unlike` the median over all. The status is 0 if all recordings were answered; those that were
 not are named and counted on standard error. So are those without a turn of speech, which is no error.
 
---adapt speaker takes away what a speaker's recordings have in common: more of it, the more there are. Who speaks is
-told by a table, or else by the folder that a recording lies in. Two help, eight help more, if emotions vary: of
-somebody of whom one emotion alone is heard, it takes that away. --adapt all does so with all that is named, as with
-recordings of one microphone. Answers come when all have been heard.
+--adapt speaker takes away what a speaker's recordings have in common: a fifth of it where there is one, two thirds of
+eight. Who speaks is told by a table, by a utt2spk beside a wav.scp, or else by the folder that a recording lies in
+directly. It helps where emotions vary; of somebody of whom mostly one emotion is heard, it takes that away. --adapt all
+does so with all that is named, as with recordings of one microphone. With --by windows or turns, each of these counts
+as a recording. What is unlike speech does not count. Answers come when all have been heard.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +48,8 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # more would only wait
     os.environ.setdefault(name, "1")
 
 if TYPE_CHECKING:
-    from steps.prediction.answering import Answer, Described
-    from steps.prediction.inputs import Named
+    from steps.prediction.adaptation import Heard
+    from steps.prediction.answering import Answer
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -67,7 +69,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--prior", default="",
                         help='how frequent classes are, such as "neu=8 ang=2" (others 1) [all alike]')  # fmt: skip
     parser.add_argument("--adapt", choices=["none", "speaker", "all"], default="none",
-                        help="allow for what each speaker's recordings, or all, have in common [none]")  # fmt: skip
+                        help="take away what each speaker's recordings, or all, have in common [none]")  # fmt: skip
     parser.add_argument("--draw", type=cli.path_of, help="folder for a picture of each recording over time")
     return parser
 
@@ -98,6 +100,7 @@ def main() -> None:
     from tqdm import tqdm
 
     from steps.frontend.decoding import Unusable
+    from steps.prediction.adaptation import told
     from steps.prediction.answering import Answering, Options
     from steps.prediction.inputs import recordings
     from steps.prediction.lines import Printer
@@ -106,9 +109,13 @@ def main() -> None:
     model = Model(options.model or OWN)
     classes, each = model.settings.classes, options.channels == "each"
     prior = prior_of(options.prior, classes)
-    choice = Options(options.by, options.window, options.hop, each, options.unsure, options.unlike_above, prior)
+    choice = Options(
+        options.by, options.window, options.hop, each, options.unsure, options.unlike_above, prior, options.adapt
+    )
     answering, printer = Answering(model, choice), Printer(options.format, classes, each)
-    together: list[tuple[str, list[tuple[Named, int, Described]]]] = []  # of --adapt: each recording's stretches
+    if adapts := options.adapt != "none":
+        _ = model.mean  # is read now rather than when all has been heard
+    together: list[tuple[str, list[list[Heard]]]] = []  # of --adapt: what is to be answered of each recording
     pictures = Counter[str]()
 
     def show(named: str, answers: Iterable[Answer]) -> None:
@@ -125,10 +132,10 @@ def main() -> None:
     for named in recordings(options.what):
         count += 1
         try:
-            if options.adapt != "none":
+            if adapts:
                 together.append((named.name, []))
-                for part in answering.described_whole(named):
-                    together[-1][1].append(part)
+                for unit in answering.units(named):
+                    together[-1][1].append(unit)
             else:
                 show(named.name, answering.answer(named))
         except Unusable as reason:
@@ -138,9 +145,11 @@ def main() -> None:
             cli.warn(f"{named.name}: not answered: {reason}")
         bar.update()
     bar.close()
-    adapted = answering.adapted([own for _, own in together], options.adapt == "speaker")
-    for (name, _), answers in zip(together, adapted):
-        show(name, answers)
+    if units := [unit for _, own in together for unit in own]:
+        cli.warn(told(units, options.adapt, "recordings" if options.by == "recording" else options.by))
+    adapted = answering.adapted(units)
+    for name, own in together:
+        show(name, islice(adapted, len(own)))
     if not count:
         cli.warn("no recording was named")
     if lost:

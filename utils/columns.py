@@ -32,6 +32,7 @@ COLUMNS = {
 }
 BROKEN = {"#ref!", "#name?", "#value!", "#div/0!", "#null!", "#num!", "#spill!", "#calc!"}  # a spreadsheet's formulas
 NOTHING = BROKEN | {"", "nan", "nat", "none", "null", "na", "n/a", "#n/a", "<na>"}  # as R, pandas, Excel, SQL write it
+NOBODY = NOTHING | {"unknown", "?", "??", "???", "????", "-", "--"}
 LONGEST = 1e7  # seconds of a recording, a hundred days
 
 
@@ -40,6 +41,12 @@ def tidy(text: str) -> str:
     their accents in one (NFC, where macOS's file names have two), no characters that nobody sees, single blanks."""
     shown = "".join(one for one in unicodedata.normalize("NFC", text) if unicodedata.category(one) != "Cf")
     return " ".join("".join(" " if unicodedata.category(one) == "Cc" else one for one in shown).split())
+
+
+def person(text: str) -> str:
+    """A speaker's name in one spelling; "" where nobody is known."""
+    name = re.sub(r"^(\d+)\.0$", r"\1", tidy(text))  # as pandas writes 1 beside an empty cell
+    return "" if name.lower() in NOBODY else name
 
 
 def seconds(text: str, where: str) -> float | None:

@@ -38,7 +38,7 @@ def add_tests(results: Json, evidence: Evidence) -> None:
     better = sum(gain > 0 for gain in gains)
     selection = {"networks": len(gains), "last_better": better, "mean_gain": float(np.mean(gains or [0]))}
     results["selection"] = selection if gains else None
-    told = [name for name, summary in by_name.items() if summary.settings.get("backend.cmn") == "speaker"]
+    told = [name for name in by_name if is_told_who_speaks(name, by_name)]
     alone = [summary for name, summary in by_name.items() if name not in told] or [*by_name.values()]
     best = max(alone, key=lambda summary: summary.intervals.wf1.value)
     others = [summary for summary in alone if summary is not best]
@@ -47,6 +47,13 @@ def add_tests(results: Json, evidence: Evidence) -> None:
         name: lead._asdict() for name, lead in leads.items() if not lead.excludes_zero and not np.isnan(lead.value)
     }
     results["best"] = {"system": best.name, "not_told_from": alike, "of": len(alone), "told_who_speaks": told}
+
+
+def is_told_who_speaks(name: str, by_name: Mapping[str, Summary]) -> bool:
+    """Whether a system, or one that it is the mean of, must know whose an utterance is."""
+    settings = by_name[name].settings if name in by_name else {}
+    parts = settings.get("backend.of") or []
+    return settings.get("backend.cmn") == "speaker" or any(is_told_who_speaks(part, by_name) for part in parts)
 
 
 def comparisons(results: Json, by_name: Mapping[str, Summary]) -> list[Json]:

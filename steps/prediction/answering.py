@@ -1,10 +1,10 @@
-"""Recordings in, answers out: one after the other, in memory that does not grow with a recording's length."""
+"""Recordings in, answers out: one after the other, of a long recording, no more is held than the
+descriptors of its stretches; where answers are adapted to speakers, those of all recordings, to the end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -13,10 +13,10 @@ import numpy as np
 from steps.frontend.audio import Reading
 from steps.frontend.decoding import Decoded, Unusable, decode
 from steps.frontend.descriptors import Descriptor
+from steps.prediction.adaptation import Adapt, Heard, adapted
 from steps.prediction.inputs import Named, recordings
 from steps.prediction.model import OWN, Answers, Model, with_prior
 from steps.prediction.stretches import By, Stretch, stretches
-from steps.systems.speaker_mean import less_speakers
 from utils.cli import UserError
 
 LEAST = 0.1  # s: a shorter recording is not answered
@@ -35,14 +35,6 @@ class Answer(NamedTuple):
     flags: list[str]  # of unsure, unlike, short
 
 
-class Described(NamedTuple):
-    """A stretch before it is answered."""
-
-    begin: float
-    end: float
-    vector: np.ndarray
-
-
 @dataclass
 class Options:
     """How recordings are answered. Raises UserError for values that cannot work."""
@@ -54,10 +46,12 @@ class Options:
     unsure: float | None = None  # None: the model's own
     unlike: float | None = None
     prior: np.ndarray | Sequence[float] | None = None  # (classes,), of any sum
+    adapt: Adapt = "none"
 
     def __post_init__(self) -> None:
-        if self.by not in (known := get_args(By)):
-            raise UserError(f"by '{self.by}': there are {', '.join(known)}")
+        for name, value, known in (("by", self.by, get_args(By)), ("adapt", self.adapt, get_args(Adapt))):
+            if value not in known:
+                raise UserError(f"{name} '{value}': there are {', '.join(known)}")
         self.hop = self.window if self.hop is None else self.hop
         if not 0.25 <= self.window <= 60 or not 0.05 <= self.hop <= 60:
             raise UserError(f"window {self.window:g} s, hop {self.hop:g} s: from 0.25 (hop 0.05) to 60 s")
@@ -81,8 +75,8 @@ class Answering:
             raise UserError(f"prior of {len(options.prior)}: the classes are {' '.join(model.settings.classes)}")
         self.heard: Callable[[float], object] = lambda seconds: None  # is told how far into a recording the answers are
 
-    def describe(self, named: Named) -> Iterator[tuple[int, Iterator[Described]]]:
-        """Each channel that is answered by itself, and its stretches. Raises Unusable, here or from the stretches; for
+    def channels(self, named: Named) -> Iterator[Iterator[Heard]]:
+        """Of each channel that is answered by itself, the stretches. Raises Unusable, here or from the stretches; for
         one of several channels when all have been gone through, as the others are answered."""
         settings, options = self.model.settings, self.options
         lost: list[str] = []
@@ -94,42 +88,40 @@ class Answering:
                 opened = decode(named.source, LEAST)
             pieces = Reading(of_channel(opened, channel) if alone else opened, rate, int(LEAST * rate))
             parts = stretches(pieces, rate, options.by, options.window, hop)
-            described = (self.described(part, named.source.begin) for part in parts)
-            yield channel + alone, but_for_lost(described, channel + 1, lost) if alone else described
+            heard = (self.hear(named, channel + alone, part) for part in parts)
+            yield but_for_lost(heard, channel + 1, lost) if alone else heard
         if lost:
             raise Unusable("; ".join(lost))
 
-    def described(self, part: Stretch, offset: float) -> Described:
+    def hear(self, named: Named, channel: int, part: Stretch) -> Heard:
         descriptor = Descriptor(self.model.settings.sample_frequency, self.model.settings.highest)
         descriptor.hear(part.samples)
         self.heard(part.end)
-        return Described(offset + part.begin, offset + part.end, descriptor.vector())
+        vector, offset = descriptor.vector(), named.source.begin
+        [posteriors], [unlike] = self.posteriors(vector[None])
+        return Heard(named, channel, offset + part.begin, offset + part.end, vector, posteriors, float(unlike))
 
-    def described_whole(self, named: Named) -> Iterator[tuple[Named, int, Described]]:
-        """All stretches of a recording. Raises Unusable; what came before that is true."""
-        yield from ((named, channel, part) for channel, parts in self.describe(named) for part in parts)
+    def units(self, named: Named) -> Iterator[list[Heard]]:
+        """What is answered once, of a recording: all stretches of a channel, or each. Raises Unusable; what came before
+        that is true."""
+        for parts in self.channels(named):
+            if self.options.by == "recording":
+                yield from filter(None, [list(parts)])
+            else:
+                yield from ([part] for part in parts)
 
     def answer(self, named: Named) -> Iterator[Answer]:
         """Raises Unusable for a recording that cannot be read; what came before that is true."""
-        for channel, parts in self.describe(named):
-            yield from self.of_parts(named.name, channel, parts)
+        return map(self.of_unit, self.units(named))
 
-    def of_parts(self, name: str, channel: int, parts: Iterator[Described]) -> Iterator[Answer]:
-        """One answer for the recording, the mean over its stretches that are like speech, and how unlike all of them
-        are, the median; or one a stretch."""
-        begin, end = -1.0, 0.0
-        heard: list[tuple[np.ndarray, float]] = []
-        for part in parts:
-            posteriors, unlike = self.posteriors(part.vector[None])
-            if self.options.by != "recording":
-                yield self.flagged(name, channel, part.begin, part.end, posteriors[0], unlike[0])
-                continue
-            begin, end = (begin if heard else part.begin), part.end
-            heard.append((posteriors[0], float(unlike[0])))
-        if heard:
-            like = [each for each in heard if each[1] <= self.threshold] or heard
-            score = float(np.median([unlike for _, unlike in heard]))
-            yield self.flagged(name, channel, begin, end, np.mean([each[0] for each in like], axis=0), score)
+    def of_unit(self, unit: list[Heard]) -> Answer:
+        """Of several stretches the mean over those that are like speech, and how unlike all of them are, the median."""
+        like = [part for part in unit if part.unlike <= self.threshold] or unit
+        posterior, unlike = (
+            np.mean([part.posteriors for part in like], axis=0),
+            np.median([part.unlike for part in unit]),
+        )
+        return self.flagged(unit, posterior, float(unlike))
 
     def posteriors(self, vectors: np.ndarray) -> Answers:
         """(N, 1851) descriptors → posteriors under the user's prior. Raises Unusable where they are no numbers."""
@@ -145,10 +137,9 @@ class Answering:
         """Of `unlike`."""
         return self.model.calibration.unlike if self.options.unlike is None else self.options.unlike
 
-    def flagged(
-        self, name: str, channel: int, begin: float, end: float, posterior: np.ndarray, unlike: float
-    ) -> Answer:
+    def flagged(self, unit: list[Heard], posterior: np.ndarray, unlike: float) -> Answer:
         unsure = self.model.calibration.unsure if self.options.unsure is None else self.options.unsure
+        begin, end = unit[0].begin, unit[-1].end
         doubts = {
             "unsure": posterior.max() < unsure,
             "unlike": unlike > self.threshold,
@@ -156,26 +147,18 @@ class Answering:
         }
         label = self.model.settings.classes[int(posterior.argmax())]
         flags = [flag for flag, there in doubts.items() if there]
-        return Answer(name, channel, begin, end, label, posterior, float(unlike), flags)
+        return Answer(unit[0].named.name, unit[0].channel, begin, end, label, posterior, unlike, flags)
 
-    def adapted(
-        self, recordings: list[list[tuple[Named, int, Described]]], by_speaker: bool
-    ) -> Iterator[Iterator[Answer]]:
-        """Of each recording (as `described_whole` has it) its answers, once what is its speaker's, or with by_speaker
-        false what all share, is taken from its descriptors. A channel that is answered by itself is a speaker."""
-        every = [each for own in recordings for each in own]
-        whose = [f"{channel} {named.whose}" if by_speaker else "" for named, channel, _ in every]
-        vectors = [part.vector for *_, part in every]
-        moved = iter(less_speakers(np.stack(vectors), whose, self.model.mean) if every else [])
-        for own in recordings:
-            parts = [(named.name, channel, part._replace(vector=next(moved))) for named, channel, part in own]
-            yield chain.from_iterable(
-                self.of_parts(name, channel, (part for *_, part in some))
-                for (name, channel), some in groupby(parts, key=lambda each: each[:2])
-            )
+    def adapted(self, units: Sequence[list[Heard]]) -> Iterator[Answer]:
+        """The answer to each unit, once what is its speaker's, or what all share, is taken from its descriptors. How
+        unlike speech it is, is told of it as it was heard."""
+        vectors = iter(adapted(units, self.options.adapt, self.model.mean, self.threshold))
+        for unit in units:
+            posteriors = self.posteriors(np.stack([next(vectors) for _ in unit])).posteriors
+            yield self.of_unit([part._replace(posteriors=own) for part, own in zip(unit, posteriors)])
 
 
-def but_for_lost(parts: Iterator[Described], channel: int, lost: list[str]) -> Iterator[Described]:
+def but_for_lost(parts: Iterator[Heard], channel: int, lost: list[str]) -> Iterator[Heard]:
     """The same; where they end in Unusable, that joins `lost`."""
     try:
         yield from parts
@@ -189,8 +172,11 @@ def of_channel(file: Decoded, channel: int) -> Decoded:
 
 
 def answers(*what: str | Path, model: str | Path = OWN, **options: Any) -> Iterator[Answer]:
-    """What a model says of recordings, one after the other: `what` is as steps/predict.py takes it, `options` are
-    fields of `Options`. Raises Unusable for a recording that cannot be read, UserError for what is no recording."""
-    answering = Answering(Model(model), Options(**options))
-    for named in recordings(map(str, what)):
-        yield from answering.answer(named)
+    """What a model says of recordings, one after the other, or with `adapt` once all have been heard: `what` is as
+    steps/predict.py takes it, `options` are fields of `Options`. Raises Unusable for a recording that cannot be read,
+    UserError for what is no recording."""
+    answering, named = Answering(Model(model), Options(**options)), recordings(map(str, what))
+    if answering.options.adapt == "none":
+        yield from (answer for one in named for answer in answering.answer(one))
+    else:
+        yield from answering.adapted([unit for one in named for unit in answering.units(one)])

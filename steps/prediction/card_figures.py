@@ -34,7 +34,7 @@ def evaluate(
     recordings are changed on purpose."""
     parts, (rate, highest) = known.parts, heard(data)
     print("five models, each without a fifth of the speakers", flush=True)
-    unseen, adapted = making.outputs(known, parts, backend, seed, {"speaker": known.speakers}).values()
+    unseen = making.outputs(known, parts, backend, seed)
     T, posteriors = making.temperature(known, unseen.logits), making.cross_calibrated(known, unseen.logits, parts)
     threshold = float(np.percentile(unseen.unlike, making.UNLIKE))
 
@@ -59,18 +59,20 @@ def evaluate(
         tables["level"] = group(making.thirds(levels, "dB of full scale"))
 
     results: dict[str, Any] = {"temperature": T, "threshold": threshold, "unseen_speakers": tables}
-    softened = calibration.softmax(adapted.logits, T)
-    results["unseen_speakers_adapted"] = making.by_group(known, adapted, softened, threshold, known.corpora)
+    adapted = calibration.softmax(making.adapted(known, unseen, parts, known.speakers, threshold), T)
+    results["unseen_speakers_adapted"] = making.by_group(known, unseen, adapted, threshold, known.corpora)
     # One that alone has a class cannot be left out.
     left = [c for c in np.unique(known.corpora) if len(set(known.y[known.corpora != c])) == len(known.classes)]
     if left:
         groups = np.where(np.isin(known.corpora, left), known.corpora, "")
         print("for each corpus, a model without it", flush=True)
+        other = making.outputs(known, groups, backend, seed)
+        ways = {"alone": other.logits}
+        for way, whose in (("all", known.corpora), ("speaker", known.speakers)):
+            ways[way] = making.adapted(known, other, groups, whose, threshold)
         results["unseen_corpora"] = {
-            way: making.by_group(known, other, calibration.softmax(other.logits, T), threshold, groups)
-            for way, other in making.outputs(
-                known, groups, backend, seed, {"all": known.corpora, "speaker": known.speakers}
-            ).items()
+            way: making.by_group(known, other, calibration.softmax(logits, T), threshold, groups)
+            for way, logits in ways.items()
         }
     eight = np.zeros_like(unseen.logits)
     for part, made in unseen.heads.items():

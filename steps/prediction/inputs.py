@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from utils.audio_files import files_below, is_audio
 from utils.cli import UserError
-from utils.columns import column_names, records, seconds
+from utils.columns import column_names, person, records, seconds
 from utils.recordings import Source
 from utils.table import read_table
 
 FILMS = {".mp4", ".webm", ".mkv", ".mov", ".avi"}  # of which a folder's are taken, too: somebody put them there
 LONGEST = 1 << 16  # bytes of a path
 TABLES = {".tsv", ".csv", ".jsonl"}
+OF_TABLES = ("speaker", "begin", "end")  # what a column may tell beside the path
 
 
 class Named(NamedTuple):
@@ -26,12 +27,16 @@ class Named(NamedTuple):
 
     name: str  # as the user wrote it; of a wav.scp, its id
     source: Source
-    speaker: str = ""  # of a table that tells
+    speaker: str | None = None  # as its table tells, which may know of nobody (""); None: no table tells
+    table: str = ""  # which
 
     @property
-    def whose(self) -> str:
-        """Its speaker; where none is told, the folder that it lies in."""
-        return self.speaker or os.path.dirname(os.path.abspath(self.source.path))
+    def whose(self) -> str | None:
+        """Its speaker, of its table, as another's may be called the same; where no table tells, the folder that it lies
+        in. None: nobody known."""
+        if self.speaker is None:
+            return os.path.realpath(os.path.dirname(os.path.abspath(self.source.path)))
+        return f"{self.table} {self.speaker}" if self.speaker else None
 
 
 def recordings(words: Iterable[str]) -> Iterator[Named]:
@@ -53,7 +58,7 @@ def of_word(word: str) -> Iterator[Named]:
             raise UserError(f"{word}: holds no recordings")
         yield from (Named(str(file), Source(str(file))) for file in found)
     elif path.suffix == ".scp":
-        yield from (Named(name, Source(file)) for name, file in of_scp(path))
+        yield from of_scp(path)
     elif path.suffix.lower() in TABLES:
         yield from of_table(path)
     else:
@@ -81,12 +86,14 @@ def named(name: bytes) -> Named:
     return Named(text, Source(text))
 
 
-def of_scp(path: Path) -> Iterator[tuple[str, str]]:
-    """Id and path of each line. Raises UserError for a pipe: nothing is run."""
+def of_scp(path: Path) -> Iterator[Named]:
+    """Each line; speakers are those of a utt2spk beside it. Raises UserError for a pipe: nothing is run."""
+    beside = path.parent / "utt2spk"
+    speakers = read_table(beside) if beside.is_file() else None
     for name, file in read_table(path).items():
         if file.endswith("|"):
             raise UserError(f"{path}: '{name}': a pipe is not run; name a file")
-        yield name, file
+        yield Named(name, Source(file), None if speakers is None else speakers.get(name, ""), str(beside))
 
 
 def of_table(path: Path) -> Iterator[Named]:
@@ -102,8 +109,9 @@ def of_table(path: Path) -> Iterator[Named]:
         if not (name := row.get(columns["path"], "")):
             raise UserError(f"{path}:{number}: names no recording")
         file = str(path.parent / name) if os.path.isfile(path.parent / name) else name
-        begin, end = (row.get(columns.get(what, ""), "") for what in ("begin", "end"))
-        first, last = (seconds(text, f"{path}:{number}") for text in (begin, end))
+        speaker, begin, end = (row.get(columns[what], "") if what in columns else None for what in OF_TABLES)
+        first, last = (seconds(text or "", f"{path}:{number}") for text in (begin, end))
         if last is not None and (first or 0) >= last:
             raise UserError(f"{path}:{number}: begin '{begin}' and end '{end}' are no stretch")
-        yield Named(name, Source(file, first or 0.0, last), row.get(columns.get("speaker", ""), ""))
+        whose = None if speaker is None else person(speaker)
+        yield Named(name, Source(file, first or 0.0, last), whose, str(path))

@@ -28,23 +28,26 @@ class Unseen(NamedTuple):
     heads: dict[Any, Head]  # by group
 
 
-def outputs(
-    known: Labelled, groups: np.ndarray, backend: Backend, seed: int, ways: Mapping[str, np.ndarray] | None = None
-) -> dict[str, Unseen]:
-    """How recordings are answered → outputs: "alone", and as `ways` has it, (N,) whose each is: less what is theirs
-    (see `less_speakers`). groups: (N,) whom a recording is left out with; "": it never is."""
-    every = {"alone": np.empty(0), **(ways or {})}
-    logits = {way: np.zeros((len(known.y), len(known.classes))) for way in every}
-    unlike, heads = {way: np.zeros(len(known.y)) for way in every}, {}
+def outputs(known: Labelled, groups: np.ndarray, backend: Backend, seed: int) -> Unseen:
+    """groups: (N,) whom a recording is left out with; "": it never is."""
+    logits, unlike, heads = np.zeros((len(known.y), len(known.classes))), np.zeros(len(known.y)), {}
     for group in np.unique(groups):
-        if group == "":
-            continue
-        chosen = groups == group
-        head = known.fit(~chosen, backend, seed)
-        for way, names in every.items():
-            x = known.x[chosen] if way == "alone" else less_speakers(known.x[chosen], names[chosen], head.mean)
-            logits[way][chosen], unlike[way][chosen], heads[group] = head.logits(x), head.unlike(x), head
-    return {way: Unseen(logits[way], unlike[way], heads) for way in every}
+        if group != "":
+            chosen = groups == group
+            head = heads[group] = known.fit(~chosen, backend, seed)
+            logits[chosen], unlike[chosen] = head.logits(known.x[chosen]), head.unlike(known.x[chosen])
+    return Unseen(logits, unlike, heads)
+
+
+def adapted(known: Labelled, unseen: Unseen, groups: np.ndarray, whose: np.ndarray, threshold: float) -> np.ndarray:
+    """(N, classes) logits of the same heads, once what is theirs is taken from recordings, as steps/predict.py --adapt
+    does; whose: (N,)."""
+    logits = np.zeros_like(unseen.logits)
+    for group, head in unseen.heads.items():
+        own = groups == group
+        x = less_speakers(known.x[own], whose[own], head.mean, unseen.unlike[own] <= threshold)
+        logits[own] = head.logits(x)
+    return logits
 
 
 def temperature(known: Labelled, logits: np.ndarray, chosen: np.ndarray | None = None) -> float:

@@ -15,6 +15,7 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -172,9 +173,9 @@ class Model:
         posteriors, unlike = self.session.run(["posteriors", "unlike"], {"descriptors": vectors.astype(np.float32)})
         return Answers(posteriors.astype(np.float64), unlike.astype(np.float64))
 
-    @property
+    @cached_property
     def mean(self) -> np.ndarray:
-        """(1851,), of the training recordings' descriptors."""
+        """(1851,), of the training recordings' descriptors. Raises UserError where it cannot be read."""
         from safetensors import SafetensorError
         from safetensors.numpy import load
 

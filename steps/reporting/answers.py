@@ -30,6 +30,9 @@ LEADS = {  # certainty of a difference → of one downwards, of one upwards
 }
 
 
+CONDITION = "Where it is known who speaks, and several utterances of each speaker are there, of varying emotions"
+
+
 class Answer(NamedTuple):
     ask: str
     said: str
@@ -186,11 +189,13 @@ def best(results: Results) -> str:
     wf1 = results["systems"][name]["wf1"]
     span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
     of_informed = {name: results["systems"][name]["wf1"]["value"] for name in informed(results)}
+    better = told_who_speaks(of_informed, wf1["value"])
     return (
         f"{name}{about(results, name)} has the highest wF1 here, {wf1['value']:.1f}{span}."
         + f" No difference is shown from: {'; '.join(equals)}." * bool(equals)
         + f" The best of {total} systems is biased upwards." * (total > 1)
-        + f" {told_who_speaks(of_informed)}" * bool(of_informed)
+        + (f" {better}" if better else "")
+        + f" {CONDITION}." * (name in results["best"].get("told_who_speaks", []))
     )
 
 
@@ -199,13 +204,10 @@ def informed(results: Results) -> list[str]:
     return [name for name in results["best"].get("told_who_speaks", []) if name != results["best"]["system"]]
 
 
-def told_who_speaks(wf1: Mapping[str, float]) -> str:
-    """The best of those systems, by their wF1; "" of none."""
-    if not wf1:
-        return ""
-    name = max(wf1, key=lambda name: wf1[name])
-    said = "Where it is known who speaks, and several utterances of each speaker are there, of varying emotions"
-    return f"{said}: {name}, {wf1[name]:.1f}."
+def told_who_speaks(wf1: Mapping[str, float], others: float) -> str:
+    """The best of those systems, by their wF1, where it is above that of the `others`; else ""."""
+    name = max(wf1, key=lambda name: wf1[name], default="")
+    return f"{CONDITION}: {name}, {wf1[name]:.1f}." if name and wf1[name] > others else ""
 
 
 def about(results: Results, name: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Results = Mapping[str, Any]
 COLUMNS = {"recordings": "recordings", "wf1": "wF1", "ua": "UA", "ece": "ECE", "unlike": "`unlike`"}
+ADAPTED = {key: name for key, name in COLUMNS.items() if key != "unlike"}  # which is told of recordings as heard
 RECALL = {"recordings": "recordings", "ua": "recall", "ece": "ECE", "unlike": "`unlike`"}  # of a class, UA is that
 CHANGED = {  # kind of copies → what was done to them
     "speed": "faster and slower",
@@ -103,8 +104,9 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
                 for head, rows in speakers.items()
                 if rows and head != "all"
             ),
-            "The same with `--adapt speaker`: what a speaker's recordings have in common is taken away.",
-            table(results["unseen_speakers_adapted"], "corpus"),
+            "The same with `--adapt speaker`: what a speaker's recordings have in common is taken away. Posteriors are "
+            "calibrated without it.",
+            table(results["unseen_speakers_adapted"], "corpus", ADAPTED),
         ],
     }
     if "unseen_corpora" in results:
@@ -113,10 +115,10 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
             "was chosen with crema-d, nemo and ravdess in sight, so that their figures are somewhat optimistic.",
             table(results["unseen_corpora"]["alone"], "corpus"),
             "The same with `--adapt all`: what all recordings of the corpus have in common is taken away.",
-            table(results["unseen_corpora"]["all"], "corpus"),
-            "With `--adapt speaker`: what a speaker's recordings have in common. They are of all emotions here; of "
-            "somebody of whom one emotion alone is heard, it takes that away.",
-            table(results["unseen_corpora"]["speaker"], "corpus"),
+            table(results["unseen_corpora"]["all"], "corpus", ADAPTED),
+            "With `--adapt speaker`: what a speaker's recordings have in common. They are of all emotions here, about "
+            "as often; of somebody of whom mostly one emotion is heard, it takes that away.",
+            table(results["unseen_corpora"]["speaker"], "corpus", ADAPTED),
         ]
     said["How far to trust it"] = [
         f"Posteriors are calibrated by temperature ({calibration.temperature:.2f}), found on speakers that the models "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from steps.reporting import tables
 from steps.reporting.answers import (
     NOT,
     Answer,
@@ -163,17 +164,20 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     said = []
     if ranked := sorted(means.keys() - aside, key=lambda name: (-means[name], name)):
         first, *rest = ranked
+        run = "that were run on all" + " and need not know who speaks" * bool(aside)
         following = []
         for name in rest[:2]:
             behind = ahead(compared, first, name)
-            following.append(f"{name}, {means[name]:.1f}" + f" (lead on it: {change(behind)})" * bool(behind))
+            following.append(
+                f"{name}, {means[name]:.1f}" + (f" (paired difference {change(behind)})" if behind else "")
+            )
         said.append(
             f"In general: {first}{about(every[0], first)}. Its mean wF1 over the corpora, {means[first]:.1f}, is the "
-            f"highest of the {len(ranked)} systems that were run on all. The best of several is biased upwards."
+            f"highest of the {len(ranked)} systems {run}. The best of several is biased upwards."
             + f" Next: {names(following)}."
             * bool(following)
         )
-    said += [told_who_speaks({name: means[name] for name in sorted(aside & means.keys())})]
+        said += [told_who_speaks({name: means[name] for name in sorted(aside & means.keys())}, means[first])]
     for corpus, results in results_of.items():
         name, equals = results["best"]["system"], [*results["best"]["not_told_from"]]
         shared = sorted(equals, key=lambda one: one not in short(results))  # those of the table first
@@ -216,6 +220,7 @@ def table(results_of: Mapping[str, Results]) -> Table:
         "Each speaker is tested once, by systems that never heard them.",
         f"Tested: {'; '.join(tested)}.",
     ]
+    notes += tables.informed(next(iter(results_of.values())), main)
     if any(";" in row[1] for row in rows):
         notes.append("seeds: of each corpus. Rows of other seeds are told apart by the differences alone.")
     return Table(["system", "seeds", *results_of], rows, notes)

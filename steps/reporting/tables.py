@@ -146,6 +146,7 @@ def described(results: Results, name: str) -> dict[str, str]:
 
 def systems(results: Results, names: Iterable[str], columns: Sequence[str]) -> Table:
     """A row a system, below always deciding for the commonest class."""
+    names = [*names]
     majority = {title: number(results["majority"][key]) for title, key in MEASURES.items()}
     cells = [majority | {"system": "majority class"}, *(described(results, name) for name in names)]
     table = Table(columns, [[row.get(title, DASH) for title in columns] for row in cells], [])
@@ -156,9 +157,16 @@ def systems(results: Results, names: Iterable[str], columns: Sequence[str]) -> T
         f"{len(test['runs'])} runs; mean ± sd over seeds.",
         *(f"{title}: {NOTES[title]}" for title in table.head if title in NOTES),
         *[weak] * any("†" in row[0] for row in table.rows),
+        *informed(results, names),
         *warnings(results),
     ]
     return table
+
+
+def informed(results: Results, shown: Iterable[str]) -> list[str]:
+    """What to know of the systems, of those `shown`, that are told whose an utterance is."""
+    told = [name for name in shown if name in results.get("best", {}).get("told_who_speaks", [])]
+    return [f"{words.names(told)} must know whose an utterance is, of those who are tested, too."] * bool(told)
 
 
 def warnings(results: Results) -> list[str]:

@@ -316,6 +316,9 @@ def test_what_selecting_was_worth_and_what_the_highest_is_worth(corpus, score):
         (corpus / f"exp/good/{run}_seed0/config.yaml").write_text("backend: {cmn: speaker}\n")
     best = score()[1]["best"]
     assert (best["system"], best["of"], best["told_who_speaks"]) == ("also", 2, ["good"])  # they had more to go by
+    for run in ("r1", "r2"):
+        (corpus / f"exp/poor/{run}_seed0/config.yaml").write_text("backend: {kind: mean, of: [good, also]}\n")
+    assert score()[1]["best"]["told_who_speaks"] == ["good", "poor"]  # and so had their mean
 
 
 def test_archives_give_the_same_and_withheld_labels_come_from_the_data_dir(corpus, score, type_in, tmp_path):

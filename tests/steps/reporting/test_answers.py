@@ -134,7 +134,14 @@ def test_changes_are_told_by_their_certainty(results):
 def test_the_best_is_said_with_its_equals_and_the_useless_are_marked(results):
     results["best"]["not_told_from"] = {"poor": interval(10.0, -1.0, 21.0)}
     results["best"]["told_who_speaks"] = ["poor"]
-    assert "speaker are there, of varying emotions: poor, 50.0." in answers.best(results)
+    assert "who speaks" not in answers.best(results)  # what is no better is not recommended
+    results["systems"]["poor"]["wf1"]["value"] = 61.0
+    assert "speaker are there, of varying emotions: poor, 61.0." in answers.best(results)
+    told = "poor must know whose an utterance is, of those who are tested, too."
+    assert told in tables.systems(results, results["systems"], tables.MAIN).notes
+    results["best"]["told_who_speaks"] = ["good"]  # where there are no others
+    assert answers.best(results).endswith("of varying emotions.")
+    results["best"]["told_who_speaks"], results["systems"]["poor"]["wf1"]["value"] = [], 50.0
     said = answers.answers(results)[0].said
     assert "No difference is shown from: poor, +10.0 (−1.0 to 21.0)." in said
     assert "good (a net) has the highest wF1 here, 60.0 (95 % interval 55.0 to 65.0)." in said
@@ -186,15 +193,16 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     )
     best, *each = over_corpora.best(both, compared)
     assert best == (
-        "In general: good (a net). Its mean wF1 over the corpora, 60.0, is the highest of the 2 systems that were run on "
-        "all. The best of several is biased upwards. Next: poor, 50.0 (lead on it: +4.0 (1.0 to 7.0))."
+        "In general: good (a net). Its mean wF1 over the corpora, 60.0, is the highest of the 2 systems that were run "
+        "on all. The best of several is biased upwards. Next: poor, 50.0 (paired difference +4.0 (1.0 to 7.0))."
     )
     assert each[0].startswith("On one (2 speakers): good, 60.0 (55.0 to 65.0)") and len(each) == 2
     turned = compared | {"comparisons": [row | {"system": "poor", "reference": "good"}]}
-    assert "(lead on it: −4.0 (−7.0 to −1.0))" in over_corpora.best(both, turned)[0]
+    assert "(paired difference −4.0 (−7.0 to −1.0))" in over_corpora.best(both, turned)[0]
     two["best"] = results["best"] | {"told_who_speaks": ["good"], "system": "poor"}
     general, informed, *_ = over_corpora.best(both, compared)
     assert general.startswith("In general: poor (a net).") and informed.endswith("of varying emotions: good, 60.0.")
+    assert "of the 1 systems that were run on all and need not know who speaks" in general
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""What a speaker's recordings have in common, taken from them before they are answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from steps.prediction.inputs import Named
+from steps.systems.speaker_mean import less_speakers
+
+Adapt = Literal["none", "speaker", "all"]
+
+
+class Heard(NamedTuple):
+    """A stretch of a recording, as it was heard."""
+
+    named: Named
+    channel: int  # from 1, which is then a speaker of its own; 0: all, mixed
+    begin: float  # s, from the recording's begin
+    end: float
+    vector: np.ndarray  # (1851,) descriptors
+    posteriors: np.ndarray  # (classes,)
+    unlike: float
+
+    def whose(self, adapt: Adapt) -> str | None:
+        """Whose mean is taken from it; None: nobody's, as it is not known who speaks."""
+        if adapt == "all":
+            return ""
+        return None if self.named.whose is None else f"{self.channel} {self.named.whose}"
+
+
+class Unit(NamedTuple):
+    """What counts once in a speaker's mean: a recording, or a stretch of one where each stretch is answered."""
+
+    whose: str | None
+    vector: np.ndarray
+    counts: bool  # neither unlike speech, nor there twice
+
+
+def adapted(units: Sequence[Sequence[Heard]], adapt: Adapt, centre: np.ndarray, threshold: float) -> list[np.ndarray]:
+    """The vectors of all stretches, unit after unit, less what is their speaker's (see `less_speakers`). Nothing above
+    the `threshold` of `unlike` counts, unless all of a speaker's is. centre: (1851,), the model's mean."""
+    made, before = [], set()
+    for unit in units:
+        like = [one for one in unit if one.unlike <= threshold]
+        first = unit[0]
+        place = first.named.source, first.channel, first.begin, first.named.whose
+        made.append(
+            Unit(first.whose(adapt), np.mean([one.vector for one in like or unit], axis=0),
+                 bool(like) and place not in before)
+        )  # fmt: skip
+        before.add(place)
+    shifts = [np.zeros_like(centre)] * len(made)
+    if known := [k for k, unit in enumerate(made) if unit.whose is not None]:
+        vectors = np.stack([made[k].vector for k in known])
+        counts = np.array([made[k].counts for k in known])
+        moved = less_speakers(vectors, [made[k].whose or "" for k in known], centre, counts)
+        for k, shift in zip(known, vectors - moved):
+            shifts[k] = shift
+    return [one.vector - shift for unit, shift in zip(units, shifts) for one in unit]
+
+
+def told(units: Sequence[Sequence[Heard]], adapt: Adapt, what: str) -> str:
+    """How many speakers were found, and how, for the user; `what` a unit is: recordings, windows, turns."""
+    if adapt == "all":
+        return f"--adapt all: {len(units)} {what}"
+    firsts = [unit[0] for unit in units]
+    counts = Counter(whose for first in firsts if (whose := first.whose(adapt)) is not None)
+    least, most = min(counts.values(), default=0), max(counts.values(), default=0)
+    each = f", of {least}{f' to {most}' * (most > least)} {what if most > 1 else what[:-1]}" * bool(counts)
+    said = [f"{len(counts)} speaker{'s' * (len(counts) != 1)}{each}"]
+    if folders := sum(first.named.speaker is None for first in firsts):
+        said.append(f"{'all' if folders == len(firsts) else 'some'} told by folder")
+    if alone := sum(count == 1 for count in counts.values()):
+        said.append(f"{alone} of one alone, which tells little")
+    if strangers := len(firsts) - sum(counts.values()):
+        said.append(f"{strangers} {what} of nobody known stay as they are")
+    return f"--adapt speaker: {'; '.join(said)}"
