@@ -24,9 +24,10 @@ not are named and counted on standard error. So are those without a turn of spee
 
 --adapt speaker takes away what a speaker's recordings have in common: a fifth of it where there is one, two thirds of
 eight. Who speaks is told by a table, by a utt2spk beside a wav.scp, or else by the folder that a recording lies in
-directly. It helps where emotions vary; of somebody of whom mostly one emotion is heard, it takes that away. --adapt all
-does so with all that is named, as with recordings of one microphone. With --by windows or turns, each of these counts
-as a recording. What is unlike speech does not count. Answers come when all have been heard.
+directly. It helps with recordings unlike those of the training, if emotions vary: where one makes more than 60 % of
+what is heard of somebody, it takes that away. --adapt all does so with all that is named, as with recordings of one
+microphone. With --by windows or turns, each of these counts as a recording. What is unlike speech does not count.
+Answers come when all have been heard.
 """
 
 from __future__ import annotations
