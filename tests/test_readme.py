@@ -67,7 +67,7 @@ def test_what_is_said_of_the_model_is_what_was_measured():
     assert f"{sum(count for count, _ in made['corpora'].values())} acted recordings" in said
     assert f"recall) is {seen['ua']:.0f} % on unseen speakers, and {ua[0]:.0f} to {ua[-1]:.0f} % on unseen corp" in said
     told = sorted(one["ua"] for one in made["unseen_corpora"]["speaker"].values())
-    assert f"(chance: 25 %); {told[0]:.0f} to {told[-1]:.0f} % on unseen corpora where it is told" in said
+    assert f"With `--adapt speaker` it is {told[0]:.0f} to {told[-1]:.0f} % on unseen corpora: where it is told" in said
     assert f"(ECE {seen['ece']:.2f}; on unseen corpora {ece[0]:.2f} to {ece[-1]:.2f})" in said
 
 
