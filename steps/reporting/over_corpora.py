@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steps.reporting import tables
 from steps.reporting.answers import (
     NOT,
     Answer,
@@ -220,7 +219,8 @@ def table(results_of: Mapping[str, Results]) -> Table:
         "Each speaker is tested once, by systems that never heard them.",
         f"Tested: {'; '.join(tested)}.",
     ]
-    notes += tables.informed(next(iter(results_of.values())), main)
+    if told := {name for results in results_of.values() for name in informed(results)} & {*main}:
+        notes.append(f"{names(sorted(told))} must know whose an utterance is, of those who are tested, too.")
     if any(";" in row[1] for row in rows):
         notes.append("seeds: of each corpus. Rows of other seeds are told apart by the differences alone.")
     return Table(["system", "seeds", *results_of], rows, notes)

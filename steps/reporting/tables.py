@@ -166,7 +166,11 @@ def systems(results: Results, names: Iterable[str], columns: Sequence[str]) -> T
 def informed(results: Results, shown: Iterable[str]) -> list[str]:
     """What to know of the systems, of those `shown`, that are told whose an utterance is."""
     told = [name for name in shown if name in results.get("best", {}).get("told_who_speaks", [])]
-    return [f"{words.names(told)} must know whose an utterance is, of those who are tested, too."] * bool(told)
+    each = results["test"]["utterances"] / len(results["test"]["speakers"])
+    return [
+        f"{words.names(told)} must know whose an utterance is, of those who are tested, too, and several of each: here "
+        f"{each:.0f} on average."
+    ] * bool(told)
 
 
 def warnings(results: Results) -> list[str]:
