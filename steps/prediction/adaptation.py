@@ -70,12 +70,12 @@ def told(units: Sequence[Sequence[Heard]], adapt: Adapt, what: str) -> str:
     firsts = [unit[0] for unit in units]
     counts = Counter(whose for first in firsts if (whose := first.whose(adapt)) is not None)
     least, most = min(counts.values(), default=0), max(counts.values(), default=0)
-    each = f", of {least}{f' to {most}' * (most > least)} {what if most > 1 else what[:-1]}" * bool(counts)
-    said = [f"{len(counts)} speaker{'s' * (len(counts) != 1)}{each}"]
+    each = f" with {least}{f' to {most}' * (most > least)} {what if most > 1 else what[:-1]}" * bool(counts)
+    said = [f"{len(counts)} speaker{'s' * (len(counts) != 1)}{each}{' each' * (len(counts) > 1)}"]
     if folders := sum(first.named.speaker is None for first in firsts):
         said.append(f"{'all' if folders == len(firsts) else 'some'} told by folder")
     if alone := sum(count == 1 for count in counts.values()):
-        said.append(f"{alone} of one alone, which tells little")
+        said.append(f"{alone} with one alone, which tells little")
     if strangers := len(firsts) - sum(counts.values()):
         said.append(f"{strangers} {what} of nobody known stay as they are")
     return f"--adapt speaker: {'; '.join(said)}"

@@ -325,12 +325,12 @@ def test_it_says_whom_it_took_for_speakers(sounds, tmp_path, type_in):
         (tmp_path / name).write_text(text)
         return type_in(*words, tmp_path / name).stderr.partition("--adapt ")[2].splitlines()[0]
 
-    twice = "speaker: 2 speakers, of 2 recordings"
+    twice = "speaker: 2 speakers with 2 recordings each"
     assert said("path,speaker\nx0.wav,Jose\u0301  M\nx1.wav,José M\nx2.wav,2.0\nx3.wav,2\n") == twice
     assert said(",path,speaker\n0,x0.wav,a\n1,x1.wav,a\n2,x2.wav,b\n3,x3.wav,b\n") == twice
-    assert said(",path\n0,x0.wav\n1,x1.wav\n") == "speaker: 1 speaker, of 2 recordings; all told by folder"
+    assert said(",path\n0,x0.wav\n1,x1.wav\n") == "speaker: 1 speaker with 2 recordings; all told by folder"
     assert said("path,speaker\nx0.wav,a\nx1.wav,unknown\nx2.wav,\n") == (
-        "speaker: 1 speaker, of 1 recording; 1 of one alone, which tells little; 2 recordings of nobody known stay as "
+        "speaker: 1 speaker with 1 recording; 1 with one alone, which tells little; 2 recordings of nobody known stay as "
         "they are"
     )
     (tmp_path / "utt2spk").write_text("".join(f"u{k} {'aabb'[k]}\n" for k in range(4)))
