@@ -330,8 +330,8 @@ def test_it_says_whom_it_took_for_speakers(sounds, tmp_path, type_in):
     assert said(",path,speaker\n0,x0.wav,a\n1,x1.wav,a\n2,x2.wav,b\n3,x3.wav,b\n") == twice
     assert said(",path\n0,x0.wav\n1,x1.wav\n") == "speaker: 1 speaker with 2 recordings; all told by folder"
     assert said("path,speaker\nx0.wav,a\nx1.wav,unknown\nx2.wav,\n") == (
-        "speaker: 1 speaker with 1 recording; 1 with one alone, which tells little; 2 recordings of nobody known stay as "
-        "they are"
+        "speaker: 1 speaker with 1 recording; 1 with one alone, which tells little; 2 recordings of nobody known stay "
+        "as they are"
     )
     (tmp_path / "utt2spk").write_text("".join(f"u{k} {'aabb'[k]}\n" for k in range(4)))
     assert said("".join(f"u{k} {tmp_path}/x{k}.wav\n" for k in range(4)), "wav.scp") == twice
