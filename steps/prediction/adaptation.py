@@ -32,34 +32,22 @@ class Heard(NamedTuple):
         return None if self.named.whose is None else f"{self.channel} {self.named.whose}"
 
 
-class Unit(NamedTuple):
-    """What counts once in a speaker's mean: a recording, or a stretch of one where each stretch is answered."""
-
-    whose: str | None
-    vector: np.ndarray
-    counts: bool  # neither unlike speech, nor there twice
-
-
 def adapted(units: Sequence[Sequence[Heard]], adapt: Adapt, centre: np.ndarray, threshold: float) -> list[np.ndarray]:
-    """The vectors of all stretches, unit after unit, less what is their speaker's (see `less_speakers`). Nothing above
-    the `threshold` of `unlike` counts, unless all of a speaker's is. centre: (1851,), the model's mean."""
-    made, before = [], set()
-    for unit in units:
-        like = [one for one in unit if one.unlike <= threshold]
-        first = unit[0]
-        place = first.named.source, first.channel, first.begin, first.named.whose
-        made.append(
-            Unit(first.whose(adapt), np.mean([one.vector for one in like or unit], axis=0),
-                 bool(like) and place not in before)
-        )  # fmt: skip
+    """The vectors of all stretches, unit after unit, less what is their speaker's (see `less_speakers`). A unit, all of
+    a recording or a stretch of it, counts once, by its mean. Nothing above the `threshold` of `unlike` counts, unless
+    all of a speaker's is. centre: (1851,), the model's mean."""
+    whose = [unit[0].whose(adapt) for unit in units]
+    means, counts, before = np.empty((len(units), len(centre)), centre.dtype), np.zeros(len(units), bool), set()
+    for k, unit in enumerate(units):
+        like = [one.vector for one in unit if one.unlike <= threshold]
+        place = whose[k], unit[0].named.source, unit[0].begin
+        means[k] = np.mean(like or [one.vector for one in unit], axis=0)
+        counts[k] = bool(like) and place not in before  # what is named twice counts once
         before.add(place)
-    shifts = [np.zeros_like(centre)] * len(made)
-    if known := [k for k, unit in enumerate(made) if unit.whose is not None]:
-        vectors = np.stack([made[k].vector for k in known])
-        counts = np.array([made[k].counts for k in known])
-        moved = less_speakers(vectors, [made[k].whose or "" for k in known], centre, counts)
-        for k, shift in zip(known, vectors - moved):
-            shifts[k] = shift
+    shifts, known = np.zeros_like(means), np.array([who is not None for who in whose], bool)
+    if known.any():
+        shifts[known] = means[known] - less_speakers(means[known], [who for who in whose if who is not None], centre,
+                                                     counts[known])  # fmt: skip
     return [one.vector - shift for unit, shift in zip(units, shifts) for one in unit]
 
 

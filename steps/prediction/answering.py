@@ -1,5 +1,5 @@
-"""Recordings in, answers out: one after the other, of a long recording, no more is held than the
-descriptors of its stretches; where answers are adapted to speakers, those of all recordings, to the end."""
+"""Recordings in, answers out, one after the other. Of a long recording no more is held than the descriptors of its
+stretches; where answers are adapted to speakers, those of all recordings, to the end."""
 
 from __future__ import annotations
 
@@ -105,10 +105,10 @@ class Answering:
         """What is answered once, of a recording: all stretches of a channel, or each. Raises Unusable; what came before
         that is true."""
         for parts in self.channels(named):
-            if self.options.by == "recording":
-                yield from filter(None, [list(parts)])
-            else:
+            if self.options.by != "recording":
                 yield from ([part] for part in parts)
+            elif whole := list(parts):
+                yield whole
 
     def answer(self, named: Named) -> Iterator[Answer]:
         """Raises Unusable for a recording that cannot be read; what came before that is true."""
@@ -117,11 +117,8 @@ class Answering:
     def of_unit(self, unit: list[Heard]) -> Answer:
         """Of several stretches the mean over those that are like speech, and how unlike all of them are, the median."""
         like = [part for part in unit if part.unlike <= self.threshold] or unit
-        posterior, unlike = (
-            np.mean([part.posteriors for part in like], axis=0),
-            np.median([part.unlike for part in unit]),
-        )
-        return self.flagged(unit, posterior, float(unlike))
+        posterior = np.mean([part.posteriors for part in like], axis=0)
+        return self.flagged(unit, posterior, float(np.median([part.unlike for part in unit])))
 
     def posteriors(self, vectors: np.ndarray) -> Answers:
         """(N, 1851) descriptors → posteriors under the user's prior. Raises Unusable where they are no numbers."""
