@@ -67,7 +67,7 @@ def test_one_group_is_plain_training_to_the_bit():
 
 
 def test_two_processes_train_what_one_does(emotional, tmp_path):
-    """By gloo, on the CPU. Of one epoch, to rounding; further ones let rounding grow, by how much depends on the CPU."""
+    """By gloo, on the CPU. Of one epoch, to rounding; further ones let that grow, and how much depends on the CPU."""
     options = ["--network.width", "2", "--input.crop", "40", "--training.batch", "8", "--training.bn_group", "2"]
     options += ["--training.precision", "float32"]
 
