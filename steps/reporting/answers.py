@@ -45,18 +45,30 @@ class Answer(NamedTuple):
 def answers(results: Results) -> list[Answer]:
     """On what to use, which is read most; of the questions; on mistakes, on all changes, on selecting an epoch."""
     replies = [Answer("What should I use?", best(results))]
-    replies += [reply(results, question) for question in results["groups"]["questions"]]
+    lacking = {question["ask"]: untrained(results, question) for question in results["groups"]["questions"]}
+    replies += [reply(results, one) for one in results["groups"]["questions"] if not lacking[one["ask"]]]
     if leaks := results["leaks"]:
         replies.append(Answer("What do the usual mistakes inflate?", inflation(leaks)))
     if changed := [row for row in results["comparisons"] if row["family"] != "asked"]:
         replies.append(Answer("Which changes make a difference?", *changes(changed)))
     if (chosen := results["selection"]) and chosen["mean_gain"] is not None:  # null where a last epoch was not scored
         replies.append(Answer("Does it pay to select the epoch?", selection(results, chosen)))
+    if absent := list(dict.fromkeys(sum(lacking.values(), []))):
+        said = f"{NOT}questions about {names(absent, 99)}, not trained here."
+        replies.append(Answer("What else can be asked?", said))
     return replies
+
+
+def untrained(results: Results, question: Mapping[str, Any]) -> list[str]:
+    """The systems that a question is about of which there are no results."""
+    about = question.get("compare") or dict.fromkeys(name for name, _ in probed(question))
+    return [name for name in about if name not in results["systems"]]
 
 
 def reply(results: Results, question: Mapping[str, Any]) -> Answer:
     """The answer to a question of conf/groups.yaml."""
+    if absent := untrained(results, question):
+        return Answer(question["ask"], f"{NOT}{names(absent)} {'was' if len(absent) == 1 else 'were'} not trained.")
     pair = question.get("compare")
     return Answer(question["ask"], *(compare(results, *pair) if pair else probe(results, *probed(question))))
 
@@ -83,9 +95,7 @@ def selection(results: Results, chosen: Mapping[str, Any]) -> str:
 def compare(results: Results, system: str, reference: str) -> tuple[str, str]:
     """Whether `system` has a higher wF1."""
     if not (row := comparison(results, system, reference)):
-        absent = [name for name in (system, reference) if name not in results["systems"]]
-        why = f"{' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not trained" if absent else ""
-        return f"{NOT}{why or f'{system} and {reference} have no seed in common'}.", ""
+        return f"{NOT}{system} and {reference} have no seed in common.", ""
     difference, seeds = row["difference"], row["by_seed"]
     each = ", ".join(f"{signed(value, 1)} with seed {seed}" for seed, value in seeds.items())
     return (
@@ -116,9 +126,7 @@ def probe(results: Results, mine: tuple[str, str], theirs: tuple[str, str]) -> t
     another system's or, of two spaces of one system, whether F⁻ holds more than F⁺."""
     rows = speaker_rows(results, mine, theirs)
     if "train" not in rows:
-        absent = [name for name in dict.fromkeys((mine[0], theirs[0])) if name not in results["systems"]]
-        why = f"{' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not trained" if absent else ""
-        return f"{NOT}{why or f'the embeddings of {mine[0]} or {theirs[0]} have not been probed'}.", ""
+        return f"{NOT}the embeddings of {mine[0]} or {theirs[0]} have not been probed.", ""
 
     def told(whose: str) -> str:
         *sides, chance = levels(results, mine, theirs, whose)

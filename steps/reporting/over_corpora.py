@@ -64,14 +64,17 @@ def over_all(compared: Mapping[str, Any] | None) -> dict[tuple[str, ...], Mappin
 
 
 def questions(results_of: Mapping[str, Results], compared: Mapping[str, Any]) -> Table:
-    """The questions that a difference over all corpora answers, a row each."""
+    """The questions that a difference answers, over all corpora or on the only one that has it; a row each."""
     rows, differences = over_all(compared), []
     for question in next(iter(results_of.values()))["groups"]["questions"]:
-        if row := rows.get(pair := tuple(question.get("compare", ()))):
+        if pair := question.get("compare"):
             own = [comparison(results, *pair) for results in results_of.values()]
-            each = [change(one["difference"]) if one else DASH for one in own]
-            said = [question["ask"], " against ".join(pair), lead(row), trainings(row)]
-            differences.append([*said, change(row["difference"]), *each])
+            known = [one for one in own if one]
+            overall = rows.get(tuple(pair))
+            if row := overall or (known[0] if len(known) == 1 else None):
+                said = [question["ask"], " against ".join(pair), lead(row), trainings(row)]
+                each = [change(one["difference"]) if one else DASH for one in (overall, *own)]
+                differences.append([*said, *each])
     notes = [
         "all corpora, and each: points of wF1, with the 95 % interval of a bootstrap over speakers.",
         whose(compared),
