@@ -73,6 +73,17 @@ def spread(by_seed: Mapping[int, float], starts: Mapping[int, str], interval: In
     }
 
 
+def beyond_speakers(difference: Interval, varied: Mapping[str, float | None], trained: int, models: int) -> Interval:
+    """The difference with an interval for other trainings as well as for other speakers: of `spread` and of how many
+    fine-tunings on how many pre-trained models, as if all three were normal. Without bounds where one is not known."""
+    parts = [(varied["speakers"], 1), (varied["fine_tuning"], trained), (varied["pretraining"], models)]
+    known = [sd**2 / count for sd, count in parts if sd is not None]
+    if len(known) < len(parts):
+        return Interval(difference.value)
+    sd = math.sqrt(sum(known))
+    return Interval(difference.value, difference.value - 1.96 * sd, difference.value + 1.96 * sd)
+
+
 def check_alike(system: Summary, reference: Summary) -> None:
     """Raises UserError, naming the first, where two systems were not scored on the same utterances, or with other
     labels or speakers."""
@@ -109,6 +120,9 @@ def compare(system: Summary, reference: Summary, metric: str = "wf1") -> dict[st
     change, between = by_seed[0] - by_seed[1], difference(system, reference, metric)
     of_speakers = [getattr(side.of_speakers, metric)[:, own].mean(axis=-1) for side, own in sides]
     p, starts = signed_ranks(*of_speakers), (system if seeds == system.seeds else reference).starts
+    trained = [0 if side.deterministic else len(own) for side, own in sides]
+    models = [len({side.starts.get(side.seeds[at], "") for at in own} - {""}) for side, own in sides]
+    varied = spread(dict(zip(seeds, map(float, change))), starts, between)
     first_seed = [side.pooled[own[0]] for side, own in sides]
     right, reference_right = (scores.decisions == scores.labels for scores in first_seed)
     alone, reference_alone = int((right & ~reference_right).sum()), int((~right & reference_right).sum())
@@ -118,12 +132,15 @@ def compare(system: Summary, reference: Summary, metric: str = "wf1") -> dict[st
         "difference": between._asdict(),
         "by_seed": {str(seed): float(value) for seed, value in zip(seeds, change)},
         "means": [float(values.mean()) for values in by_seed],
-        "trained": [0 if side.deterministic else len(own) for side, own in sides],
+        "trained": trained,
+        "models": models,
         "starts": {str(seed): starts.get(seed, "") for seed in seeds},
-        "spread": spread(dict(zip(seeds, map(float, change))), starts, between),
+        "spread": varied,
+        "beyond_speakers": beyond_speakers(between, varied, len(seeds), max(models))._asdict(),
         "by_speaker": float(np.mean(of_speakers[0] - of_speakers[1])),
         "p": p,
         "p_corrected": p,
+        "family_size": 1,
         "p_mcnemar": mcnemar(alone, reference_alone),
         "only_system": alone,
         "only_reference": reference_alone,
@@ -133,4 +150,4 @@ def compare(system: Summary, reference: Summary, metric: str = "wf1") -> dict[st
 def correct(comparisons: Sequence[dict[str, Any]]) -> None:
     """Holm's correction, in place, of comparisons that are one family."""
     for comparison, p in zip(comparisons, holm([comparison["p"] for comparison in comparisons])):
-        comparison["p_corrected"] = p
+        comparison |= {"p_corrected": p, "family_size": len(comparisons)}

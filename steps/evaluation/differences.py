@@ -66,7 +66,8 @@ def comparisons(results: Json, by_name: Mapping[str, Summary]) -> list[Json]:
         if (name, system["parent"]) != planned:
             pairs.setdefault(system["family"], []).append((name, system["parent"]))
     asked = [tuple(question["compare"]) for question in results["groups"]["questions"] if "compare" in question]
-    pairs["asked"] = [pair for pair in asked if pair not in itertools.chain(*pairs.values())]
+    known = {frozenset(pair) for pair in itertools.chain(*pairs.values())}  # either way round, it is one test
+    pairs["asked"] = [pair for pair in asked if frozenset(pair) not in known]
     rows = []
     for family, names in pairs.items():
         scored = [(by_name[name], by_name[parent]) for name, parent in names if {name, parent} <= by_name.keys()]

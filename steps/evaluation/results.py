@@ -29,10 +29,12 @@ systems     system → what follows, family by family
   curves              null, or column of history.tsv → mean, low, high over runs and seeds, each a list over epochs
 comparisons each system against its parent, and what is asked beside: family (or "planned", "asked"), system, reference,
             difference INTERVAL of wF1, by_seed (seed → difference), means and trained of both (wF1; how many
-            trainings, 0 where it depends on no seed), starts (seed → what its pre-trained model is known by), spread
-            (standard deviations: speakers, fine_tuning, pretraining; steps/evaluation/comparison.py), by_speaker (mean
-            over speakers of the difference of their own wF1), p of that, p_corrected, p_mcnemar, only_system,
-            only_reference (utterances that one alone got right, with the first of these seeds)
+            trainings, 0 where it depends on no seed), models (on how many pre-trained ones each side rests), starts
+            (seed → what its pre-trained model is known by), spread (standard deviations: speakers, fine_tuning,
+            pretraining; steps/evaluation/comparison.py), beyond_speakers (INTERVAL that covers all three), by_speaker
+            (mean over speakers of the difference of their own wF1), p of that, p_corrected, family_size (how many it is
+            corrected for), p_mcnemar, only_system, only_reference (utterances that one alone got right, with the first
+            of these seeds)
 probes      system, or "pretrained" → space → attribute → of → measure → value, chance, low, high, by_run (run, or the
             speakers that it leaves out → value), how (what was held out); shares of 1. space: embedding, or
             embedding_minus, which was put aside; attribute: speaker or emotion; of: train or unseen speakers; measure:

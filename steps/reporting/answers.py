@@ -5,31 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from steps.reporting.tables import MISTAKES, comparison
-from steps.reporting.words import (
-    Results,
-    bounds,
-    certainty,
-    change,
-    corrected,
-    names,
-    number,
-    off_zero,
-    percent,
-    signed,
-)
+from steps.reporting.comparisons import LEADS, certainty, comparison, corrected, lead
+from steps.reporting.tables import MISTAKES
+from steps.reporting.words import Results, bounds, change, names, number, off_zero, percent, signed
 
 MOST = 5  # systems that one answer names with their figures
 CEILING = 90.0  # of a probe, in percent: above it, spaces cannot differ by much
 NOT = "Not answered: "
-LEADS = {  # certainty of a difference → of one downwards, of one upwards
-    "difference": ("No, it harms", "Yes"),
-    "one training": ("Not here: lower, by a single training", "Yes here, by a single training"),
-    "hint": ("A hint that it harms", "A hint that it does"),
-    "no difference": ("No difference is shown", "No difference is shown"),
-}
-
-
 CONDITION = "Where it is known who speaks, and several utterances of each speaker are there, of varying emotions"
 
 
@@ -83,10 +65,10 @@ def probed(question: Mapping[str, Any]) -> tuple[tuple[str, str], tuple[str, str
 def selection(results: Results, chosen: Mapping[str, Any]) -> str:
     """Whether the epoch that the validation speakers select is better than the last."""
     speakers = results["test"]["validation_speakers"]
-    lead, than = ("No", "more") if chosen["mean_gain"] > 0 else ("Yes", "less")
+    than = "more" if chosen["mean_gain"] > 0 else "less"
     whose = f"{speakers} validation speaker{'s' * (speakers != 1)}"
     return (
-        f"{lead}, by no test: on average the last epoch has {abs(chosen['mean_gain']):.2f} points {than} wF1 than the "
+        f"Not tested: on average the last epoch has {abs(chosen['mean_gain']):.2f} points {than} wF1 than the "
         f"selected one, and more for {chosen['last_better']} of {chosen['networks']} networks. The tables still show "
         f"the selected epoch, as fixed beforehand; {whose} a run selected it."
     )
@@ -105,14 +87,6 @@ def compare(results: Results, system: str, reference: str) -> tuple[str, str]:
         + f" Seed by seed: {each}." * (len(seeds) > 1),
         "",
     )
-
-
-def lead(row: Mapping[str, Any]) -> str:
-    """What a comparison answers, in a few words. One training is no proof, whatever the interval over speakers."""
-    sure = certainty(row)
-    if sure == "difference" and 1 in row["trained"]:
-        sure = "one training"
-    return LEADS[sure][row["difference"]["value"] > 0]
 
 
 def points(difference: Mapping[str, Any], note: str) -> str:
@@ -226,12 +200,12 @@ def about(results: Results, name: str) -> str:
 
 def changes(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """Which systems are told apart from their parents, the largest difference first; which may be."""
-    kinds: dict[str, list[str]] = {kind: [] for kind in ("difference", "hint", "no difference")}
+    kinds: dict[str, list[str]] = {kind: [] for kind in LEADS}
     for row in sorted(rows, key=lambda row: -abs(row["difference"]["value"])):
         planned = " (planned)" * (row["family"] == "planned")
         kinds[certainty(row)].append(f"{row['system']} {signed(row['difference']['value'], 1)}{planned}")
-    survive, hints = names(kinds["difference"], 40), names(kinds["hint"], 40)
+    count, once, hints = (names(kinds[kind], 40) for kind in ("difference", "one training", "hint"))
     return (
-        f"Of {len(rows)}, those that count: {survive}.",
-        f"Hints: {hints}.",
+        f"Of {len(rows)}, those that count: {count}.",
+        f"By a single training: {once}. Hints: {hints}.",
     )

@@ -16,14 +16,15 @@ ASKED = """\
 doi [10.1109/ICASSP43922.2022.9746691](https://doi.org/10.1109/ICASSP43922.2022.9746691)) pre-trains a network to tell
 speakers apart, fine-tunes it to tell emotions, and adds attribute disentanglement (AD): a module that divides the
 feature map into F⁺, from which the emotion is decided, and F⁻, which is meant to carry the speaker. Does that help on
-speakers never heard? Every system is trained on some speakers, selects its epoch or regularisation on others, and is
-tested on the rest; every speaker is tested once. What has `refit` in its file, as most plain systems have, is then
-trained on the selecting speakers, too; networks are not."""
+speakers never heard? Every system is trained on some speakers, selects its epoch or regularisation, if it does, on
+others, and is tested on the rest; every speaker is tested once. What has `refit` in its file, as most plain systems
+have, is then trained on the selecting speakers, too; networks are not."""
 CERTAINTY = """\
 A difference counts where its 95 % interval excludes 0, its p stays below 0.05 after Holm's correction (within a family
-of `conf/groups.yaml`), and no training points the other way. Where one of the two tests alone tells, or not each
-training, it is called a hint. The interval is a bootstrap of the pooled wF1 over speakers; p is Wilcoxon's, of each
-speaker's own wF1: two tests, which may disagree. Intervals cover speakers, not seeds; those of probes are over runs."""
+of `conf/groups.yaml`), and no training points the other way. If only one of the two tests says so, or one training
+disagrees, it is a hint; where a system was trained once alone, that is said. The interval is a bootstrap of the pooled
+wF1 over speakers; p is Wilcoxon's, of each speaker's own wF1: two tests, which may disagree. Intervals cover speakers,
+not seeds, where nothing else is said; those of probes are over runs."""
 FILES = """\
 `results.json` holds every figure (its layout: `steps/evaluation/results.py`), `<system>.tar.xz` what they are computed
 from, a folder a run (its files: `utils/runs.py`)."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from steps.reporting.answers import (
+    CEILING,
     NOT,
     Answer,
     about,
     inflation,
     informed,
-    lead,
     levels,
     probed,
     reply,
@@ -20,24 +20,24 @@ from steps.reporting.answers import (
     verdict,
     whom,
 )
-from steps.reporting.tables import NAMES, Table, comparison, short
-from steps.reporting.words import DASH, Results, bounds, certainty, change, names, number, p_value, signed
+from steps.reporting.comparisons import beyond, certainty, comparison, holm, lead, trainings
+from steps.reporting.tables import NAMES, Table, short
+from steps.reporting.words import DASH, Results, bounds, change, names, number, p_value, signed
 
 TRAININGS = (
-    "trainings: of the seeds that both systems have; `6 on 3`: six, which start from three pre-trainings. Where one of "
-    "the two alone is pre-trained, all of its own against all of the other's."
+    "trainings: of the seeds that both systems have; `6 on 3`: six, which start from three pre-trained extractors. "
+    "Where one side alone depends on a seed or is pre-trained, all trainings of both count."
 )
 
 
 def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[Answer]:
     """Of several corpora: the answer over all of them together, where `compared` (together.json) has one; else that of
     the corpora that have one."""
-    rows = over_all(compared)
     replies = []
     for question in next(iter(results_of.values()))["groups"]["questions"]:
-        pair = tuple(question.get("compare", ()))
-        if pair in rows:
-            replies.append(Answer(question["ask"], pooled(rows[pair], results_of)))
+        pair = question.get("compare")
+        if pair and (row := comparison(compared or {}, *pair)):
+            replies.append(Answer(question["ask"], pooled(row, results_of)))
             continue
         each = {name: reply(results, question).said for name, results in results_of.items()}
         known = {name: results_of[name] for name, said in each.items() if not said.startswith(NOT)}
@@ -58,25 +58,21 @@ def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | Non
     return replies
 
 
-def over_all(compared: Mapping[str, Any] | None) -> dict[tuple[str, ...], Mapping[str, Any]]:
-    """(system, reference) → the difference over all corpora, of `compared` (together.json)."""
-    return {(row["system"], row["reference"]): row for row in compared["comparisons"]} if compared else {}
-
-
 def questions(results_of: Mapping[str, Results], compared: Mapping[str, Any]) -> Table:
     """The questions that a difference answers, over all corpora or on the only one that has it; a row each."""
-    rows, differences = over_all(compared), []
+    differences = []
     for question in next(iter(results_of.values()))["groups"]["questions"]:
         if pair := question.get("compare"):
-            own = [comparison(results, *pair) for results in results_of.values()]
+            overall, *own = (comparison(of, *pair) for of in (compared, *results_of.values()))
             known = [one for one in own if one]
-            overall = rows.get(tuple(pair))
             if row := overall or (known[0] if len(known) == 1 else None):
                 said = [question["ask"], " against ".join(pair), lead(row), trainings(row)]
                 each = [change(one["difference"]) if one else DASH for one in (overall, *own)]
                 differences.append([*said, *each])
+    planned = [row for row in compared["comparisons"] if row["planned"] and beyond(row)]
     notes = [
         "all corpora, and each: points of wF1, with the 95 % interval of a bootstrap over speakers.",
+        *(f"For other trainings, too, that of {row['system']} is {beyond(row)}, over all corpora." for row in planned),
         whose(compared),
         TRAININGS,
     ]
@@ -87,10 +83,10 @@ def questions(results_of: Mapping[str, Results], compared: Mapping[str, Any]) ->
 
 def whose(compared: Mapping[str, Any]) -> str:
     """Which speakers differences over all corpora are of."""
-    without = f", without the {compared['left_out']} that systems were developed on" * bool(compared["left_out"])
+    without = f", without the {compared['left_out']} that systems were developed on, who are in those within a corpus"
     return (
-        f"Differences are over {compared['speakers']} speakers of {names(compared['corpora'])} together{without} "
-        f"({compared['utterances']} utterances); those within a corpus over all of its speakers."
+        f"Differences are over {compared['speakers']} speakers of {names(compared['corpora'])} together "
+        f"({compared['utterances']} utterances){without * bool(compared['left_out'])}."
     )
 
 
@@ -99,19 +95,11 @@ def pooled(row: Mapping[str, Any], results_of: Mapping[str, Results]) -> str:
     system, reference, difference = row["system"], row["reference"], row["difference"]
     own = by_corpus(results_of, system, reference)
     each = f"; by corpus: {', '.join(own)}" * bool(own)
+    wider = f"; for other trainings, too, {wide}" if (wide := beyond(row)) else ""
     return (
         f"{lead(row)}: {system} differs from {reference} by {signed(difference['value'], 1)} points (95 % interval "
-        f"{bounds(difference)}){each}."
+        f"{bounds(difference)}{wider}){each}."
     )
-
-
-def trainings(row: Mapping[str, Any]) -> str:
-    """How many of the system's and of the reference's a difference rests on: `6 on 3` of six on three pre-trainings,
-    `6 on 3 against 1` where the two sides have unlike many, a dash where nothing depends on a seed."""
-    models = len(set(row.get("starts", {}).values()) - {""})
-    of, against = row["trained"]
-    said = f"{of or DASH}" + f" on {models}" * bool(models)
-    return said if of == against else f"{said} against {against or DASH}"
 
 
 def varied(compared: Mapping[str, Any]) -> list[str]:
@@ -128,6 +116,8 @@ def varied(compared: Mapping[str, Any]) -> list[str]:
             said.append(
                 f"{row['system']} against {row['reference']}, training by training: {names(each)}. "
                 f"Standard deviations: {names(parts)}."
+                + f" With all of them, the interval is {beyond(row)}."
+                * bool(beyond(row))
             )
     return said
 
@@ -141,18 +131,24 @@ def by_corpus(results_of: Mapping[str, Results], system: str, reference: str) ->
 def probed_everywhere(
     results_of: Mapping[str, Results], mine: tuple[str, str], theirs: tuple[str, str]
 ) -> tuple[str, str]:
-    """What probes say of training speakers, in short, and on each corpus; of unseen ones, its own page tells."""
-    each, verdicts = [], set()
+    """What probes say of training and of unseen speakers: in short; on each corpus."""
+    each: dict[str, list[str]] = {}
+    verdicts: dict[str, set[str]] = {}
     for name, results in results_of.items():
-        row = speaker_rows(results, mine, theirs)["train"]
-        level, _, chance = levels(results, mine, theirs, "train")
-        each.append(f"{name} {change(row)}, to {level:.1f} % (chance {chance:.1f} %)")
-        verdicts.add(verdict(row, mine, theirs))
-    said = verdicts.pop() if len(verdicts) == 1 else "that differs between corpora"
+        for whose, row in speaker_rows(results, mine, theirs).items():
+            verdicts.setdefault(whose, set()).add(verdict(row, mine, theirs))
+            *sides, chance = levels(results, mine, theirs, whose)
+            note = "both near the ceiling" if min(sides) > CEILING else f"chance {chance:.1f} %"
+            each.setdefault(whose, []).append(f"{name} {change(row)}, to {sides[0]:.1f} % ({note})")
+    said = {whose: own.pop() if len(own) == 1 else "corpora differ" for whose, own in verdicts.items()}
+    short = said["train"]
+    if said.get("unseen", short) != short:
+        short += f" for training speakers; {said['unseen']} for unseen ones"
+    unseen = f" Of two unseen speakers: {'; '.join(each['unseen'])}." * ("unseen" in each)
     return (
-        f"{said[0].upper()}{said[1:]}.",
-        f"Points by which a linear probe recognises training speakers better "
-        f"{whom(mine, theirs)} (mean recall): {'; '.join(each)}.",
+        f"{short[0].upper()}{short[1:]}.",
+        f"Training speakers that a linear probe recognises {whom(mine, theirs, 'less')}, in points of mean recall: "
+        f"{'; '.join(each['train'])}.{unseen}",
     )
 
 
@@ -166,18 +162,15 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     said = []
     if ranked := sorted(means.keys() - aside, key=lambda name: (-means[name], name)):
         first, *rest = ranked
-        run = "that were run on all" + " and need not know who speaks" * bool(aside)
-        following = []
-        for name in rest[:2]:
-            behind = ahead(compared, first, name)
-            following.append(
-                f"{name}, {means[name]:.1f}" + (f" (paired difference {change(behind)})" if behind else "")
-            )
+        run = f"{len(ranked)} systems that were run on all" + " and need not know who speaks" * bool(aside)
+        following = [f"{name}, {means[name]:.1f}{ahead(compared, first, name)}" for name in rest[:2]]
+        leads = bool(compared) and any("lead" in one for one in following)
         said.append(
-            f"In general: {first}{about(every[0], first)}. Its mean wF1 over the corpora, {means[first]:.1f}, is the "
-            f"highest of the {len(ranked)} systems {run}. The best of several is biased upwards."
-            + f" Next: {names(following)}."
-            * bool(following)
+            f"In general: {first}{about(every[0], first)}, whose mean wF1 over the corpora, {means[first]:.1f}, is the "
+            f"highest of the {run}. As the best of {len(ranked)} it is somewhat too high."
+            + f" Next: {names(following)}." * bool(following)
+            + f" Leads are paired, over the {compared['speakers'] if compared else 0} speakers of all differences."
+            * leads
         )
         said += [told_who_speaks({name: means[name] for name in sorted(aside & means.keys())}, means[first])]
     for corpus, results in results_of.items():
@@ -191,15 +184,10 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
     return [*filter(None, said)]
 
 
-def ahead(compared: Mapping[str, Any] | None, system: str, reference: str) -> dict[str, float | None] | None:
-    """The difference over all corpora, whichever of the two it is written of; None where there is none."""
-    rows = over_all(compared)
-    if row := rows.get((system, reference)):
-        return row["difference"]
-    if row := rows.get((reference, system)):
-        value, low, high = (row["difference"][key] for key in ("value", "low", "high"))
-        return {"value": -value, "low": None if high is None else -high, "high": None if low is None else -low}
-    return None
+def ahead(compared: Mapping[str, Any] | None, first: str, name: str) -> str:
+    """` (behind by …)`: how far the first leads over all corpora together; "" where that was not compared."""
+    row = comparison(compared or {}, first, name)
+    return f" (lead {change(row['difference'])})" if row else ""
 
 
 def table(results_of: Mapping[str, Results]) -> Table:
@@ -239,7 +227,7 @@ def differences(compared: Mapping[str, Any]) -> Table:
             signed(row["by_speaker"], 1),
             trainings(row),
             p_value(row["p"]),
-            "planned" if row["planned"] else p_value(row["p_corrected"]),
+            holm(row, row["planned"]),
             certainty(row),
         ]
         for row in compared["comparisons"]
@@ -248,7 +236,8 @@ def differences(compared: Mapping[str, Any]) -> Table:
         f"Points of wF1 over the same {compared['speakers']} speakers, with the 95 % interval of a bootstrap.",
         "speakers alike: the mean of the speakers' own differences, however many utterances each has.",
         TRAININGS,
-        "p: Wilcoxon's signed ranks over speakers; Holm: corrected for all that were compared, but the planned one.",
+        "p: Wilcoxon's signed ranks over speakers; Holm: corrected for all that were compared (their number in "
+        "brackets), but the planned one.",
     ]
     head = ["system", "against", "difference", "speakers alike", "trainings", "p", "p, Holm", "shown"]
     return Table(head, rows, notes)

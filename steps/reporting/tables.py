@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steps.reporting import words
+from steps.reporting.comparisons import certainty, comparison, holm
 from steps.reporting.page import bullets
 from steps.reporting.words import DASH, Results, bounds, change, number, off_zero, p_value
 
@@ -55,9 +56,9 @@ NOTES = {
     "over runs": "wF1 of each run by itself, mean ± sd.",
     ROLES: "the range of wF1 over all choices of one run of each pair that swaps validation and test speakers.",
     DIFFERENCE: "points of wF1 on the seeds that both have, with interval. One that contains 0 shows no difference; "
-    "* survives Holm's correction.",
+    "* survives Holm's correction, and does not rest on a single training.",
     "p": "Wilcoxon's signed ranks over speakers, two-sided.",
-    "p, Holm": "corrected within the family (`conf/groups.yaml`). The planned comparison needs no correction.",
+    "p, Holm": "corrected within the family (`conf/groups.yaml`; its size in brackets). The planned comparison is not.",
     "multiplications/s": "of the network or classifier, for a second of speech; features are not counted.",
     "real-time factor": "time over duration, on one CPU core, from features on (of descriptors: from the "
     "waveform on); compare orders of magnitude.",
@@ -104,11 +105,6 @@ class Table:
         return "\n".join([*lines, *[""] * bool(self.notes), *self.notes])
 
 
-def comparison(results: Results, system: str, reference: str | None) -> dict[str, Any] | None:
-    pairs = {(row["system"], row["reference"]): row for row in results.get("comparisons", [])}
-    return pairs.get((system, reference))
-
-
 def short(results: Results) -> list[str]:
     """The systems of the short table."""
     return [name for name in results["groups"]["main"] if name in results["systems"]] or [*results["systems"]][:11]
@@ -138,9 +134,9 @@ def described(results: Results, name: str) -> dict[str, str]:
     if system["settings"].get("backend.sees") != "given":  # what makes given vectors costs most
         cells |= {title: words.compact((system["cost"] or {}).get(key)) for title, key in COSTS.items()}
     if row:
-        cells[DIFFERENCE] = change(row["difference"], 2) + " *" * (words.certainty(row) == "difference")
+        cells[DIFFERENCE] = change(row["difference"], 2) + " *" * (certainty(row) == "difference")
         cells["p"] = p_value(row["p"])
-        cells["p, Holm"] = "planned" if row["family"] == "planned" else p_value(row["p_corrected"])
+        cells["p, Holm"] = holm(row, row["family"] == "planned")
     return cells
 
 
@@ -157,13 +153,13 @@ def systems(results: Results, names: Iterable[str], columns: Sequence[str]) -> T
         f"{len(test['runs'])} runs; mean ± sd over seeds.",
         *(f"{title}: {NOTES[title]}" for title in table.head if title in NOTES),
         *[weak] * any("†" in row[0] for row in table.rows),
-        *informed(results, names),
+        *of_the_told(results, names),
         *warnings(results),
     ]
     return table
 
 
-def informed(results: Results, shown: Iterable[str]) -> list[str]:
+def of_the_told(results: Results, shown: Iterable[str]) -> list[str]:
     """What to know of the systems, of those `shown`, that are told whose an utterance is."""
     told = [name for name in shown if name in results.get("best", {}).get("told_who_speaks", [])]
     each = results["test"]["utterances"] / len(results["test"]["speakers"])

@@ -1,4 +1,4 @@
-"""How numbers are written, in tables and in sentences, and in which words a difference is reported."""
+"""How numbers are written, in tables and in sentences."""
 
 from __future__ import annotations
 
@@ -62,19 +62,3 @@ def names(words: Sequence[str], most: int = 6) -> str:
 
 def off_zero(interval: Interval) -> bool:
     return interval["low"] is not None and (interval["low"] > 0 or interval["high"] < 0)
-
-
-def corrected(row: Mapping[str, Any], planned: bool) -> str:
-    """`p 0.001, 0.010 after Holm's correction`, which the planned comparison needs not."""
-    more = "planned beforehand" if planned else f"{p_value(row['p_corrected'])} after Holm's correction"
-    return f"p {p_value(row['p'])}, {more}"
-
-
-def certainty(row: Mapping[str, Any]) -> str:
-    """Of a comparison: a difference where its interval excludes 0, its p stays below 0.05 and no training points the
-    other way; a hint where either of the first two is so."""
-    value = row["difference"]["value"]
-    small = row["p_corrected"] < 0.05 and row["by_speaker"] * value > 0  # what is tested points the same way
-    if not off_zero(row["difference"]):
-        return "hint" if small else "no difference"
-    return "difference" if small and all(own * value > 0 for own in row["by_seed"].values()) else "hint"

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom, bootstrap
 from sklearn.metrics import f1_score
 
-from steps.evaluation.comparison import compare, correct, difference, spread
+from steps.evaluation.comparison import beyond_speakers, compare, correct, difference, spread
 from steps.evaluation.entry import roles
 from steps.evaluation.results import make
 from steps.evaluation.significance import Interval, resample, signed_ranks
@@ -119,7 +119,7 @@ def test_all_trainings_count_where_one_alone_starts_from_a_pre_trained_model(tmp
     made, means = compare(mine, theirs), mine.by_seed.wf1 - theirs.by_seed.wf1[0]
     assert made["by_seed"] == {str(seed): pytest.approx(value) for seed, value in enumerate(means)}
     assert made["difference"]["value"] == pytest.approx(means.mean()) and made["trained"] == [3, 1]
-    assert made["starts"] == {seed: f"model {seed}" for seed in "012"}
+    assert made["starts"] == {seed: f"model {seed}" for seed in "012"} and made["models"] == [3, 0]
     turned = compare(theirs, mine)
     assert turned["difference"]["value"] == pytest.approx(-means.mean()) and turned["trained"] == [1, 3]
     assert list(turned["by_seed"]) == ["0", "1", "2"]
@@ -176,6 +176,9 @@ def test_what_a_difference_varies_with_by_simulation():
     assert squares["pretraining"] == pytest.approx(4, abs=0.3)
     single = spread({0: 1.0, 1: 2.0}, {0: "a", 1: "b"}, Interval(1.5))
     assert single == {"speakers": None, "fine_tuning": None, "pretraining": None}
+    assert math.isnan(beyond_speakers(Interval(1.5), single, 2, 2).low)
+    wide = beyond_speakers(Interval(1.0, 0.8, 1.2), {"speakers": 0.1, "fine_tuning": 0.6, "pretraining": 0.9}, 6, 3)
+    assert wide == pytest.approx((1.0, 1.0 - 1.96 * math.sqrt(0.34), 1.0 + 1.96 * math.sqrt(0.34)))
 
 
 def test_signed_ranks_by_enumeration():
@@ -212,7 +215,7 @@ def test_who_is_compared_with_whom_is_said_by_the_configuration(tmp_path):
         if name != "unscored":
             train(tmp_path / "exp", name, 0.1 + 0.1 * i, seeds=[0], per_speaker=12)
     families = "first: {title: First, systems: [resnet, pre, ad]}, ablation: {title: Ablations, systems: [mine]}"
-    pairs = ("ad, pre", "mine, also", "mine, ad", "ad, vgg")
+    pairs = ("ad, pre", "mine, also", "mine, ad", "ad, mine", "ad, vgg")
     asked = "".join(f"- {{ask: '?', compare: [{pair}]}}\n" for pair in pairs)
     (tmp_path / "groups.yaml").write_text(f"families: {{{families}}}\nplanned: [ad, pre]\nquestions:\n{asked}")
     rows = make(tmp_path / "exp", tmp_path)["comparisons"]

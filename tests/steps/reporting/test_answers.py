@@ -2,8 +2,9 @@
 
 import pytest
 
-from steps.reporting import answers, over_corpora, tables
-from steps.reporting.words import bounds, certainty, compact, names, number, signed
+from steps.reporting import answers, comparisons, over_corpora, tables
+from steps.reporting.comparisons import certainty
+from steps.reporting.words import bounds, compact, names, number, signed
 
 
 def interval(value, low=None, high=None):
@@ -60,9 +61,9 @@ def comparison(value, low, high, p, by_seed=None):
         (comparison(10, 5, 15, 0.06), "hint", "A hint that it does: good"),
         (comparison(-10, -15, -5, 0.06), "hint", "A hint that it harms: good"),
         (comparison(-10, -15, -5, 0.01), "difference", "No, it harms: good"),
-        (comparison(-10, -15, -5, 0.01, {"0": -10}), "difference", "Not here: lower, by a single training: good"),
-        (comparison(10, 5, 15, 0.01, {"0": 10}), "difference", "Yes here, by a single training: good"),
-        (comparison(10, 5, 15, 0.01) | {"trained": [2, 1]}, "difference", "Yes here, by a single training: good"),
+        (comparison(-10, -15, -5, 0.01, {"0": -10}), "one training", "Not here: lower, by a single training: good"),
+        (comparison(10, 5, 15, 0.01, {"0": 10}), "one training", "Yes here, by a single training: good"),
+        (comparison(10, 5, 15, 0.01) | {"trained": [2, 1]}, "one training", "Yes here, by a single training: good"),
         (comparison(10, 5, 15, 0.01, {"0": 10}) | {"trained": [0, 0]}, "difference", "Yes: good"),
         (comparison(10, 5, 15, 0.01, {"0": 21, "1": -1}), "hint", "A hint that it does: good"),
         (comparison(10, -5, 25, 0.06), "no difference", "No difference is shown: good"),
@@ -123,14 +124,14 @@ def test_mistakes_are_said_with_what_they_inflate(results):
 
 def test_changes_are_told_by_their_certainty(results):
     said = answers.answers(results)[1]
-    assert (said.said, said.more) == ("Of 1, those that count: good +10.0.", "Hints: none.")
+    assert (said.said, said.more) == ("Of 1, those that count: good +10.0.", "By a single training: none. Hints: none.")
     selected = answers.answers(results)[2].said
     assert (
-        selected.startswith("No, by no test: on average the last epoch has 0.50 points more")
+        selected.startswith("Not tested: on average the last epoch has 0.50 points more")
         and "1 validation speaker a" in selected
     )
     results["selection"]["mean_gain"] = -0.5
-    assert "Yes, by no test: on average the last epoch has 0.50 points less" in answers.answers(results)[2].said
+    assert "Not tested: on average the last epoch has 0.50 points less" in answers.answers(results)[2].said
     results["selection"]["mean_gain"] = None
     assert len(answers.answers(results)) == 2
 
@@ -192,8 +193,8 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     assert table.rows == [["Does it help?", "good against poor", "A hint that it does", "2", "+4.0 (1.0 to 7.0)",
                            "+10.0 (5.0 to 15.0)", "−1.0 (−4.0 to 2.0)"]]  # fmt: skip
     assert over_corpora.whose(compared) == (
-        "Differences are over 12 speakers of one and two together, without the 3 that systems were developed on "
-        "(90 utterances); those within a corpus over all of its speakers."
+        "Differences are over 12 speakers of one and two together (90 utterances), without the 3 that systems were "
+        "developed on, who are in those within a corpus."
     )
     two["comparisons"] = []
     own = "+10.0 (5.0 to 15.0)"  # and columns without any figure are left out
@@ -202,32 +203,47 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
         assert shown[2:] == cells
     best, *each = over_corpora.best(both, compared)
     assert best == (
-        "In general: good (a net). Its mean wF1 over the corpora, 60.0, is the highest of the 2 systems that were run "
-        "on all. The best of several is biased upwards. Next: poor, 50.0 (paired difference +4.0 (1.0 to 7.0))."
+        "In general: good (a net), whose mean wF1 over the corpora, 60.0, is the highest of the 2 systems that were "
+        "run on all. As the best of 2 it is somewhat too high. Next: poor, 50.0 (lead +4.0 (1.0 to 7.0)). Leads are "
+        "paired, over the 12 speakers of all differences."
     )
     assert each[0].startswith("On one (2 speakers): good, 60.0 (55.0 to 65.0)") and len(each) == 2
     turned = compared | {"comparisons": [row | {"system": "poor", "reference": "good"}]}
-    assert "(paired difference −4.0 (−7.0 to −1.0))" in over_corpora.best(both, turned)[0]
+    assert "(lead −4.0 (−7.0 to −1.0))" in over_corpora.best(both, turned)[0]
+    assert "lead" not in over_corpora.best(both, None)[0].lower()
     two["best"] = results["best"] | {"told_who_speaks": ["good"], "system": "poor"}
     general, informed, *_ = over_corpora.best(both, compared)
-    assert general.startswith("In general: poor (a net).") and informed.endswith("of varying emotions: good, 60.0.")
+    assert general.startswith("In general: poor (a net), whose") and informed.endswith(
+        "of varying emotions: good, 60.0."
+    )
     assert "of the 1 systems that were run on all and need not know who speaks" in general
 
 
 @pytest.mark.parametrize(
-    ("starts", "trained", "said"),
+    ("models", "trained", "said"),
     [
-        ({"0": ""}, [1, 1], "1"),
-        ({"0": "a"}, [1, 1], "1 on 1"),
+        ([0, 0], [1, 1], "1"),
+        ([1, 1], [1, 1], "1 on 1"),
         (None, [1, 1], "1"),
-        ({"0": "a", "1": "b", "2": "b"}, [3, 1], "3 on 2 against 1"),
-        ({"0": ""}, [4, 0], "4 against –"),
-        ({"0": ""}, [0, 0], "–"),
+        ([2, 0], [3, 1], "3 on 2 against 1"),
+        ([0, 3], [4, 6], "4 against 6 on 3"),
+        ([0, 0], [4, 0], "4 against –"),
+        ([0, 0], [0, 0], "–"),
     ],
 )
-def test_a_pooled_difference_says_how_many_trainings_it_rests_on(starts, trained, said):
+def test_a_pooled_difference_says_how_many_trainings_it_rests_on(models, trained, said):
     row = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True, "by_seed": {"0": 1.0}, "trained": trained}
-    assert over_corpora.trainings(row | ({} if starts is None else {"starts": starts})) == said
+    assert comparisons.trainings(row | ({} if models is None else {"models": models})) == said
+
+
+def test_a_comparison_is_found_whichever_way_round_it_was_written(results):
+    row = comparison(4.0, 1.0, 7.0, 0.02, {"0": 3.0, "1": 5.0}) | {"trained": [2, 3], "models": [0, 1]}
+    results["comparisons"] = [row]
+    assert comparisons.comparison(results, "good", "poor") == row
+    other = comparisons.comparison(results, "poor", "good")
+    assert other["difference"] == interval(-4.0, -7.0, -1.0) and other["by_seed"] == {"0": -3.0, "1": -5.0}
+    assert (other["system"], other["reference"], other["trained"], other["models"]) == ("poor", "good", [3, 2], [1, 0])
+    assert comparisons.turned(other) == row and comparisons.comparison(results, "good", None) is None
 
 
 def test_the_planned_difference_says_what_it_varies_with():
@@ -238,6 +254,8 @@ def test_the_planned_difference_says_what_it_varies_with():
     assert said.startswith("good against poor, training by training: +0.5 (seed 0, pre-training 1), +1.0 (seed 1, pre")
     assert said.endswith("and +1.5 (seed 2, pre-training 2). Standard deviations: 1.0 over speakers and 0.4 over "
                          "fine-tunings.")  # fmt: skip
+    [said] = over_corpora.varied({"comparisons": [row | {"beyond_speakers": interval(1.0, -2.0, 4.0)}]})
+    assert said.endswith("fine-tunings. With all of them, the interval is −2.0 to 4.0.")
     kept_earlier = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True}
     assert over_corpora.varied({"comparisons": [kept_earlier, row | {"planned": False}]}) == []
 
@@ -256,12 +274,14 @@ def test_probes_of_several_corpora_are_told_corpus_by_corpus(results):
     one, two = ({**results, "groups": {**results["groups"], "questions": [asked]}} for _ in range(2))
     both = {"one": one, "two": two}
     [same] = over_corpora.answers(both, None)
-    assert same.said == "Yes."
-    assert same.more.startswith("Points by which a linear probe recognises training speakers better from good than ")
-    assert "one −20.0 (−30.0 to −10.0), to 95.0 % (chance 50.0 %); two −20.0" in same.more
+    assert same.said == "Yes for training speakers; no difference is shown for unseen ones."
+    assert same.more.startswith("Training speakers that a linear probe recognises from good less from poor, in points")
+    assert "one −20.0 (−30.0 to −10.0), to 95.0 % (both near the ceiling); two −20.0" in same.more
+    assert " Of two unseen speakers: one +1.0 (−10.0 to 10.0), to 95.0 % (both near" in same.more
     less, unseen = two["probe_differences"]
     two["probe_differences"] = [less | {"difference": interval(0.2, 0.1, 0.3)}, unseen]
-    assert over_corpora.answers(both, None)[0].said == "That differs between corpora."
+    said = over_corpora.answers(both, None)[0].said
+    assert said == "Corpora differ for training speakers; no difference is shown for unseen ones."
 
 
 def test_a_bound_that_rounds_to_zero_shows_on_which_side_it_lies():
