@@ -72,7 +72,10 @@ def questions(results_of: Mapping[str, Results], compared: Mapping[str, Any]) ->
     planned = [row for row in compared["comparisons"] if row["planned"] and beyond(row)]
     notes = [
         "all corpora, and each: points of wF1, with the 95 % interval of a bootstrap over speakers.",
-        *(f"For other trainings, too, that of {row['system']} is {beyond(row)}, over all corpora." for row in planned),
+        *(
+            f"That of {row['system']} against {row['reference']} over all is {beyond(row)} with what trainings vary by."
+            for row in planned
+        ),
         whose(compared),
         TRAININGS,
     ]
@@ -147,7 +150,7 @@ def probed_everywhere(
     unseen = f" Of two unseen speakers: {'; '.join(each['unseen'])}." * ("unseen" in each)
     return (
         f"{short[0].upper()}{short[1:]}.",
-        f"Training speakers that a linear probe recognises {whom(mine, theirs, 'less')}, in points of mean recall: "
+        f"Points of mean recall by which a linear probe recognises training speakers better {whom(mine, theirs)}: "
         f"{'; '.join(each['train'])}.{unseen}",
     )
 

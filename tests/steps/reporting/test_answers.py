@@ -275,7 +275,9 @@ def test_probes_of_several_corpora_are_told_corpus_by_corpus(results):
     both = {"one": one, "two": two}
     [same] = over_corpora.answers(both, None)
     assert same.said == "Yes for training speakers; no difference is shown for unseen ones."
-    assert same.more.startswith("Training speakers that a linear probe recognises from good less from poor, in points")
+    assert same.more.startswith(
+        "Points of mean recall by which a linear probe recognises training speakers better from good than "
+    )
     assert "one −20.0 (−30.0 to −10.0), to 95.0 % (both near the ceiling); two −20.0" in same.more
     assert " Of two unseen speakers: one +1.0 (−10.0 to 10.0), to 95.0 % (both near" in same.more
     less, unseen = two["probe_differences"]
