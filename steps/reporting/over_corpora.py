@@ -18,7 +18,6 @@ from steps.reporting.answers import (
     speaker_rows,
     told_who_speaks,
     verdict,
-    whom,
 )
 from steps.reporting.comparisons import beyond, certainty, comparison, holm, lead, trainings
 from steps.reporting.tables import NAMES, Table, short
@@ -31,26 +30,23 @@ TRAININGS = (
 
 
 def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[Answer]:
-    """Of several corpora: the answer over all of them together, where `compared` (together.json) has one; else that of
-    the corpora that have one."""
+    """Of several corpora, what differences and mistakes answer: over all of them together, where `compared`
+    (together.json) tells; else that of the corpora that do."""
     replies = []
     for question in next(iter(results_of.values()))["groups"]["questions"]:
-        pair = question.get("compare")
-        if pair and (row := comparison(compared or {}, *pair)):
+        if not (pair := question.get("compare")):
+            continue
+        if row := comparison(compared or {}, *pair):
             replies.append(Answer(question["ask"], pooled(row, results_of)))
             continue
         each = {name: reply(results, question).said for name, results in results_of.items()}
         known = {name: results_of[name] for name, said in each.items() if not said.startswith(NOT)}
-        more = ""
-        if not known:
-            said = next(iter(each.values()))
-        elif pair:
+        said = next(iter(each.values()))
+        if known:
             first, *others = known
             rest = "; ".join(by_corpus({name: known[name] for name in others}, *pair))
             said = f"On {first}: {each[first]}" + f" On others: {rest}." * bool(rest)
-        else:
-            said, more = probed_everywhere(known, *probed(question))
-        replies.append(Answer(question["ask"], said, more))
+        replies.append(Answer(question["ask"], said))
     inflated = {name: inflation(own["leaks"]) for name, own in results_of.items() if own["leaks"]}
     if inflated:
         leaks = (f"On {name}, {said[0].lower()}{said[1:]}" for name, said in inflated.items())
@@ -131,28 +127,29 @@ def by_corpus(results_of: Mapping[str, Results], system: str, reference: str) ->
     return [f"{name} {change(one['difference'])}" for name, one in own.items() if one]
 
 
-def probed_everywhere(
-    results_of: Mapping[str, Results], mine: tuple[str, str], theirs: tuple[str, str]
-) -> tuple[str, str]:
-    """What probes say of training and of unseen speakers: in short; on each corpus."""
-    each: dict[str, list[str]] = {}
-    verdicts: dict[str, set[str]] = {}
-    for name, results in results_of.items():
-        for whose, row in speaker_rows(results, mine, theirs).items():
-            verdicts.setdefault(whose, set()).add(verdict(row, mine, theirs))
-            *sides, chance = levels(results, mine, theirs, whose)
-            note = "both near the ceiling" if min(sides) > CEILING else f"chance {chance:.1f} %"
-            each.setdefault(whose, []).append(f"{name} {change(row)}, to {sides[0]:.1f} % ({note})")
-    said = {whose: own.pop() if len(own) == 1 else "corpora differ" for whose, own in verdicts.items()}
-    short = said["train"]
-    if said.get("unseen", short) != short:
-        short += f" for training speakers; {said['unseen']} for unseen ones"
-    unseen = f" Of two unseen speakers: {'; '.join(each['unseen'])}." * ("unseen" in each)
-    return (
-        f"{short[0].upper()}{short[1:]}.",
-        f"Points of mean recall by which a linear probe recognises training speakers better {whom(mine, theirs)}: "
-        f"{'; '.join(each['train'])}.{unseen}",
-    )
+def probes(results_of: Mapping[str, Results]) -> Table:
+    """The questions that probes answer, a row each for training and for unseen speakers."""
+    rows = []
+    for question in next(iter(results_of.values()))["groups"]["questions"]:
+        if "compare" in question:
+            continue
+        mine, theirs = probed(question)
+        against = f"{mine[0]} against {theirs[0]}" if mine[0] != theirs[0] else f"F⁻ against F⁺ of {mine[0]}"
+        for whose, title in (("train", "training speakers"), ("unseen", "two unseen speakers")):
+            verdicts, cells = set(), []
+            for results in results_of.values():
+                if row := speaker_rows(results, mine, theirs).get(whose):
+                    verdicts.add(verdict(row, mine, theirs))
+                    level, _, chance = levels(results, mine, theirs, whose)
+                    cells.append(f"{change(row)}, to {level:.1f} % (chance {chance:.1f} %)")
+                else:
+                    cells.append(DASH)
+            if verdicts:
+                said = verdicts.pop() if len(verdicts) == 1 else "corpora differ"
+                rows.append([question["ask"], against, title, said.capitalize(), *cells])
+    note = "Points of mean recall by which a linear probe recognises speakers better from the first than from the second. Where "
+    note += f"it recognises more than {CEILING:.0f} %, little can differ."
+    return Table(["question", "what is compared", "speakers", "answer", *results_of], rows, [note])
 
 
 def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[str]:

@@ -40,7 +40,7 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     quoted = dict.fromkeys([*tables.short(first.results), *asked(first.results)])
     typed = [name for name in quoted if systems[name]["settings"].get("backend.sees") != "given"]
     seeds = sorted({seed for name in typed for seed in systems[name]["seeds"]})
-    differences, told = [], set()
+    differences, told, probes = [], set(), over_corpora.probes(results_of)
     if compared:
         questions, home = over_corpora.questions(results_of, compared), first.place.removesuffix(f"/{first.name}")
         more = f"p, and every difference over all corpora: [{home}]({home}/README.md)."
@@ -52,6 +52,7 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
             *best(results_of, compared),
             over_corpora.table(results_of).markdown(),
             *differences,
+            *[probes.markdown()] * bool(probes.rows),
             *[str(answer) for answer in over_corpora.answers(results_of, compared) if answer.ask not in told],
         ],
         "The systems": [bullets(f"{name}{answers.about(of[name], name)}" for name in main)],

@@ -273,17 +273,24 @@ def test_probes_of_several_corpora_are_told_corpus_by_corpus(results):
     asked = {"ask": "Less?", "speaker_probe": ["good", "poor"]}
     one, two = ({**results, "groups": {**results["groups"], "questions": [asked]}} for _ in range(2))
     both = {"one": one, "two": two}
-    [same] = over_corpora.answers(both, None)
-    assert same.said == "Yes for training speakers; no difference is shown for unseen ones."
-    assert same.more.startswith(
-        "Points of mean recall by which a linear probe recognises training speakers better from good than "
-    )
-    assert "one −20.0 (−30.0 to −10.0), to 95.0 % (both near the ceiling); two −20.0" in same.more
-    assert " Of two unseen speakers: one +1.0 (−10.0 to 10.0), to 95.0 % (both near" in same.more
-    less, unseen = two["probe_differences"]
-    two["probe_differences"] = [less | {"difference": interval(0.2, 0.1, 0.3)}, unseen]
-    said = over_corpora.answers(both, None)[0].said
-    assert said == "Corpora differ for training speakers; no difference is shown for unseen ones."
+    training, unseen = over_corpora.probes(both).rows
+    assert training == [
+        "Less?", "good against poor", "training speakers", "Yes",
+        *["−20.0 (−30.0 to −10.0), to 95.0 % (chance 50.0 %)"] * 2,
+    ]  # fmt: skip
+    assert unseen[2:5] == [
+        "two unseen speakers", "No difference is shown",
+        "+1.0 (−10.0 to 10.0), to 95.0 % (chance 50.0 %)",
+    ]  # fmt: skip
+    assert over_corpora.answers(both, None) == []
+    less, same = two["probe_differences"]
+    two["probe_differences"] = [less | {"difference": interval(0.2, 0.1, 0.3)}]
+    assert [row[3:] for row in over_corpora.probes(both).rows] == [
+        ["Corpora differ", training[4], "+20.0 (10.0 to 30.0), to 95.0 % (chance 50.0 %)"],
+        ["No difference is shown", unseen[4], "–"],
+    ]
+    two["probe_differences"] = one["probe_differences"] = []
+    assert over_corpora.probes(both).rows == []
 
 
 def test_a_bound_that_rounds_to_zero_shows_on_which_side_it_lies():
