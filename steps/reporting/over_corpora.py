@@ -147,9 +147,11 @@ def probes(results_of: Mapping[str, Results]) -> Table:
             if verdicts:
                 said = verdicts.pop() if len(verdicts) == 1 else "corpora differ"
                 rows.append([question["ask"], against, title, said.capitalize(), *cells])
-    note = "Points of mean recall by which a linear probe recognises speakers better from the first than from the second. Where "
-    note += f"it recognises more than {CEILING:.0f} %, little can differ."
-    return Table(["question", "what is compared", "speakers", "answer", *results_of], rows, [note])
+    note = (
+        "Points of mean recall by which a linear probe recognises speakers better from the first than from the second. "
+        f"Above {CEILING:.0f} %, little can differ."
+    )
+    return Table(["question", "what is compared", "of whom", "answer", *results_of], rows, [note])
 
 
 def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[str]:

@@ -45,6 +45,7 @@ WORDS = {
     "shown",
     "question",
     "what is compared",
+    "of whom",
     "answer",
 }
 NOTES = {
