@@ -40,8 +40,10 @@ def turned(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def corrected(row: Mapping[str, Any], planned: bool) -> str:
     """`p 0.001, 0.010 after Holm's correction among 30`, which is not for the planned comparison."""
-    more = f"{p_value(row['p_corrected'])} after Holm's correction among {row.get('family_size', DASH)}"
-    return f"p {p_value(row['p'])}, {'planned, not corrected' if planned else more}"
+    size = row.get("family_size", DASH)  # of what was kept long ago, it is not known
+    more = f"{p_value(row['p_corrected'])} after Holm's correction among {size}"
+    said = "planned, not corrected" if planned else "alone in its family" if size == 1 else more
+    return f"p {p_value(row['p'])}, {said}"
 
 
 def holm(row: Mapping[str, Any], planned: bool) -> str:

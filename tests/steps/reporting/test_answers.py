@@ -85,6 +85,20 @@ def test_a_difference_is_said_with_its_certainty(results, row, kind, words):
     assert ("*" in cells[tables.DIFFERENCE]) == (kind == "difference")
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"family_size": 3}, "p 0.010, 0.030 after Holm's correction among 3)"),
+        ({"family_size": 1}, "p 0.010, alone in its family)"),
+        ({"family": "planned"}, "p 0.010, planned, not corrected)"),
+    ],
+)
+def test_an_answer_says_for_how_many_tests_its_p_is_corrected(results, more, said):
+    results["comparisons"] = [comparison(10, 5, 15, 0.01) | {"p_corrected": 0.03} | more]
+    results["groups"]["questions"] = [{"ask": "Is it?", "compare": ["good", "poor"]}]
+    assert said in answers.answers(results)[1].said
+
+
 def test_what_was_not_run_is_not_answered(results):
     asked = [{"ask": "a", "compare": ["good", "gone"]}, {"ask": "b", "speaker_probe": ["away", "gone"]}]
     results["groups"]["questions"] = [*asked, {"ask": "c", "spaces": "good"}]
