@@ -117,8 +117,8 @@ def answers(both: Both, folder: Path, seed: int, parts: dict[str, list[str]], pr
     return read_scores(out / runs.SCORES)
 
 
-def compared(both: Both, data: Path, exp: Path, pretrained: str) -> Iterator[tuple[str, float, float]]:
-    """System, wF1 of its recordings as they are, wF1 of the copies: means over the seeds."""
+def compared(both: Both, data: Path, exp: Path, pretrained: str) -> Iterator[tuple[str, list[int], float, float]]:
+    """System, seeds, wF1 of its recordings as they are, wF1 of the copies: means over the seeds."""
     known = folds.of_data_dir(data)
     for system in runs.systems(exp):
         by_seed: dict[int, list[tuple[Scores, Scores]]] = {}
@@ -131,7 +131,7 @@ def compared(both: Both, data: Path, exp: Path, pretrained: str) -> Iterator[tup
             by_seed.setdefault(seed, []).append((read_scores(folder / runs.SCORES), scores))
         else:
             pooled = [[wf1(pool([pair[which] for pair in pairs])) for pairs in by_seed.values()] for which in (0, 1)]
-            yield system, float(np.mean(pooled[0])), float(np.mean(pooled[1]))
+            yield system, sorted(by_seed), float(np.mean(pooled[0])), float(np.mean(pooled[1]))
 
 
 def reads_level(system: Path) -> bool:
@@ -154,10 +154,11 @@ def main() -> None:
     load, rows = os.getloadavg()[0], []
     with tempfile.TemporaryDirectory() as scratch:
         both = Both(options.data, changed(options.data, options.gain, Path(scratch)), Path(scratch))
-        for system, before, after in compared(both, options.data, options.exp, options.pretrained):
+        for system, seeds, before, after in compared(both, options.data, options.exp, options.pretrained):
             print(f"{system}: {before:.2f}, {after:.2f}", flush=True)
             reads = reads_level(options.exp / system)
-            what = f"{system}{', which reads the level' if reads else ''}: wF1 lost, of {before:.2f}"
+            whose = f"{system} (seed {' '.join(map(str, seeds))}{', reads the level' if reads else ''})"
+            what = f"{whose}: wF1 lost, of {before:.2f}"
             rows.append(Row(what, [before - after], "points", None if reads else 1.0, at_most=True))
     low, high = options.gain
     title = f"Level of test recordings of {options.data.name} changed by {low:g} to {high:g} dB"
