@@ -267,7 +267,7 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     assert "| good | poor |" in page and "[one](one/README.md)" in page and "| good | poor |" not in text
     assert "[egs/toy/results](egs/toy/results/README.md)" in text
     readme = (corpus.parents[1] / "README.md").read_text()
-    assert "## Answers" not in readme and "- In general: good." in readme and "stale" not in readme
+    assert "## Answers" not in readme and "- In general: good, whose" in readme and "stale" not in readme
     assert "over 4 speakers of one and two together (40 utterances)" in readme
 
 
