@@ -7,6 +7,7 @@ from typing import Any
 
 from steps.reporting.words import DASH, bounds, off_zero, p_value
 
+ALONE = ("only_system", "only_reference")  # utterances that one alone got right
 LEADS = {  # certainty of a difference → of one downwards, of one upwards
     "difference": ("No, it harms", "Yes"),
     "one training": ("Not here: lower, by a single training", "Yes here, by a single training"),
@@ -35,6 +36,7 @@ def turned(row: Mapping[str, Any]) -> dict[str, Any]:
         "by_seed": {seed: -own for seed, own in row["by_seed"].items()},
         "by_speaker": -row["by_speaker"],
         **{key: row[key][::-1] for key in ("means", "trained", "models") if key in row},
+        **{ALONE[not at]: row[key] for at, key in enumerate(ALONE) if key in row},
     }
 
 

@@ -252,11 +252,13 @@ def test_a_pooled_difference_says_how_many_trainings_it_rests_on(models, trained
 
 def test_a_comparison_is_found_whichever_way_round_it_was_written(results):
     row = comparison(4.0, 1.0, 7.0, 0.02, {"0": 3.0, "1": 5.0}) | {"trained": [2, 3], "models": [0, 1]}
+    row |= {"only_system": 5, "only_reference": 2}
     results["comparisons"] = [row]
     assert comparisons.comparison(results, "good", "poor") == row
     other = comparisons.comparison(results, "poor", "good")
     assert other["difference"] == interval(-4.0, -7.0, -1.0) and other["by_seed"] == {"0": -3.0, "1": -5.0}
     assert (other["system"], other["reference"], other["trained"], other["models"]) == ("poor", "good", [3, 2], [1, 0])
+    assert (other["only_system"], other["only_reference"]) == (2, 5)
     assert comparisons.turned(other) == row and comparisons.comparison(results, "good", None) is None
 
 
