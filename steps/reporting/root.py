@@ -40,11 +40,11 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     quoted = dict.fromkeys([*tables.short(first.results), *asked(first.results)])
     typed = [name for name in quoted if systems[name]["settings"].get("backend.sees") != "given"]
     seeds = sorted({seed for name in typed for seed in systems[name]["seeds"]})
-    differences, told, probes = [], set(), over_corpora.probes(results_of)
+    differences, told = [], set()
     if compared:
         questions, home = over_corpora.questions(results_of, compared), first.place.removesuffix(f"/{first.name}")
-        more = f"p, and every difference over all corpora: [{home}]({home}/README.md)."
-        differences, told = [questions.markdown(), CERTAINTY, more], {row[0] for row in questions.rows}
+        more = f"What counts as a difference, p, and what probes tell of speakers: [{home}]({home}/README.md)."
+        differences, told = [questions.markdown(), more], {row[0] for row in questions.rows}
     command = f"{first.command} --seeds '{' '.join(map(str, seeds))}' --systems '{' '.join(typed)}'"
     return {
         "Answers": [
@@ -52,7 +52,6 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
             *best(results_of, compared),
             over_corpora.table(results_of).markdown(),
             *differences,
-            *[probes.markdown()] * bool(probes.rows),
             *[str(answer) for answer in over_corpora.answers(results_of, compared) if answer.ask not in told],
         ],
         "The systems": [bullets(f"{name}{answers.about(of[name], name)}" for name in main)],
@@ -92,9 +91,11 @@ def pages(recipes: Mapping[str, Recipe]) -> list[str]:
 
 def together(recipes: Collection[Recipe], compared: Mapping[str, Any]) -> str:
     """Of a recipe with several corpora, the page beside together.json: every difference over all of them."""
+    probes = over_corpora.probes({recipe.name: recipe.results for recipe in recipes})
     sections: Sections = {
         "": [over_corpora.whose(compared), over_corpora.differences(compared).markdown(), CERTAINTY],
         "What a difference varies with": over_corpora.varied(compared),
+        "What embeddings tell of speakers": [probes.markdown()] * bool(probes.rows),
         "The corpora": [bullets(pages({recipe.name: recipe for recipe in recipes}))],
     }
     return document(
