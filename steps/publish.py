@@ -10,7 +10,8 @@ In egs/<recipe>/results, of egs/<recipe>/exp, or in results/<corpus>, of exp/<co
 leak_<kind>/; audit.json, where there is one; results.json, README.md and figures/. Runs and systems kept before stay.
 Then the root's RESULTS.md, and what stands between `<!-- results -->` and `<!-- /results -->` in its README.md, from
 the results.json of every corpus. What to know of a corpus's data, written by hand, may stand in its about.md, and what
-to know of all in results/about.md; the README takes the first paragraph.
+to know of all in results/about.md; the README takes the first paragraph. What follows are limits: the second paragraph
+of results/about.md for RESULTS.md, the rest for the page of all corpora.
 """
 
 from __future__ import annotations

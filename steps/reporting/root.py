@@ -35,16 +35,17 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     results_of = {recipe.name: recipe.results for recipe in recipes}
     main = list(dict.fromkeys(name for results in results_of.values() for name in tables.short(results)))
     of = {name: next(results for results in results_of.values() if name in results["systems"]) for name in main}
-    about, _, limits = first.shared.partition(BLANK)
-    systems = first.results["systems"]
+    about, limits, more = parts(first.shared)
+    systems, home = first.results["systems"], first.place.removesuffix(f"/{first.name}")
+    page = f"[{home}]({home}/README.md)"
     quoted = dict.fromkeys([*tables.short(first.results), *asked(first.results)])
     typed = [name for name in quoted if systems[name]["settings"].get("backend.sees") != "given"]
     seeds = sorted({seed for name in typed for seed in systems[name]["seeds"]})
     differences, told = [], set()
     if compared:
-        questions, home = over_corpora.questions(results_of, compared), first.place.removesuffix(f"/{first.name}")
-        more = f"What counts as a difference, p, and what probes tell of speakers: [{home}]({home}/README.md)."
-        differences, told = [questions.markdown(), more], {row[0] for row in questions.rows}
+        questions = over_corpora.questions(results_of, compared)
+        counts = f"What counts as a difference, p, and what probes tell of speakers: {page}."
+        differences, told = [questions.markdown(), counts], {row[0] for row in questions.rows}
     command = f"{first.command} --seeds '{' '.join(map(str, seeds))}' --systems '{' '.join(typed)}'"
     return {
         "Answers": [
@@ -60,7 +61,10 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
             "All systems, probes, costs and figures of each:",
             bullets(pages({recipe.place: recipe for recipe in recipes})),
         ],
-        "Limits": [*[limits] * bool(limits), "Those of each corpus stand on its page."],
+        "Limits": [
+            *filter(None, [limits, "" if compared else more]),
+            f"{f'Further ones: {page}. ' * bool(more and compared)}Those of each corpus stand on its page.",
+        ],
         "Reproduce": [
             f"```\n{command}\n{keeping(first)}\n```",
             f"DIR is the corpus's folder; likewise {names([one.name for one in others])}. {PART} The commands with the "
@@ -68,6 +72,11 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
             f"[egs/{first.folder}](egs/{first.folder}/README.md).{f' {PEERS}' * (len(typed) < len(quoted))}",
         ],
     }
+
+
+def parts(shared: str) -> list[str]:
+    """What was written by hand of all corpora: what to know first, the limits that matter most, further ones."""
+    return [*shared.split(BLANK, 2), "", ""][:3]
 
 
 def asked(results: Results) -> list[str]:
@@ -96,6 +105,7 @@ def together(recipes: Collection[Recipe], compared: Mapping[str, Any]) -> str:
         "": [over_corpora.whose(compared), over_corpora.differences(compared).markdown(), CERTAINTY],
         "What a difference varies with": over_corpora.varied(compared),
         "What embeddings tell of speakers": [probes.markdown()] * bool(probes.rows),
+        "Further limits": [more] if (more := parts(next(iter(recipes)).shared)[2]) else [],
         "The corpora": [bullets(pages({recipe.name: recipe for recipe in recipes}))],
     }
     return document(
@@ -131,7 +141,7 @@ def readme(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> s
     """What stands between the marks of README.md: what to use, the answer to the planned question, the short table."""
     results_of, blocks = {recipe.name: recipe.results for recipe in recipes}, []
     if len(recipes) > 1:
-        about = next(iter(recipes)).shared.partition(BLANK)[0]
+        about = parts(next(iter(recipes)).shared)[0]
         said = planned(over_corpora.answers(results_of, compared), next(iter(results_of.values())))
         whose = over_corpora.whose(compared) if compared else ""
         blocks = [about, *best(results_of, compared), *said, whose, over_corpora.table(results_of).markdown()]

@@ -253,6 +253,8 @@ def test_results_of_another_kind_are_linked(corpus, tmp_path, type_in):
 def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, type_in):
     (corpus / "conf/groups.yaml").write_text(GROUPS + "together: [[good, poor]]\n")
     shutil.move(corpus / "exp", corpus / "systems")
+    (corpus / "results").mkdir()
+    (corpus / "results/about.md").write_text("Ten toys.\n\n- Toys are small.\n\n- They break.\n\n- They are dear.\n")
     for name in ("one", "two"):
         shutil.copytree(corpus / "systems", corpus / f"exp/{name}")
         type_in("steps/publish.py", corpus / f"exp/{name}")
@@ -266,9 +268,12 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     page = (corpus / "results/README.md").read_text()
     assert "| good | poor |" in page and "[one](one/README.md)" in page and "| good | poor |" not in text
     assert "[egs/toy/results](egs/toy/results/README.md)" in text
+    assert "- Toys are small." in text and "They break" not in text
+    assert "- They break.\n\n- They are dear.\n" in page and "Toys are small" not in page
     readme = (corpus.parents[1] / "README.md").read_text()
     assert "## Answers" not in readme and "- In general: good, whose" in readme and "stale" not in readme
     assert "over 4 speakers of one and two together (40 utterances)" in readme
+    assert "Ten toys." in readme and "small" not in readme
 
 
 def test_two_at_once_come_one_after_the_other(corpus, tmp_path):
