@@ -31,7 +31,7 @@ from local.corpora import OpenCorpus
 from local.labels import NO_LABEL, doubts, read_map
 from local.rows import PART_OF, LeftOut, Row, groups_of, select, utterances
 from utils import cli, config, make_folds
-from utils.audio_files import safe, stem
+from utils.audio_files import locate, safe, stem
 from utils.data_dir import Utterance, write_data_dir
 
 LOST = 0.05  # greatest share of a table's recordings that may be missing
@@ -97,7 +97,7 @@ def of_corpus(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteran
 def of_table(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utterance], list[make_folds.Line]]:
     """The utterances of a table, and the folds that it says, if it does and none are asked for."""
     rows, folder = tables.read(args.table, args.speaker), args.dir or args.table.parent
-    files, labels = tables.locate(rows, folder), read_map(args.map)
+    files, labels = locate((row.path for row in rows), folder), read_map(args.map)
     missing = sum(row.path not in files for row in rows)
     if missing > LOST * len(rows):
         first = next(row for row in rows if row.path not in files)

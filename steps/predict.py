@@ -8,7 +8,7 @@
 
 WHAT is a recording (what libsndfile or FFmpeg reads, films with sound too), a folder of some, a wav.scp, a table with a
 column "path" (and "speaker", "begin" and "end", in seconds, if it has them), or "-": paths from standard input. Paths
-in a table begin in its folder, others where you are. A line has
+in a table begin in its folder, or lie below it; others begin where you are. A line has
   path begin end          which recording, and from when to when, in seconds; with --channels each also its channel
   class                   the one of the greatest posterior
   <class> …               posteriors of all classes, in the model's order; they add up to 1

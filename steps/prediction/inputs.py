@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.audio_files import files_below, is_audio
+from utils.audio_files import files_below, is_audio, locate
 from utils.cli import UserError
 from utils.columns import column_names, person, records, seconds
 from utils.recordings import Source
@@ -97,7 +97,8 @@ def of_scp(path: Path) -> Iterator[Named]:
 
 
 def of_table(path: Path) -> Iterator[Named]:
-    """The rows of a table; paths begin in its folder where they are not there as they stand."""
+    """The rows of a table, whose paths begin in its folder; of those that are not there, what is where the user is, and
+    what lies below under that name (`locate`)."""
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     rows = records(path)
@@ -105,10 +106,13 @@ def of_table(path: Path) -> Iterator[Named]:
     if "path" not in columns:
         known = ", ".join(dict.fromkeys(name for _, row in rows for name in row))
         raise UserError(f"{path}: no column is the path (path, file, filename, …); there are: {known or 'no rows'}")
-    for number, row in rows:
-        if not (name := row.get(columns["path"], "")):
+    names = [row.get(columns["path"], "") for _, row in rows]
+    here = {name for name in names if os.path.isfile(name) and not os.path.isfile(path.parent / name)}
+    files = locate((name for name in names if name not in here), path.parent)
+    for name, (number, row) in zip(names, rows):
+        if not name:
             raise UserError(f"{path}:{number}: names no recording")
-        file = str(path.parent / name) if os.path.isfile(path.parent / name) else name
+        file = str(files.get(name, name))
         speaker, begin, end = (row.get(columns[what], "") if what in columns else None for what in OF_TABLES)
         first, last = (seconds(text or "", f"{path}:{number}") for text in (begin, end))
         if last is not None and (first or 0) >= last:

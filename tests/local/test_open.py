@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from local import tables
 from local.rows import Row, speaker_ids
-from utils import folds
+from utils import audio_files, folds
 from utils.data_dir import check_prefixes
 from utils.table import read_table
 from utils.validate_data_dir import validate
@@ -228,9 +227,8 @@ def test_a_table_in_utf_16_is_named_as_such(type_in, spoken, tmp_path, encoding)
 
 def test_a_folder_without_recordings_is_looked_through_once(tmp_path, monkeypatch):
     looked: list[Path] = []
-    monkeypatch.setattr(tables, "files_below", lambda folder: looked.append(folder) or iter(()))
-    rows = [Row("x.csv:1", f"a/{k}.wav", "s0", "sad") for k in range(20_000)]
-    assert tables.locate(rows, tmp_path) == {} and looked == [tmp_path]
+    monkeypatch.setattr(audio_files, "files_below", lambda folder: looked.append(folder) or iter(()))
+    assert audio_files.locate([f"a/{k}.wav" for k in range(20_000)], tmp_path) == {} and looked == [tmp_path]
 
 
 def test_a_name_that_no_system_takes_is_one_row_that_is_not_found(type_in, spoken, tmp_path):
@@ -242,8 +240,8 @@ def test_a_name_that_no_system_takes_is_one_row_that_is_not_found(type_in, spoke
 def test_names_that_all_speakers_share_are_found_at_once(tmp_path):
     below = [tmp_path / f"deep/s{k}/{n}.wav" for k in range(40) for n in range(40)]
     recordings(tmp_path, [str(path.relative_to(tmp_path)) for path in below])
-    rows = [Row("x.csv:1", rf"C:\corpus\s{k}\{n}.wav", "s0", "sad") for k in range(40) for n in range(40)]
-    assert list(tables.locate(rows, tmp_path).values()) == below  # as Windows writes them
+    written = [rf"C:\corpus\s{k}\{n}.wav" for k in range(40) for n in range(40)]  # as Windows writes them
+    assert list(audio_files.locate(written, tmp_path).values()) == below
 
 
 @pytest.mark.parametrize("broken", ["#REF!", "#NAME?", "#DIV/0!"])

@@ -412,6 +412,22 @@ def test_a_recording_that_is_hardly_speech_is_flagged_though_a_part_is(sounds, t
     np.testing.assert_allclose([float(line[name]) for name in CLASSES], mean, atol=1e-4)
 
 
+def test_a_table_may_name_recordings_of_a_folder_below(sounds, type_in, tmp_path):
+    """As nEMO's data.tsv does."""
+    folder = tmp_path / "corpus"
+    (folder / "samples/one").mkdir(parents=True)
+    shutil.copy(sounds / "a.wav", folder / "samples/one/a.wav")
+    (folder / "data.tsv").write_text("file_id\na.wav\n")
+    named = rows(type_in("steps/predict.py", folder / "data.tsv"))[1]
+    assert named == [{**line, "path": "a.wav"} for line in rows(type_in("steps/predict.py", sounds / "a.wav"))[1]]
+    (folder / "samples/two").mkdir()
+    shutil.copy(sounds / "a.wav", folder / "samples/two/a.wav")
+    assert "write more of the path" in type_in("steps/predict.py", folder / "data.tsv", code=1).stderr
+    (folder / "data.tsv").write_text("file_id\ntwo/a.wav\none/a.wav\nthree/a.wav\n")
+    done = type_in("steps/predict.py", folder / "data.tsv", code=1)
+    assert [line["path"] for line in rows(done)[1]] == ["two/a.wav", "one/a.wav"] and "three/a.wav: not" in done.stderr
+
+
 def test_a_row_may_say_where_it_begins_or_ends_alone(sounds, type_in):
     (sounds / "t.csv").write_text("file,start,end\na.wav,0.5,\na.wav,,1.5\na.wav,0.5,2\na.wav,0,1.5\n")
     lines = rows(type_in("steps/predict.py", sounds / "t.csv"))[1]

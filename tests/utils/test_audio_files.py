@@ -27,6 +27,8 @@ def test_links_are_followed_and_loops_end(tmp_path):
     for name in ("up", "again"):  # two, which would be endless, not only long
         (tmp_path / "corpus/deep" / name).symlink_to(tmp_path / "corpus")
     assert [path.name for path in files_below(tmp_path / "corpus")] == ["1.wav"]
+    (tmp_path / "corpus/itself.wav").symlink_to("itself.wav")
+    assert [path.name for path in files_below(tmp_path / "corpus")] == ["itself.wav", "1.wav"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
