@@ -86,7 +86,9 @@ def summary(result: Across) -> Table:
             DASH if None in found else number(np.mean([one["wf1"]["value"] for one in found if one]), digits=1)
             for found in cells
         )])  # fmt: skip
-    return Table(["system", *kinds], rows, ["wF1 by what was trained on, mean over the corpora tested."])
+    notes = ["wF1 by what was trained on, mean over the corpora tested."]
+    notes += [f"{DASH}: was not trained so, or cannot tell all classes."] * any(DASH in row for row in rows)
+    return Table(["system", *kinds], rows, notes)
 
 
 def probed(result: Across) -> str:
