@@ -27,7 +27,7 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.evaluation import audit, results, together
-from steps.evaluation.alike import made_alike
+from steps.evaluation.alike import check_means, made_alike
 from steps.evaluation.evidence import check_run, choose
 from steps.reporting import documents, page, root, tables
 from steps.reporting.documents import Recipe
@@ -59,12 +59,15 @@ def keep(system: Path, folder: Path, labels: bool, last: str = runs.SCORES) -> N
 def check(exp: Path, folder: Path, names: Sequence[str], emotions: Mapping[str, str] | None) -> None:
     """Raise UserError, before anything is kept, for a run that results could not be made of, alone or beside those that
     are kept."""
+    every = {name: runs.archived(folder / name) for name in runs.systems(folder)}
     for name in names:
         own = runs.finished(exp / name)
         runs.check_honest(exp / name, own.values())
         for texts in own.values():
             check_run(texts, emotions)
-        made_alike({**runs.archived(folder / name), **own})
+        every[name] = {**every.get(name, {}), **own}
+        made_alike(every[name])
+    check_means(every, emotions)
 
 
 def keep_all(exp: Path, folder: Path, systems: Sequence[str], labels: bool) -> None:

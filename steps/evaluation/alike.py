@@ -1,4 +1,4 @@
-"""Whether runs of one system were made alike, so that their scores may stand for it together."""
+"""Whether runs of one system were made alike, so that they may stand for it together; whether a mean is its parts'."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from utils import config, runs
 from utils.cli import UserError
 from utils.runs import Texts
-from utils.scores import known_sum, sums
+from utils.scores import known_sum, of_run, sums
 
 INPUTS = ("features", "speech decisions", "descriptors", "embeddings", "labels", "corpora")  # of them it tells, by sums
+ROUNDING = 1e-3  # of a posterior that was computed on another machine
 ORACLE = "training.oracle"  # the one setting that trains nothing differently
 # What a value switches on: without it, these keys say nothing.
 AUGMENTATION = {
@@ -74,3 +75,28 @@ def _check_inputs(files: Mapping[tuple[str, int], Texts]) -> None:
             place, known = first.setdefault(name, (texts.place, str(made.get(name, ""))))
             if made.get(name, "") != known:
                 raise UserError(f"{texts.place}: was made from other {name} than {place}; redo one of them")
+
+
+def check_means(
+    systems: Mapping[str, Mapping[tuple[str, int], Texts]], emotions: Mapping[str, str] | None = None
+) -> None:
+    """Raise UserError for a mean of other systems that is not that of their posteriors as they are; systems: name →
+    (run, seed) → files, with all that stand beside each other; emotions: as of `of_run`. A run that a part lacks is
+    passed over."""
+    for files in systems.values():
+        for key, texts in files.items():
+            settings = config.flatten(texts.mapping(runs.CONFIG))
+            names = settings.get("backend.of", []) if settings.get("backend.kind") == "mean" else []
+            parts = [systems[name][key] for name in names if key in systems.get(name, {})]
+            if not parts or len(parts) < len(names):
+                continue
+            for name in (runs.SCORES, runs.VALID):
+                found = [of_run(one, name, emotions) for one in (texts, *parts)]
+                if any(scores is None for scores in found):
+                    continue
+                own, *each = (scores.posteriors for scores in found if scores is not None)
+                if any(part.shape != own.shape for part in each) or abs(own - sum(each) / len(each)).max() > ROUNDING:
+                    raise UserError(
+                        f"{texts.place}: is not the mean of {' and '.join(names)} as they are now; make it again, and "
+                        "publish it with them"
+                    )

@@ -13,7 +13,7 @@ import yaml
 
 from utils import runs
 from utils.hold import hold
-from utils.scores import sums, write_scores
+from utils.scores import read_scores, sums, write_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ["ang", "hap", "neu"]
@@ -196,6 +196,27 @@ def test_refusals(corpus, tmp_path, type_in):
     (corpus / "exp/audit.json").write_text("{")
     assert "audit.json: is not JSON" in said(corpus / "exp")
     assert not (corpus / "results").exists()
+
+
+def test_a_mean_is_one_of_what_is_kept_of_its_parts(corpus, type_in):
+    """Or a row would tell of a part as it was, beside the part as it is."""
+    for run in ("r1", "r2"):
+        place = corpus / f"exp/both/{run}_seed0"
+        shutil.copytree(corpus / f"exp/good/{run}_seed0", place)
+        (place / "config.yaml").write_text("backend: {kind: mean, of: [good, poor]}\n")
+        for name in ("scores", "scores.valid"):
+            parts = [read_scores(corpus / f"exp/{part}/{run}_seed0/{name}") for part in ("good", "poor")]
+            rows = dict(zip(parts[0].utterances, sum(part.posteriors for part in parts) / 2))
+            who, labels = parts[0].speakers[0], [CLASSES[label] for label in parts[0].labels]
+            write_scores(place / name, CLASSES, rows, dict.fromkeys(rows, who), dict(zip(rows, labels)))
+    type_in("steps/publish.py", corpus / "exp")
+    before = {path: path.read_bytes() for path in corpus.rglob("results/*") if path.is_file()}
+    for run in ("r1", "r2"):
+        pair(corpus / f"exp/poor/{run}_seed0/scores", 7, run, run)
+    for words in ((), ("--systems", "poor")):
+        said = type_in("steps/publish.py", *words, corpus / "exp", code=1).stderr
+        assert re.search(r"both/r1_seed0: is not the mean of good and poor.*make it again, and publish", said)
+    assert before == {path: path.read_bytes() for path in corpus.rglob("results/*") if path.is_file()}
 
 
 def test_of_a_licensed_corpus_no_label_is_kept(corpus, tmp_path, type_in):
