@@ -18,7 +18,7 @@ speakers apart, fine-tunes it to tell emotions, and adds attribute disentangleme
 feature map into F⁺, from which the emotion is decided, and F⁻, which is meant to carry the speaker. Does that help on
 speakers never heard? Every system is trained on some speakers, selects its epoch or regularisation, if it does, on
 others, and is tested on the rest; every speaker is tested once. What has `refit` in its file, as most plain systems
-have, is then trained on the selecting speakers, too; networks are not."""
+have, is then trained on the selecting speakers, too; fine-tuned networks are not."""
 CERTAINTY = """\
 A difference counts where its 95 % interval excludes 0, its p stays below 0.05 after Holm's correction (within a family
 of `conf/groups.yaml`), and no training points the other way. If only one of the two tests says so, or one training

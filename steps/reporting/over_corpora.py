@@ -25,7 +25,8 @@ from steps.reporting.words import DASH, Results, bounds, change, names, number, 
 
 TRAININGS = (
     "trainings: of the seeds that both systems have; `6 on 3`: six, which start from three pre-trained extractors. "
-    "Where one side alone depends on a seed or is pre-trained, all trainings of both count."
+    "Where one side alone depends on a seed or is pre-trained, all trainings of both count. Intervals cover speakers: "
+    "what was trained once, another training may move by more."
 )
 
 
@@ -167,12 +168,13 @@ def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) 
         run = f"{len(ranked)} systems that were run on all" + " and need not know who speaks" * bool(aside)
         following = [f"{name}, {means[name]:.1f}{ahead(compared, first, name)}" for name in rest[:2]]
         leads = bool(compared) and any("lead" in one for one in following)
+        developed = ", without those that systems were developed on" * bool(compared and compared["left_out"])
+        whom = f"over {compared['speakers'] if compared else 0} speakers{developed}"
         said.append(
             f"In general: {first}{about(every[0], first)}, whose mean wF1 over the corpora, {means[first]:.1f}, is the "
             f"highest of the {run}. As the best of {len(ranked)} it is somewhat too high."
             + f" Next: {names(following)}." * bool(following)
-            + f" Leads are paired, over the {compared['speakers'] if compared else 0} speakers of all differences."
-            * leads
+            + f" Leads are paired, {whom}." * leads
         )
         said += [told_who_speaks({name: means[name] for name in sorted(aside & means.keys())}, means[first])]
     for corpus, results in results_of.items():

@@ -219,7 +219,7 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     assert best == (
         "In general: good (a net), whose mean wF1 over the corpora, 60.0, is the highest of the 2 systems that were "
         "run on all. As the best of 2 it is somewhat too high. Next: poor, 50.0 (lead +4.0 (1.0 to 7.0)). Leads are "
-        "paired, over the 12 speakers of all differences."
+        "paired, over 12 speakers, without those that systems were developed on."
     )
     assert each[0].startswith("On one (2 speakers): good, 60.0 (55.0 to 65.0)") and len(each) == 2
     turned = compared | {"comparisons": [row | {"system": "poor", "reference": "good"}]}
