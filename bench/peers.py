@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Vectors that public tools make of the recordings of a data dir, for steps/finetune.py --embeddings.
 
-  bench/peers.py <compare|egemaps|resemblyzer> <data-dir> <out.npz>
-  bench/peers.py compare egs/open/data/ravdess compare.npz
-  steps/finetune.py --systems peer_compare --embeddings compare.npz ...
+  bench/peers.py <compare|egemaps|resemblyzer> <data-dir> <folder>
+  bench/peers.py compare egs/open/data/ravdess peers
+  steps/finetune.py --systems peer_compare --embeddings peers ...
 
 compare, egemaps: openSMILE's ComParE 2016 and eGeMAPS v02 (licensed for research), over the whole utterance;
 resemblyzer: the embedding of a public speaker encoder. Needs bench/requirements.txt.
@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peer", choices=["compare", "egemaps", "resemblyzer"])
     parser.add_argument("data", type=Path, help="data dir")
-    parser.add_argument("out", type=Path, help="the .npz to write")
+    parser.add_argument("out", type=Path, help="folder that gets <peer>.npz")
     options = parser.parse_args()
     describe = resemblyzer() if options.peer == "resemblyzer" else opensmile(options.peer)
     vectors = {}
@@ -61,7 +61,8 @@ def main() -> None:
         begin, end = round(source.begin * rate), None if source.end is None else round(source.end * rate)
         signal, _ = soundfile.read(source.path, start=begin, stop=end, dtype="float32", always_2d=True)
         vectors[utterance] = describe(soxr.resample(signal.mean(axis=1), rate, RATE)).astype(np.float32)
-    np.savez(options.out, **vectors)
+    options.out.mkdir(parents=True, exist_ok=True)
+    np.savez(options.out / f"{options.peer}.npz", **vectors)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ changes nothing else.
 --embeddings FILE gives systems of `backend: {sees: given}` (conf/systems/given_*.yaml) a vector for every utterance, of
 whatever model: an scp of Kaldi archives, or an .npz of arrays. A vector (C,) is taken as it is, of a matrix (T, C) mean
 and standard deviation over time. Keys are utterance-ids or, of whole recordings, paths as in wav.scp, file names, or
-these without their ending.
+these without their ending. In a folder, <name>.npz is for the systems of `backend: {vectors: <name>}`.
 
 A pre-trained model whose folder lists speakers of the data dir (`speakers`, written by steps/pretrain.py) is refused:
 the test speakers must be unknown to it. Ids are compared; a person with two ids is not found.
@@ -66,7 +66,9 @@ def arguments() -> config.ArgumentParser:
     parser.add_argument(
         "--pretrained", default="", help="folder of a pre-trained model; seed <k> starts from DIR/seed<k>, if there"
     )
-    parser.add_argument("--embeddings", default="", help="scp or .npz of vectors, for systems that see given ones")
+    parser.add_argument(
+        "--embeddings", default="", help="scp or .npz of vectors, or a folder, for systems that see given ones"
+    )
     parser.add_argument("--runs", default="", help="runs of <data-dir>/folds, separated by spaces [all]")
     parser.add_argument("--seeds", default="0", help="seeds, separated by spaces")
     parser.add_argument("--redo", type=bool, default=False, help="true: train again what is finished")
@@ -156,7 +158,7 @@ def train_here(plan: Plan, todo: list[Run]) -> None:
     corpus = None
     for number, run in enumerate(todo):
         settings, folder = plan.settings[run.system], plan.folder(run)
-        reads = (settings.input, settings.backend.sees if not settings.reads_features else "")
+        reads = (settings.input, plan.vectors_seen(settings))
         if corpus is None or reads != wanted:  # most systems read the same features in the same way
             given = plan.vectors_for(settings)
             wanted, corpus = (

@@ -29,7 +29,7 @@ speaker=              # for a table without speakers: regular expression whose g
 folds=                # number of runs, loso or session; empty: the corpus's or the table's own, else balanced ones
 check_counts=true     # refuse a corpus that is not the published release
 force=false           # go on where the corpus makes results meaningless
-embeddings=           # vectors of your own (emb.scp or .npz): linear systems are scored on them, too
+embeddings=           # vectors of your own (emb.scp or .npz): linear systems are scored on them, too; a folder: of peers
 speakers=             # corpus like VoxCeleb1: pre-train on it first, and ignore --pretrained
 systems=table2        # files under conf/systems, and groups of conf/groups.yaml: main, ablation, better, all
 controls=controls     # plain systems, trained and scored before the others; empty: none
@@ -61,7 +61,7 @@ if [[ -z $name ]]; then name=${table##*/} name=${corpus:-${name%.*}}; fi
 [[ " across fbank speakers " != *" $name "* ]] || die "--name '$name': is the name of a folder of this recipe's own: choose another"
 title=$name data=$data/$name exp=$exp/$name
 . utils/stages.sh
-[[ -z $embeddings ]] || controls+=" given"
+if [[ -d $embeddings ]]; then controls+=" peers"; elif [[ -n $embeddings ]]; then controls+=" given"; fi
 # What is not there is refused before anything is made.
 if [[ -n $speakers ]]; then pretrained=; fi
 ((stop_stage < 3)) || utils/systems.py --pretrained "$pretrained" "$conf" "$controls $systems" >/dev/null

@@ -24,9 +24,9 @@ AUGMENTATION = {
 }
 BACKEND = {
     "network": [],
-    "linear": ["sees", "C", "refit", "of"],
-    "svm": ["sees", "C", "refit", "of"],
-    "mlp": ["sees", "C", "refit", "of", "hidden", "epochs", "batch", "lr"],
+    "linear": ["sees", "vectors", "C", "refit", "of"],
+    "svm": ["sees", "vectors", "C", "refit", "of"],
+    "mlp": ["sees", "vectors", "C", "refit", "of", "hidden", "epochs", "batch", "lr"],
     "autoencoders": ["sees", "latent", "epochs", "batch", "lr"],
     "mean": ["of"],
 }

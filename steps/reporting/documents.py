@@ -29,6 +29,8 @@ FILES = """\
 `results.json` holds every figure (its layout: `steps/evaluation/results.py`), `<system>.tar.xz` what they are computed
 from, a folder a run (its files: `utils/runs.py`)."""
 PART = "A part of a corpus needs `--check-counts false`; which utterances were used, the score files say."
+VECTORS = """\
+Systems called peer_… see vectors that `bench/peers.py` makes of a data dir, in a folder: `--embeddings VECTORS`."""
 EMBEDDINGS = """\
 Fig. 1: t-SNE of L2-normalised embeddings of one run. Colour is emotion, digit is speaker; bold and ringed: speakers
 that the run never trained on. Distances between far groups mean nothing here; the probes are the measurement."""
@@ -153,13 +155,11 @@ def conditions(results: Results, systems: Iterable[str]) -> dict[str, str]:
 
 
 def commands(recipe: Recipe, shown: Iterable[str]) -> str:
-    """What to type to make these systems again: a line for each set of seeds, and for each that sees vectors of its
-    own."""
+    """What to type to make these systems again: a line for each set of seeds, and for those that see given vectors."""
     lines: dict[str, list[str]] = {}
     for system in shown:
-        own = recipe.results["systems"][system]
-        seeds, given = " ".join(map(str, own["seeds"])), own["settings"].get("backend.sees") == "given"
-        options = f"--seeds '{seeds}'" + f" --embeddings {system}.npz" * given
+        seeds = " ".join(map(str, recipe.results["systems"][system]["seeds"]))
+        options = f"--seeds '{seeds}'" + " --embeddings VECTORS" * tables.sees_given(recipe.results, system)
         lines.setdefault(options, []).append(system)
     return "".join(f"{recipe.command} {options} --systems '{' '.join(names)}'\n" for options, names in lines.items())
 
@@ -174,7 +174,7 @@ def again(recipe: Recipe) -> Sections:
     return {
         "Reproduce": [
             f"```\n{commands(recipe, recipe.results['systems'])}```",
-            PART,
+            PART + f" {VECTORS}" * any(tables.sees_given(recipe.results, name) for name in recipe.results["systems"]),
             "How these were made: " + "; ".join(f"{key}: {words}" for key, words in made.items()) + ".",
         ]
     }

@@ -20,7 +20,7 @@ from steps.reporting.answers import (
     verdict,
 )
 from steps.reporting.comparisons import beyond, certainty, comparison, holm, lead, trainings
-from steps.reporting.tables import NAMES, Table, short
+from steps.reporting.tables import NAMES, Table, sees_given, short
 from steps.reporting.words import DASH, Results, bounds, change, names, number, p_value, signed
 
 TRAININGS = (
@@ -157,23 +157,32 @@ def probes(results_of: Mapping[str, Results]) -> Table:
 
 def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[str]:
     """What to use, a line each: the highest mean of wF1 over the corpora, and by how much it leads others over all of
-    them together (`compared`, together.json); where it is known who speaks; on each corpus."""
+    them together (`compared`, together.json), and what vectors of others reach; where it is known who speaks; on each
+    corpus."""
     every = list(results_of.values())
     everywhere = [name for name in every[0]["systems"] if all(name in results["systems"] for results in every)]
     means = {name: sum(own["systems"][name]["wf1"]["value"] for own in every) / len(every) for name in everywhere}
     aside = {name for results in every for name in informed(results)}
     said = []
-    if ranked := sorted(means.keys() - aside, key=lambda name: (-means[name], name)):
+    known = sorted(means.keys() - aside, key=lambda name: (-means[name], name))
+    ours = [name for name in known if not sees_given(every[0], name)]
+    if ranked := ours or known:
         first, *rest = ranked
-        run = f"{len(ranked)} systems that were run on all" + " and need not know who speaks" * bool(aside)
+        theirs = [f"{name}{about(every[0], name)}, {means[name]:.1f}{ahead(compared, first, name)}"
+                  for name in known if name not in ranked]  # fmt: skip
+        run = (
+            f"{len(ranked)} systems{' of this recipe' * bool(theirs)} that were run on all"
+            + " and need not know who speaks" * bool(aside)
+        )
         following = [f"{name}, {means[name]:.1f}{ahead(compared, first, name)}" for name in rest[:2]]
-        leads = bool(compared) and any("lead" in one for one in following)
+        leads = bool(compared) and any("lead" in one for one in following + theirs[:1])
         developed = ", without those that systems were developed on" * bool(compared and compared["left_out"])
         whom = f"over {compared['speakers'] if compared else 0} speakers{developed}"
         said.append(
             f"In general: {first}{about(every[0], first)}, whose mean wF1 over the corpora, {means[first]:.1f}, is the "
             f"highest of the {run}. As the best of {len(ranked)} it is somewhat too high."
             + f" Next: {names(following)}." * bool(following)
+            + "".join(f" On vectors of public tools: {one}." for one in theirs[:1])
             + f" Leads are paired, {whom}." * leads
         )
         said += [told_who_speaks({name: means[name] for name in sorted(aside & means.keys())}, means[first])]

@@ -7,15 +7,22 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from steps.reporting import answers, over_corpora, tables
-from steps.reporting.documents import ASKED, CERTAINTY, PART, Recipe, Sections, commands, conditions, described, keeping
+from steps.reporting.documents import (
+    ASKED,
+    CERTAINTY,
+    PART,
+    VECTORS,
+    Recipe,
+    Sections,
+    commands,
+    conditions,
+    described,
+    keeping,
+)
 from steps.reporting.page import bullets, document, picture
 from steps.reporting.words import Results, names
 
 BLANK = "\n\n"  # between paragraphs
-PEERS = (
-    "Systems called peer_… see vectors that `bench/peers.py` makes of a data dir, and are trained one by one: "
-    "`--embeddings peer_compare.npz --systems peer_compare`."
-)
 
 
 def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping[str, Any] | None) -> str:
@@ -39,7 +46,7 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     systems, home = first.results["systems"], first.place.removesuffix(f"/{first.name}")
     page = f"[{home}]({home}/README.md)"
     quoted = dict.fromkeys([*tables.short(first.results), *asked(first.results)])
-    typed = [name for name in quoted if systems[name]["settings"].get("backend.sees") != "given"]
+    typed = [name for name in quoted if not tables.sees_given(first.results, name)]
     seeds = sorted({seed for name in typed for seed in systems[name]["seeds"]})
     differences, told = [], set()
     if compared:
@@ -69,7 +76,7 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
             f"```\n{command}\n{keeping(first)}\n```",
             f"DIR is the corpus's folder; likewise {names([one.name for one in others])}. {PART} The commands with the "
             "seeds of each row stand on its corpus's page, those for mistakes in "
-            f"[egs/{first.folder}](egs/{first.folder}/README.md).{f' {PEERS}' * (len(typed) < len(quoted))}",
+            f"[egs/{first.folder}](egs/{first.folder}/README.md).{f' {VECTORS}' * (len(typed) < len(quoted))}",
         ],
     }
 

@@ -117,6 +117,13 @@ def settings(flat: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in values.items()) or DASH
 
 
+def sees_given(results: Results, name: str) -> bool:
+    """Whether a system, or one that it takes up, needs vectors that the recipe does not make (--embeddings)."""
+    settings = results["systems"][name]["settings"]
+    parts = [part for part in settings.get("backend.of", []) if part in results["systems"]]
+    return settings.get("backend.sees") == "given" or any(sees_given(results, part) for part in parts)
+
+
 def described(results: Results, name: str) -> dict[str, str]:
     """Column → cell of a system."""
     system, row = results["systems"][name], comparison(results, name, results["systems"][name]["parent"])
@@ -132,7 +139,7 @@ def described(results: Results, name: str) -> dict[str, str]:
         PAPER: number(results["published"].get(name)),
     }
     cells |= {title: number(system[key]["value"], system[key]["sd"]) for title, key in MEASURES.items()}
-    if system["settings"].get("backend.sees") != "given":  # what makes given vectors costs most
+    if not sees_given(results, name):  # what makes given vectors costs most
         cells |= {title: words.compact((system["cost"] or {}).get(key)) for title, key in COSTS.items()}
     if row:
         cells[DIFFERENCE] = change(row["difference"], 2) + " *" * (certainty(row) == "difference")

@@ -35,9 +35,14 @@ def lacks(settings: Config, options: Namespace) -> str:
     table, extractor = options.data / CORPORA, settings.training.extractor
     if extractor and not (model := Path(options.pretrained) / extractor / runs.MODEL).is_file():
         return f"starts from a model of its own, which is not there: {model}"
-    if settings.backend.sees == "given" and not options.embeddings:
-        return "needs vectors: name them with --embeddings"
-    if settings.backend.sees == "descriptors" and not vectors_of("descriptors", options).is_file():
+    if settings.backend.sees == "given":
+        if not options.embeddings:
+            return "needs vectors: name them with --embeddings"
+        if (path := vectors_of(settings, options)).is_dir():
+            return f"needs a file of vectors, and --embeddings names a folder: {path}"
+        if settings.backend.vectors and not path.is_file():
+            return f"needs a folder with {path.name}: --embeddings names {options.embeddings}"
+    if settings.backend.sees == "descriptors" and not vectors_of(settings, options).is_file():
         return f"needs descriptors: {options.data} has no {DESCRIPTORS} (steps/make_fbank.py --descriptors true)"
     if settings.needs_corpora and not table.is_file():
         return f"needs to know which corpus an utterance is of: {table} is not there"
@@ -46,9 +51,12 @@ def lacks(settings: Config, options: Namespace) -> str:
     return ""
 
 
-def vectors_of(kind: str, options: Namespace) -> Path:
-    """Where the vectors of a kind (see steps/systems/system.py) are."""
-    return Path(options.embeddings) if kind == "given" else Path(options.data) / DESCRIPTORS
+def vectors_of(settings: Config, options: Namespace) -> Path:
+    """Where the vectors are that a system sees."""
+    if settings.backend.sees == "descriptors":
+        return Path(options.data) / DESCRIPTORS
+    given, name = Path(options.embeddings), settings.backend.vectors
+    return given / f"{name}.npz" if name else given
 
 
 def of_one_corpus(data: Path, wanted: Collection[str]) -> str:

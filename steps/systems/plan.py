@@ -49,10 +49,10 @@ class Plan:
         self.labels = content(data / "utt2spk", data / "utt2emo")
         self.features = scp_content(data / "feats.scp") if reading else ""
         self.speech = scp_content(data / "vad.scp") if any(settings.input.vad for settings in reading) else ""
-        seen = {settings.backend.sees for settings in every} & set(VECTORS)
-        self.given = {kind: Given(vectors_of(kind, options), data) for kind in sorted(seen)}
-        self.vectors = {kind: given.content for kind, given in self.given.items()}
-        self.read: dict[str, dict[str, np.ndarray]] = {}
+        seen = {path for settings in every if (path := self.vectors_seen(settings))}
+        self.given = {path: Given(path, data) for path in sorted(seen)}
+        self.vectors = {path: given.content for path, given in self.given.items()}
+        self.read: dict[Path, dict[str, np.ndarray]] = {}
         self.corpora = content(data / CORPORA) if any(settings.needs_corpora for settings in every) else ""
         starting = {name: settings for name, settings in self.settings.items() if settings.training.pretrained}
         folders = {self.pretrained(name, seed) for name in starting for seed in seeds}
@@ -75,15 +75,18 @@ class Plan:
                 check_pretrained(folder, settings, utt2spk.values())
             check_classes(settings, chosen, utt2spk, utt2emo, name)
 
+    def vectors_seen(self, settings: Config) -> Path | None:
+        """The file of the vectors that a system sees; None where it reads features."""
+        return vectors_of(settings, self.options) if settings.backend.sees in VECTORS else None
+
     def vectors_for(self, settings: Config) -> dict[str, np.ndarray] | None:
         """utterance → the vector that a system sees, read once; None where it reads features. Raises UserError for
         broken ones."""
-        kind = settings.backend.sees
-        if kind not in self.given:
+        if not (path := self.vectors_seen(settings)):
             return None
-        if kind not in self.read:
-            self.read[kind] = self.given[kind].read()
-        return self.read[kind]
+        if path not in self.read:
+            self.read[path] = self.given[path].read()
+        return self.read[path]
 
     def folder(self, run: Run) -> Path:
         return run.folder(self.options.out)
@@ -98,7 +101,10 @@ class Plan:
             chosen = of_settings(settings) | self.speakers(run)
             return Origin("finetune", VERSION, chosen, read, of_settings(Config()))
         sees, kinds = settings.backend.sees, {"given": "embeddings", "descriptors": "descriptors"}
-        read = {"features": self.features} if settings.reads_features else {kinds[sees]: self.vectors[sees]}
+        if settings.reads_features:
+            read = {"features": self.features}
+        else:
+            read = {kinds[sees]: self.vectors[vectors_of(settings, self.options)]}
         read["labels"] = self.labels
         if settings.reads_features and settings.input.vad:
             read["speech decisions"] = self.speech

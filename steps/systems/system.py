@@ -100,6 +100,8 @@ class Backend:
     sees: Literal["embedding", "functionals", "descriptors", "given"] = "embedding"
     """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, descriptors
     of the voice (descriptors.scp of the data dir), or what is given in --embeddings."""
+    vectors: str = ""
+    """Of what is given: --embeddings is a folder, and <vectors>.npz in it is meant; empty: --embeddings is the file."""
     cmn: Literal["none", "speaker"] = "none"
     """speaker: linear, svm and mlp see vectors less their speaker's mean, n / (n + 4) of that of n. Who is tested must
     be known, too; labels are not looked at."""
@@ -130,6 +132,10 @@ class Backend:
             raise ValueError(f"backend: of '{odd[0]}': is no name of a system, such as svm")
         if self.of and (self.kind not in ("mean", *FITTED) or self.sees != "embedding"):
             raise ValueError(f"backend: of {self.of}: kind is mean, linear, svm or mlp, and it sees the embedding")
+        if self.vectors and (self.sees != "given" or not re.fullmatch(r"\w[\w.-]*", self.vectors)):
+            raise ValueError(
+                f"backend: vectors '{self.vectors}': is the name of an .npz, of a system that sees given ones"
+            )
         if self.cmn == "speaker" and self.kind not in FITTED:
             raise ValueError(f"backend: cmn speaker: kind is linear, svm or mlp, and not {self.kind}")
         if self.kind == "network" and self.sees != "embedding":

@@ -98,6 +98,30 @@ def test_what_follows_takes_it_for_any_system(emotional, vectors, tmp_path, type
         assert first == second
 
 
+def test_of_a_folder_each_peer_takes_its_own(emotional, vectors, tmp_path, type_in):
+    """So that all are trained at once, and none on another's."""
+    folder, exp = tmp_path / "peers", tmp_path / "exp"
+    folder.mkdir()
+    save(folder / "compare.npz", vectors)
+    words = ["steps/finetune.py", "--conf", CONF, "--seeds", "0", "--embeddings"]
+    said = type_in(*words, folder, "--systems", "peer_mean", emotional, exp, code=1).stderr
+    assert "peer_mean takes up peer_resemblyzer, which needs a folder with resemblyzer.npz: --embeddings names" in said
+    other = {name: np.roll(vector, 7)[:9] ** 2 for name, vector in vectors.items()}
+    save(folder / "resemblyzer.npz", other)
+    done = type_in(*words, folder, "--systems", "peers given", emotional, exp)
+    assert "given_svm needs a file of vectors, and --embeddings names a folder" in done.stderr
+    assert "peer_egemaps needs a folder with egemaps.npz" in done.stderr
+    for run in ("r1", "r2"):
+        both, *each = (read_scores(exp / f"peer_{name}/{run}_seed0/scores").posteriors
+                       for name in ("mean", "compare", "resemblyzer"))  # fmt: skip
+        np.testing.assert_allclose(both, sum(each) / 2, atol=1e-6)
+        for name, own in (("compare", vectors), ("resemblyzer", other)):
+            kept = read_table(exp / f"peer_{name}/{run}_seed0/embedding.scp")
+            assert all((read_array(kept[key]) == own[key].astype(np.float32)).all() for key in kept)
+    said = type_in(*words, folder / "compare.npz", "--systems", "peer_compare", emotional, exp, code=1).stderr
+    assert "peer_compare needs a folder with compare.npz: --embeddings names" in said and len(said.splitlines()) == 1
+
+
 def test_of_matrices_mean_and_deviation_over_time_are_taken(emotional, tmp_path, capsys):
     rng = np.random.default_rng(2)
     arrays = {name: rng.normal(size=(5 + i, 3)) for i, name in enumerate(read_table(emotional / "utt2spk"))}
