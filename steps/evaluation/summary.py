@@ -110,14 +110,14 @@ class Summary:
     @cached_property
     def deterministic(self) -> bool:
         """Whether it depends on no seed: a linear model or SVM, fitted on functionals, descriptors, given vectors or on
-        the embeddings of a pre-trained network that stays as it is."""
-        known = self.settings.get
+        the embeddings of a pre-trained network that stays as it is; or a mean that is the same for several seeds."""
+        known, alike = self.settings.get, len(set(self.by_seed.wf1.tolist())) == 1
         if known("backend.of"):  # of what it takes up, this is not known
-            return False
+            return known("backend.kind") == "mean" and alike and len(self.seeds) > 1
         fixed = known("backend.sees") in ("functionals", "descriptors", "given")
         same = fixed or (known("training.pretrained") and not known("network.AD"))
         fitted = known("training.epochs") == 0 and known("backend.kind") in ("linear", "svm")
-        return bool(same and fitted and len(set(self.by_seed.wf1.tolist())) == 1)
+        return bool(alike and same and fitted)
 
     @cached_property
     def starts(self) -> dict[int, str]:

@@ -103,7 +103,7 @@ def test_of_a_folder_each_peer_takes_its_own(emotional, vectors, tmp_path, type_
     folder, exp = tmp_path / "peers", tmp_path / "exp"
     folder.mkdir()
     save(folder / "compare.npz", vectors)
-    words = ["steps/finetune.py", "--conf", CONF, "--seeds", "0", "--embeddings"]
+    words = ["steps/finetune.py", "--conf", CONF, "--seeds", "0 1", "--embeddings"]
     said = type_in(*words, folder, "--systems", "peer_mean", emotional, exp, code=1).stderr
     assert "peer_mean takes up peer_resemblyzer, which needs a folder with resemblyzer.npz: --embeddings names" in said
     other = {name: np.roll(vector, 7)[:9] ** 2 for name, vector in vectors.items()}
@@ -120,6 +120,8 @@ def test_of_a_folder_each_peer_takes_its_own(emotional, vectors, tmp_path, type_
             assert all((read_array(kept[key]) == own[key].astype(np.float32)).all() for key in kept)
     said = type_in(*words, folder / "compare.npz", "--systems", "peer_compare", emotional, exp, code=1).stderr
     assert "peer_compare needs a folder with compare.npz: --embeddings names" in said and len(said.splitlines()) == 1
+    type_in("steps/score.py", "--conf", CONF, exp)
+    assert json.loads((exp / "results.json").read_text())["systems"]["peer_mean"]["deterministic"]
 
 
 def test_of_matrices_mean_and_deviation_over_time_are_taken(emotional, tmp_path, capsys):
