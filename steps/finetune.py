@@ -67,7 +67,7 @@ def arguments() -> config.ArgumentParser:
         "--pretrained", default="", help="folder of a pre-trained model; seed <k> starts from DIR/seed<k>, if there"
     )
     parser.add_argument(
-        "--embeddings", default="", help="scp or .npz of vectors, or a folder, for systems that see given ones"
+        "--embeddings", default="", help="scp, .npz or folder of vectors, for systems that see given ones"
     )
     parser.add_argument("--runs", default="", help="runs of <data-dir>/folds, separated by spaces [all]")
     parser.add_argument("--seeds", default="0", help="seeds, separated by spaces")

@@ -98,10 +98,10 @@ class Backend:
     """Other systems, whose runs are taken up: their posteriors for a mean, of two at least; for linear, svm and mlp
     their embeddings, side by side."""
     sees: Literal["embedding", "functionals", "descriptors", "given"] = "embedding"
-    """Vectors that are classified: the network's embeddings, statistics (functionals) of the filter-bank, descriptors
-    of the voice (descriptors.scp of the data dir), or what is given in --embeddings."""
+    """Vectors that are classified: the network's embeddings, functionals (statistics) of the filter-bank, the data
+    dir's descriptors of the voice, or those given in --embeddings."""
     vectors: str = ""
-    """Of what is given: --embeddings is a folder, and <vectors>.npz in it is meant; empty: --embeddings is the file."""
+    """Name of an .npz in --embeddings, a folder; empty: that is a file."""
     cmn: Literal["none", "speaker"] = "none"
     """speaker: linear, svm and mlp see vectors less their speaker's mean, n / (n + 4) of that of n. Who is tested must
     be known, too; labels are not looked at."""
