@@ -8,11 +8,12 @@ from typing import Any
 from steps.reporting.words import DASH, bounds, off_zero, p_value
 
 ALONE = ("only_system", "only_reference")  # utterances that one alone got right
+NO_DIFFERENCE = "No difference is shown"
 LEADS = {  # certainty of a difference → of one downwards, of one upwards
     "difference": ("No, it harms", "Yes"),
     "one training": ("Not here: lower, by a single training", "Yes here, by a single training"),
     "hint": ("A hint that it harms", "A hint that it does"),
-    "no difference": ("No difference is shown", "No difference is shown"),
+    "no difference": (NO_DIFFERENCE, NO_DIFFERENCE),
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from steps.reporting import answers, over_corpora, tables
+from steps.reporting.comparisons import NO_DIFFERENCE
 from steps.reporting.documents import (
     ASKED,
     CERTAINTY,
@@ -51,8 +52,13 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     differences, told = [], set()
     if compared:
         questions = over_corpora.questions(results_of, compared)
-        counts = f"What counts as a difference, p, and what probes tell of speakers: {page}."
-        differences, told = [questions.markdown(), counts], {row[0] for row in questions.rows}
+        told = {row[0] for row in questions.rows}
+        planned_pair = " against ".join(first.results["groups"]["planned"])
+        unlike = [row for row in questions.rows if row[2] != NO_DIFFERENCE or row[1] == planned_pair]
+        alike = [f"{row[0]} ({row[1]})" for row in questions.rows if row not in unlike]
+        differences = [tables.Table(questions.head, unlike, questions.notes).markdown()] if unlike else []
+        differences += [f"{NO_DIFFERENCE} where else it was asked:", bullets(alike)] if alike else []
+        differences += [f"All figures, what counts as a difference, and what probes tell of speakers: {page}."]
     command = f"{first.command} --seeds '{' '.join(map(str, seeds))}' --systems '{' '.join(typed)}'"
     return {
         "Answers": [
@@ -107,9 +113,11 @@ def pages(recipes: Mapping[str, Recipe]) -> list[str]:
 
 def together(recipes: Collection[Recipe], compared: Mapping[str, Any]) -> str:
     """Of a recipe with several corpora, the page beside together.json: every difference over all of them."""
-    probes = over_corpora.probes({recipe.name: recipe.results for recipe in recipes})
+    results_of = {recipe.name: recipe.results for recipe in recipes}
+    probes = over_corpora.probes(results_of)
     sections: Sections = {
         "": [over_corpora.whose(compared), over_corpora.differences(compared).markdown(), CERTAINTY],
+        "The questions": [over_corpora.questions(results_of, compared).markdown()],
         "What a difference varies with": over_corpora.varied(compared),
         "What embeddings tell of speakers": [probes.markdown()] * bool(probes.rows),
         "Further limits": [more] if (more := parts(next(iter(recipes)).shared)[2]) else [],
