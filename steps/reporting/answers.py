@@ -171,12 +171,11 @@ def best(results: Results) -> str:
     wf1 = results["systems"][name]["wf1"]
     span = "" if wf1["low"] is None else f" (95 % interval {bounds(wf1)})"
     of_informed = {name: results["systems"][name]["wf1"]["value"] for name in informed(results)}
-    better = told_who_speaks(of_informed, wf1["value"])
     return (
         f"{name}{about(results, name)} has the highest wF1 here, {wf1['value']:.1f}{span}."
         + f" No difference is shown from: {'; '.join(equals)}." * bool(equals)
         + f" The best of {total} systems is biased upwards." * (total > 1)
-        + (f" {better}" if better else "")
+        + "".join(f" {CONDITION}: {one}, {of_informed[one]:.1f}." for one in best_of(of_informed, wf1["value"]))
         + f" {CONDITION}." * (name in results["best"].get("told_who_speaks", []))
     )
 
@@ -186,10 +185,9 @@ def informed(results: Results) -> list[str]:
     return [name for name in results["best"].get("told_who_speaks", []) if name != results["best"]["system"]]
 
 
-def told_who_speaks(wf1: Mapping[str, float], others: float) -> str:
-    """The best of those systems, by their wF1, where it is above that of the `others`; else ""."""
-    name = max(wf1, key=lambda name: wf1[name], default="")
-    return f"{CONDITION}: {name}, {wf1[name]:.1f}." if name and wf1[name] > others else ""
+def best_of(wf1: Mapping[str, float], others: float) -> list[str]:
+    """The best of some systems, by their wF1, where it is above that of the `others`; else none."""
+    return sorted((name for name in wf1 if wf1[name] > others), key=lambda name: -wf1[name])[:1]
 
 
 def about(results: Results, name: str) -> str:

@@ -100,7 +100,7 @@ def asked(results: Results) -> list[str]:
 
 def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[str]:
     """What to use, over all corpora and on each."""
-    return ["**What should I use?**", bullets(over_corpora.best(results_of, compared))]
+    return ["**What should I use?**", over_corpora.best(results_of, compared).markdown()]
 
 
 def pages(recipes: Mapping[str, Recipe]) -> list[str]:

@@ -29,6 +29,8 @@ WORDS = {
     "what differs",
     "mistake",
     "against",
+    "where",
+    "close to it",
     "severity",
     "finding",
     "which",

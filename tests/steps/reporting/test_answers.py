@@ -215,22 +215,25 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     for everywhere, cells in (([row], ["A hint that it does", "2", "+4.0 (1.0 to 7.0)", own]), ([], ["Yes", "2", own])):
         [shown] = over_corpora.questions(both, compared | {"comparisons": everywhere}).rows
         assert shown[2:] == cells
-    best, *each = over_corpora.best(both, compared)
-    assert best == (
-        "In general: good (a net), whose mean wF1 over the corpora, 60.0, is the highest of the 2 systems that were "
-        "run on all. As the best of 2 it is somewhat too high. Next: poor, 50.0 (lead +4.0 (1.0 to 7.0)). Leads are "
-        "paired, over 12 speakers, without those that systems were developed on."
-    )
-    assert each[0].startswith("On one (2 speakers): good, 60.0 (55.0 to 65.0)") and len(each) == 2
+    use = over_corpora.best(both, compared)
+    assert use.rows[0] == ["in general", "good (a net)", "60.0", "poor 50.0 (lead +4.0 (1.0 to 7.0))"]
+    assert use.rows[1][:3] == ["on one (2 speakers)", "good", "60.0 (55.0 to 65.0)"] and len(use.rows) == 3
+    assert use.notes[:2] == [
+        "in general: by the mean over the corpora, of the 2 systems that were run on all. As the best of 2, it is "
+        "somewhat too high.",
+        "lead: of good, paired, over 12 speakers, without those that systems were developed on.",
+    ]
     turned = compared | {"comparisons": [row | {"system": "poor", "reference": "good"}]}
-    assert "(lead −4.0 (−7.0 to −1.0))" in over_corpora.best(both, turned)[0]
-    assert "lead" not in over_corpora.best(both, None)[0].lower()
+    assert use.head[3] == "close to it" and "(lead −4.0 (−7.0 to −1.0))" in over_corpora.best(both, turned).rows[0][3]
+    assert "lead" not in over_corpora.best(both, None).markdown()
     two["best"] = results["best"] | {"told_who_speaks": ["good"], "system": "poor"}
-    general, informed, *_ = over_corpora.best(both, compared)
-    assert general.startswith("In general: poor (a net), whose") and informed.endswith(
-        "of varying emotions: good, 60.0."
-    )
-    assert "of the 1 systems that were run on all and need not know who speaks" in general
+    use = over_corpora.best(both, compared)
+    assert [line[:3] for line in use.rows[:2]] == [
+        ["in general", "poor (a net)", "50.0"],
+        ["where it is known who speaks", "good", "60.0"],
+    ]
+    assert "of the 1 systems that were run on all and need not know who speaks" in use.notes[0]
+    assert any("of varying emotions" in note for note in use.notes)
 
 
 @pytest.mark.parametrize(
