@@ -13,6 +13,7 @@ from steps.frontend.utterances import read_corpus
 from steps.nnet.architecture import Network
 from steps.nnet.networks import Classifier
 from steps.systems import backend
+from steps.systems.checks import check_pretrained
 from steps.systems.speaker_mean import less_speakers
 from steps.systems.system import Config
 from steps.systems.train_run import train_run
@@ -22,6 +23,7 @@ from utils.scores import read_scores
 from utils.table import read_table, write_table
 
 CONF = Path(__file__).resolve().parents[3] / "egs/iemocap/conf"
+OPEN = CONF.parents[1] / "open"
 # Those that take up others are tested with steps/finetune.py.
 SYSTEMS = [name for name in systems.select(CONF, "all") if "backend.of" not in systems.describe(CONF, name).differs]
 SMALL = {"width": 2, "D": 2}
@@ -52,19 +54,32 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+def save_extractor(folder, **network):
+    """A pre-trained extractor."""
+    torch.manual_seed(1)
+    save_file(Classifier(Network(width=2, **network), classes=7).state_dict(), folder / "model.safetensors")
+
+
 @pytest.fixture
 def speakers(tmp_path):
-    """A pre-trained extractor."""
+    """The folder of one."""
     folder = tmp_path / "speakers"
     folder.mkdir()
-    torch.manual_seed(1)
-    save_file(Classifier(Network(width=2), classes=7).state_dict(), folder / "model.safetensors")
+    save_extractor(folder)
     return folder
+
+
+def test_the_extractors_that_come_with_the_recipe_fit_the_systems_that_start_from_them():
+    for name in SYSTEMS:
+        files = [OPEN / "conf/finetune.yaml", CONF / f"systems/{name}.yaml"]
+        settings = config.build(Config, config.read_files(files, Config), files[-1])
+        check_pretrained(OPEN / "pretrained" / settings.training.extractor, settings, [])
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_system_leaves_scores_and_embeddings(name, emotional, speakers, tmp_path):
     settings, out = small(name), tmp_path / "out"
+    save_extractor(speakers, extractor=settings.network.extractor)
     vectors = {name: np.array([i, i % 2, 1.0]) for i, name in enumerate(read_table(emotional / "utt2spk"))}
     write_table(emotional / "utt2corpus", {name: "ab"[i % 2] for i, name in enumerate(vectors)})
     given = None if settings.reads_features else vectors
