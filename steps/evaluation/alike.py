@@ -87,16 +87,20 @@ def check_means(
         for key, texts in files.items():
             settings = config.flatten(texts.mapping(runs.CONFIG))
             names = settings.get("backend.of", []) if settings.get("backend.kind") == "mean" else []
-            parts = [systems[name][key] for name in names if key in systems.get(name, {})]
-            if not parts or len(parts) < len(names):
-                continue
-            for name in (runs.SCORES, runs.VALID):
-                found = [of_run(one, name, emotions) for one in (texts, *parts)]
-                if any(scores is None for scores in found):
-                    continue
-                own, *each = (scores.posteriors for scores in found if scores is not None)
-                if any(part.shape != own.shape for part in each) or abs(own - sum(each) / len(each)).max() > ROUNDING:
-                    raise UserError(
-                        f"{texts.place}: is not the mean of {' and '.join(names)} as they are now; make it again, and "
-                        "publish it with them"
-                    )
+            parts = {name: systems[name][key] for name in names if key in systems.get(name, {})}
+            if names and len(parts) == len(names):
+                _check_mean(texts, parts, emotions)
+
+
+def _check_mean(own: Texts, parts: Mapping[str, Texts], emotions: Mapping[str, str] | None) -> None:
+    """Raise UserError where a run's posteriors are not the mean of those of its `parts`."""
+    for name in (runs.SCORES, runs.VALID):
+        found = [scores.posteriors for one in (own, *parts.values()) if (scores := of_run(one, name, emotions))]
+        if len(found) <= len(parts):  # not each has this file
+            continue
+        mean, *each = found
+        if any(part.shape != mean.shape for part in each) or abs(mean - sum(each) / len(each)).max() > ROUNDING:
+            raise UserError(
+                f"{own.place}: is not the mean of {' and '.join(parts)} as they are now; make it again, and publish it "
+                "with them"
+            )
