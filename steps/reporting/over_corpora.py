@@ -1,4 +1,4 @@
-"""What several corpora answer together: the questions of conf/groups.yaml, and what to use."""
+"""What several corpora answer together: the questions of conf/groups.yaml, and the short table."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from steps.reporting.answers import (
     CEILING,
     NOT,
     Answer,
-    about,
-    best_of,
     inflation,
     informed,
     levels,
@@ -20,7 +18,7 @@ from steps.reporting.answers import (
     verdict,
 )
 from steps.reporting.comparisons import beyond, certainty, comparison, holm, lead, trainings
-from steps.reporting.tables import NAMES, Table, sees_given, short
+from steps.reporting.tables import NAMES, Table, short
 from steps.reporting.words import DASH, Results, bounds, change, names, number, p_value, signed
 
 TRAININGS = (
@@ -153,54 +151,6 @@ def probes(results_of: Mapping[str, Results]) -> Table:
         f"Above {CEILING:.0f} %, little can differ."
     )
     return Table(["question", "what is compared", "of whom", "answer", *results_of], rows, [note])
-
-
-def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> Table:
-    """What to use, a row each: the highest mean of wF1 over the corpora, and by how much it leads others over all of
-    them together (`compared`, together.json); what vectors of others reach; where it is known who speaks; on each
-    corpus."""
-    every, rows, notes = list(results_of.values()), [], []
-    everywhere = [name for name in every[0]["systems"] if all(name in results["systems"] for results in every)]
-    means = {name: sum(own["systems"][name]["wf1"]["value"] for own in every) / len(every) for name in everywhere}
-    aside = {name for results in every for name in informed(results)}
-    known = sorted(means.keys() - aside, key=lambda name: (-means[name], name))
-    theirs = [name for name in known if sees_given(every[0], name)]
-    if ranked := [name for name in known if name not in theirs] or theirs:
-        first, *rest = ranked
-        theirs = [name for name in theirs if name not in ranked]
-        told = best_of({name: means[name] for name in sorted(aside & means.keys())}, means[first])
-        following = [f"{name} {means[name]:.1f}{ahead(compared, first, name)}" for name in rest[:2]]
-        rows = [["in general", f"{first}{about(every[0], first)}", f"{means[first]:.1f}", names(following) or DASH]]
-        rows += [["… on vectors of public tools", f"{name}{about(every[0], name)}", f"{means[name]:.1f}",
-                  f"{first}{ahead(compared, first, name)}"] for name in theirs[:1]]  # fmt: skip
-        rows += [["where it is known who speaks", name, f"{means[name]:.1f}", DASH] for name in told]
-        notes = [
-            f"in general: by the mean over the corpora, of the {len(ranked)} systems{' of this recipe' * bool(theirs)} "
-            f"that were run on all{' and need not know who speaks' * bool(aside)}. As the best of {len(ranked)}, it is "
-            "somewhat too high."
-        ]
-        if any("lead" in row[-1] for row in rows):
-            developed = ", without those that systems were developed on" * bool(compared and compared["left_out"])
-            whom = f"{compared['speakers'] if compared else 0} speakers{developed}"
-            notes.append(f"lead: of {first}, paired, over {whom}.")
-        if told:
-            notes.append("where it is known who speaks: several utterances of each must be there, of varying emotions.")
-    for corpus, results in results_of.items():
-        name, equals = results["best"]["system"], [*results["best"]["not_told_from"]]
-        shared = sorted(equals, key=lambda one: one not in short(results))  # those of the table first
-        wf1 = results["systems"][name]["wf1"]
-        span = "" if wf1["low"] is None else f" ({bounds(wf1)})"
-        where = f"on {corpus} ({len(results['test']['speakers'])} speakers)"
-        rows.append([where, name, f"{wf1['value']:.1f}{span}", names(shared) or DASH])
-    if any(results["best"]["not_told_from"] for results in every):
-        notes.append("close to it, on a corpus: no difference is shown from these.")
-    return Table(["where", "system", "wF1", "close to it"], rows, notes)
-
-
-def ahead(compared: Mapping[str, Any] | None, first: str, name: str) -> str:
-    """` (lead …)`: how far the first leads over all corpora together; "" where that was not compared."""
-    row = comparison(compared or {}, first, name)
-    return f" (lead {change(row['difference'])})" if row else ""
 
 
 def table(results_of: Mapping[str, Results]) -> Table:

@@ -21,9 +21,11 @@ from steps.reporting.documents import (
     keeping,
 )
 from steps.reporting.page import bullets, document, picture
+from steps.reporting.recommended import recommended
 from steps.reporting.words import Results, names
 
 BLANK = "\n\n"  # between paragraphs
+USE = "**What should I use?**"
 
 
 def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping[str, Any] | None) -> str:
@@ -63,7 +65,8 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     return {
         "Answers": [
             *[about] * bool(about),
-            *best(results_of, compared),
+            USE,
+            recommended(results_of, compared).markdown(),
             over_corpora.table(results_of).markdown(),
             *differences,
             *[str(answer) for answer in over_corpora.answers(results_of, compared) if answer.ask not in told],
@@ -96,11 +99,6 @@ def asked(results: Results) -> list[str]:
     """The systems that questions are about."""
     pairs = (question.get("compare", []) for question in results["groups"]["questions"])
     return [name for pair in pairs for name in pair if name in results["systems"]]
-
-
-def best(results_of: Mapping[str, Results], compared: Mapping[str, Any] | None) -> list[str]:
-    """What to use, over all corpora and on each."""
-    return ["**What should I use?**", over_corpora.best(results_of, compared).markdown()]
 
 
 def pages(recipes: Mapping[str, Recipe]) -> list[str]:
@@ -159,7 +157,8 @@ def readme(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> s
         about = parts(next(iter(recipes)).shared)[0]
         said = planned(over_corpora.answers(results_of, compared), next(iter(results_of.values())))
         whose = over_corpora.whose(compared) if compared else ""
-        blocks = [about, *best(results_of, compared), *said, whose, over_corpora.table(results_of).markdown()]
+        best = recommended(results_of, compared).markdown()
+        blocks = [about, USE, best, *said, whose, over_corpora.table(results_of).markdown()]
     else:
         for recipe in recipes:
             use, *others = answers.answers(recipe.results)

@@ -4,6 +4,7 @@ import pytest
 
 from steps.reporting import answers, comparisons, over_corpora, tables
 from steps.reporting.comparisons import certainty
+from steps.reporting.recommended import recommended
 from steps.reporting.words import bounds, compact, names, number, signed
 
 
@@ -215,22 +216,23 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     for everywhere, cells in (([row], ["A hint that it does", "2", "+4.0 (1.0 to 7.0)", own]), ([], ["Yes", "2", own])):
         [shown] = over_corpora.questions(both, compared | {"comparisons": everywhere}).rows
         assert shown[2:] == cells
-    use = over_corpora.best(both, compared)
-    assert use.rows[0] == ["in general", "good (a net)", "60.0", "poor 50.0 (lead +4.0 (1.0 to 7.0))"]
-    assert use.rows[1][:3] == ["on one (2 speakers)", "good", "60.0 (55.0 to 65.0)"] and len(use.rows) == 3
-    assert use.notes[:2] == [
-        "in general: by the mean over the corpora, of the 2 systems that were run on all. As the best of 2, it is "
-        "somewhat too high.",
-        "lead: of good, paired, over 12 speakers, without those that systems were developed on.",
-    ]
-    turned = compared | {"comparisons": [row | {"system": "poor", "reference": "good"}]}
-    assert use.head[3] == "close to it" and "(lead −4.0 (−7.0 to −1.0))" in over_corpora.best(both, turned).rows[0][3]
-    assert "lead" not in over_corpora.best(both, None).markdown()
+    use = recommended(both, compared)  # the only comparison is a hint
+    assert use.rows[0] == ["all of these corpora", "good (a net)", "60.0"]
+    assert use.rows[1][:3] == ["one (2 speakers)", "good", "60.0 (55.0 to 65.0)"] and len(use.rows) == 3
+    assert use.notes[0] == (
+        "all of these corpora: the mean of their wF1, of the 2 systems that were run on all. As the best of 2, it is "
+        "somewhat too high."
+    )
+    unsure = row | {"p_corrected": 0.9, "difference": {"value": -1.0, "low": -4.0, "high": 2.0}}
+    turned = compared | {"comparisons": [unsure | {"system": "poor", "reference": "good"}]}
+    use = recommended(both, turned)
+    assert use.rows[0][3] == "poor 50.0" and any("over 12 speakers, without those" in note for note in use.notes)
+    assert len(recommended(both, None).head) == 3  # of what was not compared, nothing is said
     two["best"] = results["best"] | {"told_who_speaks": ["good"], "system": "poor"}
-    use = over_corpora.best(both, compared)
+    use = recommended(both, compared)
     assert [line[:3] for line in use.rows[:2]] == [
-        ["in general", "poor (a net)", "50.0"],
-        ["where it is known who speaks", "good", "60.0"],
+        ["all of these corpora", "poor (a net)", "50.0"],
+        ["the same, if it is known who speaks", "good (a net)", "60.0"],
     ]
     assert "of the 1 systems that were run on all and need not know who speaks" in use.notes[0]
     assert any("of varying emotions" in note for note in use.notes)
