@@ -40,10 +40,10 @@ def recommended(results_of: Mapping[str, Results], compared: Mapping[str, Any] |
                 "there, of varying emotions."
             )
         if compared and alike:
-            developed = ", without those that systems were developed on" * bool(compared["left_out"])
+            developed = " (those that systems were developed on are left out)" * bool(compared["left_out"])
             notes.append(
-                f"no difference is shown from: over all corpora, of those that were compared with it, over "
-                f"{compared['speakers']} speakers{developed}; on a corpus, of all. Few speakers show little."
+                "no difference is shown from: on a corpus, of all systems; over all, of those that were compared "
+                f"there, on {compared['speakers']} speakers{developed}. Few speakers show little."
             )
     for corpus, results in results_of.items():
         name, scored = results["best"]["system"], results["systems"]

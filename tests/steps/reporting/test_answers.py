@@ -226,7 +226,7 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     unsure = row | {"p_corrected": 0.9, "difference": {"value": -1.0, "low": -4.0, "high": 2.0}}
     turned = compared | {"comparisons": [unsure | {"system": "poor", "reference": "good"}]}
     use = recommended(both, turned)
-    assert use.rows[0][3] == "poor 50.0" and any("over 12 speakers, without those" in note for note in use.notes)
+    assert use.rows[0][3] == "poor 50.0" and any("on 12 speakers (those that" in note for note in use.notes)
     assert len(recommended(both, None).head) == 3  # of what was not compared, nothing is said
     two["best"] = results["best"] | {"told_who_speaks": ["good"], "system": "poor"}
     use = recommended(both, compared)
