@@ -213,6 +213,13 @@ def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def chosen(settings: Any) -> dict[str, Any]:
+    """What differs in a dataclass instance from the defaults of its class, with dotted keys: an option that is added
+    later, with a default that changes nothing, changes nothing here."""
+    defaults = flatten(asdict(type(settings)()))
+    return {key: value for key, value in flatten(asdict(settings)).items() if defaults.get(key, ...) != value}
+
+
 def option_names(parser: ArgumentParser) -> list[str]:
     """Every `--option` that a parser's --help shows."""
     return [name for action in parser._actions if action.help != SUPPRESS for name in action.option_strings]

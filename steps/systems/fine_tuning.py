@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from steps.training.device import on_device
 from steps.training.history import Board, write_history
 from steps.training.loop import Progress, Schedule, fit
 from steps.training.order import draw
-from utils import runs
+from utils import config, runs
 from utils.cli import UserError
 
 
@@ -114,7 +114,7 @@ def train_network(
         selection,
         after_epoch=after_epoch,
         checkpoint=out / runs.CHECKPOINT,
-        config={**asdict(settings), "parts": run.parts, "seed": seed},
+        config={**config.chosen(settings), "parts": run.parts, "seed": seed},
         weights=run.weights(training),
         ahead=corpus.crops.far,
     )

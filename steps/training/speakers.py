@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +122,7 @@ def pretrain(
         progress,
         after_epoch=after_epoch,
         checkpoint=out / runs.CHECKPOINT,
-        config=asdict(settings),
+        config=config.chosen(settings),
         ranks=ranks,
         ahead=crops.far,
     )

@@ -102,6 +102,22 @@ def test_a_checkpoint_of_another_configuration_is_refused(emotional, tmp_path, m
             train(emotional, tmp_path / "cut", settings, seed)
 
 
+def test_an_interrupted_run_goes_on_in_a_recipe_that_has_got_an_option_more(emotional, finish, tmp_path, monkeypatch):
+    @dataclasses.dataclass
+    class Later(Config):
+        later: int = 0
+
+    monkeypatch.setattr(one_run, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(emotional, tmp_path / "cut")
+    monkeypatch.undo()
+    changed = Later(**vars(SETTINGS), later=1)
+    with pytest.raises(UserError, match=r"checkpoint.pt.*another configuration"):
+        train(emotional, tmp_path / "cut", changed)
+    train(emotional, tmp_path / "cut", Later(**vars(SETTINGS)))
+    assert (tmp_path / "cut/scores").read_bytes() == (finish / "scores").read_bytes()
+
+
 def test_the_test_speaker_decides_nothing(emotional, finish, tmp_path):
     """With the test speaker's emotions turned round, the model and its posteriors are the same to the bit."""
     lines = (emotional / "utt2emo").read_text().splitlines()

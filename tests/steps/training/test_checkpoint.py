@@ -5,7 +5,6 @@ import pickle
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,12 @@ from steps.systems.system import Config, Training
 from steps.systems.train_run import train_run
 from steps.training.checkpoint import load_checkpoint, load_model, save_checkpoint, save_model
 from steps.training.interruption import Interruption
-from utils import folds
+from utils import config, folds
 from utils.cli import UserError
 
 SETTINGS = Config(Network(width=2), Input(crop=40), Training(epochs=1, batch=8))
 PARTS = {"train": ["s0", "s1"], "valid": ["s2"], "test": ["s3"]}
-OWN = {"config": {**asdict(SETTINGS), "parts": PARTS, "seed": 0}}
+OWN = {"config": {**config.chosen(SETTINGS), "parts": PARTS, "seed": 0}}
 
 
 class Foreign:
