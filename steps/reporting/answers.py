@@ -193,7 +193,7 @@ def best_of(wf1: Mapping[str, float], others: float) -> list[str]:
 def about(results: Results, name: str) -> str:
     """` (what a system is)`, in the first sentence of its description."""
     said = (results["systems"][name]["description"] or "").partition(". ")[0].rstrip(".")
-    return f" ({said[0].lower()}{said[1:]})" if said else ""
+    return f" ({said if said[1:2].isupper() else said[0].lower() + said[1:]})" if said else ""  # VGG5 stays what it is
 
 
 def changes(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:

@@ -316,3 +316,9 @@ def test_probes_of_several_corpora_are_told_corpus_by_corpus(results):
 
 def test_a_bound_that_rounds_to_zero_shows_on_which_side_it_lies():
     assert bounds(interval(-2.2, -4.5, -0.01)) == "−4.5 to −0.01" and bounds(interval(0, -1, 0.0)) == "−1.0 to 0.0"
+
+
+def test_a_description_that_begins_with_an_acronym_keeps_its_letters():
+    said = {"a": "VGG5, small. It learns.", "b": "A net.", "c": ""}
+    results = {"systems": {name: {"description": text} for name, text in said.items()}}
+    assert [answers.about(results, name) for name in said] == [" (VGG5, small)", " (a net)", ""]
