@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from steps.reporting.answers import about, best_of, informed
@@ -56,6 +56,13 @@ def recommended(results_of: Mapping[str, Results], compared: Mapping[str, Any] |
     if given:
         notes.append(f"{names(given)}: on vectors of other tools (`--embeddings`).")
     return Table(["corpora", "system", "wF1", "no difference is shown from"], rows, notes)
+
+
+def at_once(table: Table, corpora: Collection[str]) -> str:
+    """In a sentence, what `recommended` says of all corpora together."""
+    over_all = table.rows[: len(table.rows) - len(corpora)]
+    said = "; ".join(f"{where}: {system}, wF1 {wf1}" for where, system, wf1, *_ in over_all)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
 
 
 def listed(wf1: Mapping[str, float]) -> str:

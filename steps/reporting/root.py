@@ -21,11 +21,12 @@ from steps.reporting.documents import (
     keeping,
 )
 from steps.reporting.page import bullets, document, picture
-from steps.reporting.recommended import recommended
+from steps.reporting.recommended import at_once, recommended
 from steps.reporting.words import Results, names
 
 BLANK = "\n\n"  # between paragraphs
 USE = "**What should I use?**"
+MORE = "[By corpus, and what is as good](RESULTS.md#answers)."
 
 
 def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping[str, Any] | None) -> str:
@@ -157,8 +158,8 @@ def readme(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> s
         about = parts(next(iter(recipes)).shared)[0]
         said = planned(over_corpora.answers(results_of, compared), next(iter(results_of.values())))
         whose = over_corpora.whose(compared) if compared else ""
-        best = recommended(results_of, compared).markdown()
-        blocks = [about, USE, best, *said, whose, over_corpora.table(results_of).markdown()]
+        to_use = f"{USE} {at_once(recommended(results_of, compared), results_of)} {MORE}"
+        blocks = [about, to_use, *said, whose, over_corpora.table(results_of).markdown()]
     else:
         for recipe in recipes:
             use, *others = answers.answers(recipe.results)

@@ -292,7 +292,8 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     assert "- Toys are small." in text and "They break" not in text
     assert "- They break.\n\n- They are dear.\n" in page and "Toys are small" not in page
     readme = (corpus.parents[1] / "README.md").read_text()
-    assert "## Answers" not in readme and "| all of these corpora | good | " in readme and "stale" not in readme
+    assert "**What should I use?** All of these corpora: good, wF1 " in readme
+    assert "## Answers" not in readme and "stale" not in readme
     assert "over 4 speakers of one and two together (40 utterances)" in readme
     assert "Ten toys." in readme and "small" not in readme
 
