@@ -23,6 +23,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
@@ -131,7 +132,12 @@ def write_together(home: Path, conf: Path) -> None:
     if len(folders) > 1 and (groups := systems.read_groups(conf)).together:
         compared = together.make(home, folders, groups.together, groups.planned)
         results.write(home / together.NAME, compared)
-        page.write(home / README, root.together([read_recipe(folder) for folder in folders], compared))
+        page.write(home / README, root.together([read_recipe(folder) for folder in folders], read_together(home)))
+
+
+def read_together(home: Path) -> dict[str, Any]:
+    """What <home>/together.json holds."""
+    return results.read(home / together.NAME, "steps/publish.py", "comparisons")
 
 
 def write_root(top: Path, home: Path) -> None:
@@ -140,8 +146,7 @@ def write_root(top: Path, home: Path) -> None:
     recipes = [read_recipe(folder) for folder in folders if (folder / results.NAME).is_file()]
     recipes.sort(key=lambda recipe: -len(recipe.results["systems"]))
     others = [str(folder.relative_to(top)) for folder in folders if not (folder / results.NAME).is_file()]
-    path = home / together.NAME
-    compared = results.read(path, "steps/publish.py", "comparisons") if path.is_file() else None
+    compared = read_together(home) if (home / together.NAME).is_file() else None
     page.write(top / "RESULTS.md", root.root(recipes, others, compared))
     if (text := Texts(top).read(README)) is not None:
         page.write(top / README, MARKS.sub(lambda _: root.readme(recipes, compared), text))

@@ -100,24 +100,27 @@ def pooled(row: Mapping[str, Any], results_of: Mapping[str, Results]) -> str:
     )
 
 
-def varied(compared: Mapping[str, Any]) -> list[str]:
-    """What each difference with several seeds varies with, a sentence each: how sure it is beyond its interval."""
-    said = []
+def varied(compared: Mapping[str, Any]) -> Table:
+    """What differences between systems that were trained alike, and more than once, vary with, a row each: how sure
+    they are beyond their intervals."""
+    rows = []
     for row in compared["comparisons"]:
-        of = {"speakers": "over speakers", "fine_tuning": "over fine-tunings", "pretraining": "over pre-trainings"}
-        known = {what: row.get("spread", {}).get(what) for what in of}
-        if row["planned"] and known["fine_tuning"] is not None:
-            starts = list(dict.fromkeys(row["starts"].values()))
-            each = [f"{signed(value, 1)} (seed {seed}, pre-training {starts.index(row['starts'][seed]) + 1})"
-                    for seed, value in row["by_seed"].items()]  # fmt: skip
-            parts = [f"{number(value, digits=1)} {of[what]}" for what, value in known.items() if value is not None]
-            said.append(
-                f"{row['system']} against {row['reference']}, training by training: {names(each)}. "
-                f"Standard deviations: {names(parts)}."
-                + f" With all of them, the interval is {beyond(row)}."
-                * bool(beyond(row))
-            )
-    return said
+        spread = row.get("spread", {})
+        if spread.get("fine_tuning") is None or len(set(row["trained"])) > 1 or len(set(row["models"])) > 1:
+            continue
+        groups: dict[str, list[str]] = {}
+        for seed, value in row["by_seed"].items():
+            groups.setdefault(row["starts"][seed], []).append(signed(value, 1))
+        each = "; ".join(", ".join(own) for own in groups.values())
+        parts = [number(spread[what], digits=1) for what in ("speakers", "fine_tuning", "pretraining")]
+        rows.append([row["system"], row["reference"], each, *parts, beyond(row) or DASH])
+    head = ["system", "against", "each training", "speakers", "fine-tunings", "pre-trainings", "interval of all three"]
+    notes = [
+        "each training: by seed; of one pre-trained extractor beside each other, with a semicolon before the next.",
+        "speakers, fine-tunings, pre-trainings: the standard deviation of the difference over these, each as if the "
+        "others stood still.",
+    ]
+    return Table(head, rows, notes)
 
 
 def by_corpus(results_of: Mapping[str, Results], system: str, reference: str) -> list[str]:

@@ -113,11 +113,11 @@ def pages(recipes: Mapping[str, Recipe]) -> list[str]:
 def together(recipes: Collection[Recipe], compared: Mapping[str, Any]) -> str:
     """Of a recipe with several corpora, the page beside together.json: every difference over all of them."""
     results_of = {recipe.name: recipe.results for recipe in recipes}
-    probes = over_corpora.probes(results_of)
+    probes, varied = over_corpora.probes(results_of), over_corpora.varied(compared)
     sections: Sections = {
         "": [over_corpora.whose(compared), over_corpora.differences(compared).markdown(), CERTAINTY],
         "The questions": [over_corpora.questions(results_of, compared).markdown()],
-        "What a difference varies with": over_corpora.varied(compared),
+        "What a difference varies with": [varied.markdown()] * bool(varied.rows),
         "What embeddings tell of speakers": [probes.markdown()] * bool(probes.rows),
         "Further limits": [more] if (more := parts(next(iter(recipes)).shared)[2]) else [],
         "The corpora": [bullets(pages({recipe.name: recipe for recipe in recipes}))],

@@ -273,6 +273,8 @@ def test_results_of_another_kind_are_linked(corpus, tmp_path, type_in):
 
 def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, type_in):
     (corpus / "conf/groups.yaml").write_text(GROUPS + "together: [[good, poor]]\n")
+    for run in [*corpus.glob("exp/*/*_seed0")]:
+        shutil.copytree(run, run.with_name(run.name.replace("seed0", "seed1")))
     shutil.move(corpus / "exp", corpus / "systems")
     (corpus / "results").mkdir()
     (corpus / "results/about.md").write_text("Ten toys.\n\n- Toys are small.\n\n- They break.\n\n- They are dear.\n")
@@ -288,6 +290,7 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     assert "## Answers" in text and "of the 2 systems that were run on all" in text
     page = (corpus / "results/README.md").read_text()
     assert "| good | poor |" in page and "[one](one/README.md)" in page and "| good | poor |" not in text
+    assert "## What a difference varies with" in page and "nan" not in page
     assert "[egs/toy/results](egs/toy/results/README.md)" in text
     assert "- Toys are small." in text and "They break" not in text
     assert "- They break.\n\n- They are dear.\n" in page and "Toys are small" not in page

@@ -267,18 +267,16 @@ def test_a_comparison_is_found_whichever_way_round_it_was_written(results):
     assert comparisons.turned(other) == row and comparisons.comparison(results, "good", None) is None
 
 
-def test_the_planned_difference_says_what_it_varies_with():
-    row = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True, "by_seed": {"0": 0.5, "1": 1.0, "2": 1.5}}
-    row |= {"starts": {"0": "%ACC 90", "1": "%ACC 90", "2": "%ACC 91"}}
+def test_a_difference_of_several_trainings_says_what_it_varies_with():
+    row = comparison(1.0, -1.0, 3.0, 0.5) | {"by_seed": {"0": 0.5, "1": 1.0, "2": 1.5}, "models": [2, 2]}
+    row |= {"starts": {"0": "%ACC 90", "1": "%ACC 90", "2": "%ACC 91"}, "trained": [3, 3]}
     row |= {"spread": {"speakers": 1.02, "fine_tuning": 0.354, "pretraining": None}}
-    [said] = over_corpora.varied({"comparisons": [row]})
-    assert said.startswith("good against poor, training by training: +0.5 (seed 0, pre-training 1), +1.0 (seed 1, pre")
-    assert said.endswith("and +1.5 (seed 2, pre-training 2). Standard deviations: 1.0 over speakers and 0.4 over "
-                         "fine-tunings.")  # fmt: skip
-    [said] = over_corpora.varied({"comparisons": [row | {"beyond_speakers": interval(1.0, -2.0, 4.0)}]})
-    assert said.endswith("fine-tunings. With all of them, the interval is −2.0 to 4.0.")
-    kept_earlier = comparison(1.0, -1.0, 3.0, 0.5) | {"planned": True}
-    assert over_corpora.varied({"comparisons": [kept_earlier, row | {"planned": False}]}) == []
+    assert over_corpora.varied({"comparisons": [row]}).rows == [["good", "poor", "+0.5, +1.0; +1.5", "1.0", "0.4"]]
+    row |= {"spread": {"speakers": 1.02, "fine_tuning": 0.354, "pretraining": 0.0}}
+    [said] = over_corpora.varied({"comparisons": [row | {"beyond_speakers": interval(1.0, -2.0, 4.0)}]}).rows
+    assert said[-2:] == ["0.0", "−2.0 to 4.0"]
+    kept_earlier, unlike = comparison(1.0, -1.0, 3.0, 0.5), row | {"trained": [3, 1]}
+    assert over_corpora.varied({"comparisons": [kept_earlier, unlike]}).rows == []
 
 
 def test_mistakes_on_several_corpora_are_told_by_corpus(results):
