@@ -44,7 +44,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from steps.systems.checks import check_circles, without_lacking
+from steps.systems.checks import check_circles, check_pretrained, pretrained_of, without_lacking
 from steps.systems.combination import take_up
 from steps.systems.dealing import train_in_jobs
 from steps.systems.plan import Plan
@@ -64,7 +64,7 @@ def arguments() -> config.ArgumentParser:
     parser.add_argument("--systems", default="", help="systems and groups of them, separated by spaces")
     parser.add_argument("--conf", type=cli.path_of, default=Path("conf"), help="folder of systems/ and groups.yaml")
     parser.add_argument(
-        "--pretrained", default="", help="folder of a pre-trained model; seed <k> starts from DIR/seed<k>, if there"
+        "--pretrained", default="", help="folder of a pre-trained model; seed k starts from its seed<k>, if any"
     )
     parser.add_argument(
         "--embeddings", default="", help="scp, .npz or folder of vectors, for systems that see given ones"
@@ -74,8 +74,9 @@ def arguments() -> config.ArgumentParser:
     parser.add_argument("--redo", type=bool, default=False, help="true: train again what is finished")
     parser.add_argument("--nj", type=int, default=0, help="jobs that the work is dealt over; 0: it is done here")
     parser.add_argument("--cmd", default="utils/run.py", help="job runner")
+    parser.add_argument("--lenient", type=bool, default=False, help="true: leave out even by name what lacks something")
     parser.add_argument(
-        "--lenient", type=bool, default=False, help="true: leave out what lacks something, even by name"
+        "--check", type=bool, default=False, help="true: look at systems and models alone, without data"
     )
     parser.add_argument("--list", default="", help="for the jobs: file of lines <system> <run> <seed>, these alone")
     return parser
@@ -99,8 +100,19 @@ def settings_of(options: config.Namespace) -> dict[str, Config]:
 
 def main() -> None:
     options, _ = config.parse(arguments(), Config)
+    if options.check:
+        check(options)
+        return
     with hold(options.data, shared=True):  # all runs read the same features and labels
         train(options)
+
+
+def check(options: config.Namespace) -> None:
+    """Refuse what can be refused before there is a data dir."""
+    for settings in settings_of(options).values():
+        if options.pretrained:
+            for seed in cli.numbers("--seeds", options.seeds):
+                check_pretrained(pretrained_of(settings, seed, options), settings, ())
 
 
 def train(options: config.Namespace) -> None:
@@ -129,6 +141,7 @@ def train(options: config.Namespace) -> None:
             with hold(plan.folder(run)):
                 begin(plan.folder(run), plan.origin(run))
                 runs.pass_on_leak(options.data, plan.folder(run))
+                (plan.folder(run).parent / runs.RESULT).unlink(missing_ok=True)
                 for path in plan.folder(run).glob(f"{runs.SCORES}*"):
                     path.unlink()
                 if not (plan.folder(run) / runs.CHECKPOINT).exists():  # nothing is gone on with

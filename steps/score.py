@@ -49,6 +49,8 @@ def main() -> None:
     for name, system in content["systems"].items():
         if (exp / name).is_dir():
             write(exp / name / runs.RESULT, result_line(system, content["test"], exp / name))
+    for row in content["unfinished"]:  # what was said of it before is no longer so
+        (exp / row["system"] / runs.RESULT).unlink(missing_ok=True)
     results.write(exp / results.NAME, content)
     table = tables.systems(content, content["systems"], tables.SCORED)
     print(f"{content['corpus']}\n\n{table.plain()}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -74,9 +75,11 @@ def entries(scp: Path) -> Iterator[tuple[str, str]]:
 
 
 def _moved(scp: Path, ark: Path) -> str:
-    """Where an archive lies now: where the scp says; else in, above or beside the scp's folder, as before."""
-    for above in () if ark.is_file() else scp.resolve().parents[:3]:
-        for length in (1, 2, 3):
+    """Where an archive lies now: where the scp says; else in, above or beside the scp's folder, as before. More of the
+    path counts before less of it: several archives may have one name."""
+    folders = () if ark.is_file() else scp.resolve().parents[:3]
+    for length in (3, 2, 1):
+        for above in folders:
             place = above.joinpath(*ark.parts[-length:])
             if place.is_file():
                 return str(place)
@@ -101,7 +104,9 @@ def leads_to(scp: Path) -> tuple[str, list[str]]:
     arks = sorted({entry.rpartition(":")[0] for _, entry in entries(scp)})
     for ark in arks:
         if not Path(ark).is_file():
-            raise UserError(f"{scp}: {ark} is not there: make it again, or put it back")
+            cut = re.search(r":\d+\[\d*$", ark)  # of feats.ark:17[0:99], behind which Kaldi takes some frames
+            help = "ranges are not read: copy what they stand for" if cut else "make it again, or put it back"
+            raise UserError(f"{scp}: {ark} is not there: {help}")
     sums = _sums(arks)
     heads = (f"{Path(ark).name} {line.partition(' ')[0]}" for ark, line in zip(arks, sums))
     found = total(chain(heads, (f"{key} {entry.rpartition('/')[2]}" for key, entry in entries(scp))))

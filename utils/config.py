@@ -167,14 +167,18 @@ def read_files(paths: Iterable[Path], config: type) -> dict[str, Any]:
 
 def chain(path: Path) -> list[Path]:
     """A YAML file behind the file that its `parent` key names (a sibling, without .yaml), and so on: the root first.
-    Raises UserError for a circle."""
+    Raises UserError for a circle, and for a parent that is not there."""
     files = [Path(path)]
     while parent := read_yaml(files[0]).get("parent"):
         file = files[0].parent / f"{parent}.yaml"
-        if file.parent != files[0].parent:
+        if not isinstance(parent, str) or file.parent != files[0].parent:
             raise UserError(f"{files[0]}: parent '{parent}' must be the name of a file beside it, without .yaml")
+        if not file.is_file():
+            there = sorted(beside.stem for beside in file.parent.glob("*.yaml"))
+            raise UserError(f"{files[0]}: there is no {file.name}, its parent, beside it{nearest(parent, there)}")
         if file in files:
-            raise UserError(f"{path}: is its own parent by way of {file}")
+            circle = [one.stem for one in (*reversed(files[: files.index(file) + 1]), file)]
+            raise UserError(f"{file}: is its own parent: {', whose parent is '.join(circle)}")
         files.insert(0, file)
     return files
 
@@ -185,7 +189,8 @@ def check_keys(settings: dict[str, Any], config: type, path: Path, prefix: str =
     types = get_type_hints(config)
     for key, value in settings.items():
         if key not in types:
-            raise UserError(f"{path}: there is no key '{prefix}{key}'{nearest(str(key), types)}")
+            known = [*types, *["parent"] * (not prefix)]
+            raise UserError(f"{path}: there is no key '{prefix}{key}'{nearest(str(key), known)}")
         if value is None:
             raise UserError(f"{path}: the key '{prefix}{key}' has no value")
         if is_dataclass(types[key]):

@@ -38,6 +38,10 @@ def of_data_dir(data: Path, complete: bool = True, listed: Path | None = None) -
     """The fold list of a data dir, or `listed` in its place, with nothing in it that leaks. Raises UserError as
     `check`, `check_recordings` and `check_copies` do, and, unless `complete` is false, where there is no
     utt2session."""
+    if not (listed or data / "folds").is_file():
+        if data.is_dir():
+            raise UserError(f"{data / 'folds'}: no such file; utils/make_folds.py makes it")
+        raise UserError(f"{data}: no such data dir; stage 1 of run.sh makes it")
     folds, utt2spk, sessions = read(listed or data / "folds"), read_table(data / "utt2spk"), data / "utt2session"
     check(folds, utt2spk, read_table(sessions) if complete or sessions.is_file() else None, complete)
     for table in recordings(data):

@@ -62,9 +62,13 @@ class Run(NamedTuple):
 
 def pretrained_for(seed: int, folder: Path) -> Path:
     """The folder of the pre-trained model that a seed starts from: <folder>/seed<k> where that holds one, so that seeds
-    may differ in their pre-training, too; else `folder`."""
+    may differ in their pre-training, too; else `folder`. Raises UserError where seed<k> is there without a model."""
     own = folder / f"seed{seed}"
-    return own if (own / MODEL).is_file() else folder
+    if not os.path.lexists(own):
+        return folder
+    if not (own / MODEL).is_file():
+        raise UserError(f"{own / MODEL}: no such model, and seed {seed} starts from it; put it there, or remove {own}")
+    return own
 
 
 def parse(name: str) -> tuple[str, int] | None:

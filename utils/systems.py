@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """What conf/ says of systems: what --systems means, who is whose parent, which families are tested together.
 
-  utils/systems.py [--pretrained DIR] <conf> "<system or group> …"    print each system once, in the order asked for
+  utils/systems.py <conf> "<system or group> …"    print each system once, in the order asked for
   utils/systems.py conf "table2 ablation"
-
-With --pretrained, those that start from a pre-trained extractor are refused where DIR holds none.
 
 A system is <conf>/systems/<name>.yaml. Groups are the families of <conf>/groups.yaml, its lists "controls" and "main",
 and "all": every system, families first.
@@ -21,7 +19,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from utils import cli, config, runs
+from utils import cli, config
 from utils.yaml_file import read_yaml
 
 ALL = "all"
@@ -67,14 +65,6 @@ def describe(conf: Path, system: str) -> Description:
     comment = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
     words = " ".join(line.lstrip("# ") for line in comment)
     return Description(files[-2].stem if len(files) > 1 else None, config.flatten(own), words)
-
-
-def settings(conf: Path, system: str) -> dict[str, Any]:
-    """What a system's YAML and those of its parents set, with dotted keys."""
-    merged: dict[str, Any] = {}
-    for path in config.chain(conf / "systems" / f"{system}.yaml"):
-        merged |= config.flatten(read_yaml(path))
-    return merged
 
 
 def read_groups(conf: Path) -> Groups:
@@ -144,22 +134,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("conf", type=cli.path_of, help="folder of the configuration")
     parser.add_argument("systems", help="systems and groups, separated by spaces")
-    parser.add_argument("--pretrained", default="", help="folder of a pre-trained extractor; empty: not checked")
     options = parser.parse_args()
-    chosen = select(options.conf, options.systems)
-    if options.pretrained and not (model := Path(options.pretrained) / runs.MODEL).is_file():
-        wanted = list(chosen)
-        for name in wanted:
-            own = settings(options.conf, name)
-            if not isinstance(parts := own.get("backend.of") or [], list):
-                raise cli.UserError(f"{options.conf}/systems/{name}.yaml: backend.of: expected a list, found {parts}")
-            wanted += [part for part in parts if part not in wanted]
-            if own.get("training.pretrained"):
-                raise cli.UserError(
-                    f"{model}: no such model, and {name} starts from one; --pretrained names its folder, and "
-                    "egs/voxceleb1/run.sh makes one"
-                )
-    print(*chosen)
+    print(*select(options.conf, options.systems))
 
 
 if __name__ == "__main__":

@@ -42,8 +42,12 @@ enter "$here" iemocap pretrained conf data exp
 . ./cmd.sh
 . utils/stages.sh
 there conf
-# What is not there is refused before anything is made.
-((stop_stage < 3)) || utils/systems.py --pretrained "$pretrained" "$conf" "$controls $systems" >/dev/null
+finetune() { # SYSTEMS [OPTION…]
+  steps/finetune.py --config "$conf/finetune.yaml" --conf "$conf" --pretrained "$pretrained" --redo "$redo" \
+    --runs "$runs" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd" --systems "$@" "$data/iemocap" "$exp"
+}
+# What is wrong with systems, or not there, is refused before anything is made.
+((stop_stage < 3)) || finetune "$controls $systems" --check true
 
 if run_stage 1 "Data preparation: labels, speakers, sessions, folds; what is wrong with them"; then
   if given iemocap "$data/iemocap"; then
@@ -64,17 +68,15 @@ if run_stage 2 "Filter-banks and VAD; what is wrong with the sound"; then
   steps/audit.py --force "$force" "$data/iemocap" "$exp"
 fi
 
-finetune=(steps/finetune.py --config "$conf/finetune.yaml" --conf "$conf" --pretrained "$pretrained" --redo "$redo"
-  --runs "$runs" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd")
 score=(steps/score.py --conf "$conf" --runs "$runs" --seeds "$seeds" --title "${title:-IEMOCAP}")
 
 if run_stage 3 "Plain systems" && [[ -n $controls ]]; then
-  "${finetune[@]}" --systems "$controls" "$data/iemocap" "$exp"
+  finetune "$controls"
   "${score[@]}" --systems "$controls" "$exp"
 fi
 
 if run_stage 4 "Fine-tuning: each run on its training speakers, scored on its test speakers" && [[ -n $systems ]]; then
-  "${finetune[@]}" --systems "$systems" "$data/iemocap" "$exp"
+  finetune "$systems"
 fi
 
 if run_stage 5 "Results"; then

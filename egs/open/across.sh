@@ -65,8 +65,13 @@ folders=()
 for name in "${names[@]}"; do folders+=("$data/$name"); done
 . utils/stages.sh
 there embeddings conf
-# What is not there is refused before anything is made.
-((stop_stage < 3)) || utils/systems.py --pretrained "$pretrained" "$conf" "$systems" >/dev/null
+finetune() { # SYSTEMS PROTOCOL EXP [OPTION…]
+  steps/finetune.py --config "$conf/finetune.yaml" --training.corpus_balanced true --training.class_balanced true \
+    --conf "$conf" --lenient true --embeddings "$embeddings" --pretrained "$pretrained" --redo "$redo" \
+    --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd" --systems "$@"
+}
+# What is wrong with systems, or not there, is refused before anything is made.
+((stop_stage < 3)) || finetune "$systems" "$data" "$exp" --check true
 
 if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with them"; then
   for k in "${!names[@]}"; do
@@ -96,10 +101,7 @@ fi
 
 if run_stage 3 "The systems, on every protocol"; then
   for protocol in "$data"/protocols/*/; do
-    steps/finetune.py --config "$conf/finetune.yaml" --training.corpus_balanced true --training.class_balanced true \
-      --conf "$conf" --systems "$systems" --lenient true --embeddings "$embeddings" \
-      --pretrained "$pretrained" --redo "$redo" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd" \
-      "$protocol" "$exp/$(basename "$protocol")"
+    finetune "$systems" "$protocol" "$exp/$(basename "$protocol")"
   done
 fi
 

@@ -62,9 +62,13 @@ if [[ -z $name ]]; then name=${table##*/} name=${corpus:-${name%.*}}; fi
 title=$name data=$data/$name exp=$exp/$name
 . utils/stages.sh
 if [[ -d $embeddings ]]; then controls+=" peers"; elif [[ -n $embeddings ]]; then controls+=" given"; fi
-# What is not there is refused before anything is made.
+finetune() { # SYSTEMS [OPTION…]
+  steps/finetune.py --config "$conf/finetune.yaml" --conf "$conf" --pretrained "$pretrained" --embeddings "$embeddings" \
+    --redo "$redo" --runs "$runs" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd" --systems "$@" "$data" "$exp"
+}
+# What is wrong with systems, or not there, is refused before anything is made.
 if [[ -n $speakers ]]; then pretrained=; fi
-((stop_stage < 3)) || utils/systems.py --pretrained "$pretrained" "$conf" "$controls $systems" >/dev/null
+((stop_stage < 3)) || finetune "$controls $systems" --check true
 
 if [[ -n $speakers ]]; then # resumes where it was; when it is finished, it only says so
   ../voxceleb1/run.sh --voxceleb1 "$speakers" --check-counts false \
@@ -90,17 +94,15 @@ if run_stage 2 "Filter-banks and VAD; what is wrong with the sound"; then
   steps/audit.py --force "$force" "$data" "$exp"
 fi
 
-finetune=(steps/finetune.py --config "$conf/finetune.yaml" --conf "$conf" --pretrained "$pretrained" --redo "$redo"
-  --embeddings "$embeddings" --runs "$runs" --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd")
 score=(steps/score.py --conf "$conf" --runs "$runs" --seeds "$seeds" --title "$title")
 
 if run_stage 3 "Plain systems" && [[ -n $controls ]]; then
-  "${finetune[@]}" --systems "$controls" "$data" "$exp"
+  finetune "$controls"
   "${score[@]}" --systems "$controls" "$exp"
 fi
 
 if run_stage 4 "Fine-tuning: each run on its training speakers, scored on its test speakers" && [[ -n $systems ]]; then
-  "${finetune[@]}" --systems "$systems" "$data" "$exp"
+  finetune "$systems"
 fi
 
 if run_stage 5 "Results"; then

@@ -24,15 +24,16 @@ class Trainings(NamedTuple):
 def trainings(system: Summary, reference: Summary) -> Trainings:
     """Of the seeds that both have, as what differs between seeds cancels in no other comparison. All of each where
     there is nothing to cancel: where one depends on no seed, and where one alone starts from a pre-trained model, of
-    which seeds have several. None where they have no seed in common."""
+    which seeds have several. None where they have no seed in common. Of somebody's score file, which says of no
+    training, nothing is known but its seed."""
     shared = [seed for seed in system.seeds if seed in reference.seeds]
     fixed = [side.deterministic for side in (system, reference)]
-    started = [any(side.starts.values()) for side in (system, reference)]
+    started = {any(side.starts.values()) for side in (system, reference) if side.texts}
     if all(fixed):
         return Trainings(reference.seeds[:1], [0], [0])
     if system.name == reference.name and shared:  # under other folds: what looks fixed by one seed may not be
         fixed = [False, False]
-    if not any(fixed) and (started[0] == started[1] or not shared):
+    if not any(fixed) and (len(started) < 2 or not shared):
         return Trainings(shared, *([side.seeds.index(seed) for seed in shared] for side in (system, reference)))
     mine, theirs = ([0] if alone else [*range(len(side.seeds))] for alone, side in zip(fixed, (system, reference)))
     return Trainings((system if len(mine) >= len(theirs) else reference).seeds, mine, theirs)

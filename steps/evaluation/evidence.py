@@ -67,7 +67,8 @@ def complete(
         if seeds := runs.complete_seeds(files, every):
             summaries.append(summarise(exp / name, files, every, seeds, emotions))
         else:
-            unfinished.append({"system": name, "runs_done": len(files), "runs": len(every)})
+            wanted = len(every) * len({seed for _, seed in files})
+            unfinished.append({"system": name, "runs_done": len(files), "runs": wanted})
     return summaries, unfinished
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -21,7 +22,8 @@ DEVELOP = "develop"  # there: speakers that systems were developed on, who are l
 
 def read_system(path: Path, only_seeds: Sequence[int] = (), emotions: Mapping[str, str] | None = None) -> Summary:
     """The scores of a system's folder of runs, or of an archive of one. Raises UserError where there is neither."""
-    system = path.with_name(path.name.removesuffix(runs.ARCHIVE))
+    place = Path(os.path.abspath(path))  # "." has a name, too
+    system = place.with_name(place.name.removesuffix(runs.ARCHIVE)) if place.name else place
     files = runs.unpack(path, system) if path.is_file() else runs.finished(system)
     if not files and not path.exists():
         raise UserError(f"{path}: no such folder, archive or score file")

@@ -144,7 +144,7 @@ class Augmentation:
     speed: float = 0.0
     """Speed perturbation: each crop's tempo is drawn from 1 ± this, 0 (none) to below 1."""
     noise: float = 0.0
-    """Share of the crops, 0 (none) to 1, that get stationary noise."""
+    """Share of crops, 0 (none) to 1, that get stationary noise."""
     noise_snr: list[float] = field(default_factory=lambda: [5.0, 20.0])
     """Lowest and highest signal-to-noise ratio in dB that the noise is drawn at."""
     time_mask: int = 0

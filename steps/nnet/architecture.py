@@ -18,7 +18,7 @@ class Network:
     width: int = 16
     """Channels of the first convolution, at least 1; those of all other layers are multiples of it."""
     norm: Literal["batch", "instance"] = "batch"
-    """Normalisation behind each convolution of the extractor."""
+    """Normalisation behind each convolution."""
     vgg5_max_pool: list[int] = field(default_factory=lambda: [2, 3])
     """VGG5: the convolutions, four at most of 1 to 5, that 2 × 2 max-pooling follows."""
     frozen: Literal["none", "batch_norm", "all"] = "none"
@@ -70,10 +70,20 @@ class Network:
             raise ValueError(f"network: pool_after {self.pool_after} must hold '{END}', the extractor's last layer")
 
     @property
+    def to_learn(self) -> str:
+        """What starts from random weights between the extractor and the classifier, as the option that asks for it; ""
+        for nothing. (Adapters start as nothing.)"""
+        return f"pooling {self.pooling}" if self.pooling in ("attention", "mask") else "AD" if self.AD else ""
+
+    @property
     def smallest_input(self) -> int:
-        """The fewest frames, and the fewest bins, of an input: of fewer, VGG5's poolings would leave nothing. (ResNet18
-        rounds up.)"""
+        """The fewest frames of an input: of fewer, VGG5's poolings would leave nothing. (ResNet18 rounds up.)"""
         return 2 ** len(self.vgg5_max_pool) if self.extractor == "vgg5" else 1
+
+    @property
+    def smallest_bins(self) -> int:
+        """The fewest bins of an input of which the last map has one for each of `bands`."""
+        return self.bands * self.smallest_input if self.extractor == "vgg5" else 16 * (self.bands - 1) + 1
 
     @property
     def layers(self) -> list[str]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import numpy as np
 
 from steps.frontend.features import DESCRIPTORS
 from steps.frontend.options import Input
 from steps.nnet.architecture import Network
 from steps.systems.system import Config
 from utils import config, folds, runs
+from utils.archive import entries, read_of
 from utils.cli import UserError, warn
 from utils.folds import Folds, classes_of
+from utils.record import state
 from utils.table import read_table
 
 CORPORA = "utt2corpus"  # the table of a data dir of several corpora: utterance → corpus
@@ -31,9 +36,11 @@ class Pretrained:
 
 
 def lacks(settings: Config, options: Namespace) -> str:
-    """What a system needs and has not, in the data dir or in the options of steps/finetune.py; "" where it has all."""
+    """What a system needs and has not, in the options of steps/finetune.py or, but with its --check, in the data dir;
+    "" where it has all."""
     table, extractor = options.data / CORPORA, settings.training.extractor
-    if extractor and not (model := Path(options.pretrained) / extractor / runs.MODEL).is_file():
+    unknown = options.check and not options.pretrained  # it is yet to be trained
+    if extractor and not unknown and not (model := Path(options.pretrained) / extractor / runs.MODEL).is_file():
         return f"starts from a model of its own, which is not there: {model}"
     if settings.backend.sees == "given":
         if not options.embeddings:
@@ -42,6 +49,8 @@ def lacks(settings: Config, options: Namespace) -> str:
             return f"needs a file of vectors, and --embeddings names a folder: {path}"
         if settings.backend.vectors and not path.is_file():
             return f"needs a folder with {path.name}: --embeddings names {options.embeddings}"
+    if options.check:
+        return ""
     if settings.backend.sees == "descriptors" and not vectors_of(settings, options).is_file():
         return f"needs descriptors: {options.data} has no {DESCRIPTORS} (steps/make_fbank.py --descriptors true)"
     if settings.needs_corpora and not table.is_file():
@@ -80,7 +89,7 @@ def without_lacking(every: Mapping[str, Config], options: Namespace) -> dict[str
     for name, why in lacking.items():
         if not options.lenient and (name in options.systems.split() or len(lacking) == len(every)):
             raise UserError(f"{name or options.out} {why}")
-        if not options.list:  # the jobs of an array need not say it again
+        if not options.list and not options.check:  # said once, and not by each job of an array
             warn(f"{name} {why}; it is left out")
     return {name: own for name, own in every.items() if name not in lacking}
 
@@ -93,6 +102,11 @@ def check_circles(every: Mapping[str, Config]) -> None:
         raise UserError(f"backend.of goes in a circle: {' takes up '.join(reversed(error.args[1]))}") from None
 
 
+def pretrained_of(settings: Config, seed: int, options: Namespace) -> Path:
+    """The folder of the pre-trained model that a system starts from."""
+    return runs.pretrained_for(seed, Path(options.pretrained) / settings.training.extractor)
+
+
 def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) -> None:
     """Raise UserError where a system starts from the extractor in `folder` and that is missing, is of another kind, or
     was pre-trained on some of `speakers`: these would not be unseen when they are tested. Speaker-ids are compared with
@@ -101,11 +115,13 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
         return
     if not (folder / runs.MODEL).is_file():
         raise UserError(
-            f"{folder / runs.MODEL}: no such model; --pretrained names the folder of one, and --speakers makes one"
+            f"{folder / runs.MODEL}: no such model; --pretrained names the folder of one, and egs/voxceleb1/run.sh, or "
+            "--speakers, makes one"
         )
     if (folder / runs.CONFIG).is_file():
         theirs = config.load(Pretrained, folder / runs.CONFIG)
-        for name in ("extractor", "width"):
+        kind = ("extractor", "width", *["vgg5_max_pool"] * (settings.network.extractor == "vgg5"))
+        for name in kind:
             if (there := getattr(theirs.network, name)) != (needed := getattr(settings.network, name)):
                 raise UserError(f"{folder}: holds a network of {name} {there}, and {name} {needed} is wanted")
         for name in ("cmn", "vad"):  # what it has learnt says nothing of other inputs
@@ -114,6 +130,7 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
                     f"{folder}: was pre-trained with input.{name} {there}, and {name} {needed} is to be read: "
                     f"pre-train another, or let the system read {name} {there}, too"
                 )
+    check_weights(folder / runs.MODEL, settings.network)
     speakers_of = folder / "speakers"
     if speakers_of.exists() and not speakers_of.is_file():
         raise UserError(f"{speakers_of}: is not a file; it should name the speakers that the extractor has heard")
@@ -123,6 +140,42 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
             f"{folder}/speakers: '{min(shared)}' ({len(shared)} such) is in the data dir, too, and test speakers must "
             "be new to the network; pre-train without them, or rename other persons of the same id"
         )
+
+
+@lru_cache
+def weights_of(path: Path, now: str) -> Collection[str]:
+    """The names in a file of weights, as it is `now`, by its `state`. Raises UserError where it is damaged."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path}: is no whole safetensors file ({error}); copy it, or pre-train it, again") from None
+    if odd := [name for name, values in weights.items() if not np.isfinite(values).all()]:
+        raise UserError(f"{path}: {odd[0]} holds values that are no numbers; copy it, or pre-train it, again")
+    return weights.keys()
+
+
+def check_weights(path: Path, network: Network) -> None:
+    """Raise UserError where a file of weights is damaged, or those of another kind of network."""
+    names = weights_of(path, state(path))
+    weighted = (layer for layer in network.layers if layer.startswith(("conv", "stage", "transition")))
+    if lost := [layer for layer in weighted if not any(name.startswith(f"extractor.{layer}.") for name in names)]:
+        raise UserError(f"{path}: has no {lost[0]}: it is of another network than {network.extractor}")
+
+
+def check_bins(feats: Path, every: Mapping[str, Config]) -> None:
+    """Raise UserError where features have too few bins for a system's network."""
+    networks = {name: own.network for name, own in every.items() if own.has_network}
+    if networks and (first := next(entries(feats), None)):
+        bins = read_of(feats, *first).shape[-1]
+        for name, network in networks.items():
+            if bins < (needed := network.smallest_bins):
+                cut = f"bands {network.bands}" + f", vgg5_max_pool {network.vgg5_max_pool}" * (
+                    network.extractor == "vgg5"
+                )
+                raise UserError(f"{name or 'the network'}: needs {needed} bins ({cut}), and {feats} has {bins}")
 
 
 def check_corpora(data: Path, utterances: Collection[str]) -> None:

@@ -23,7 +23,6 @@ from steps.training.history import Board, write_history
 from steps.training.loop import Progress, Schedule, fit
 from steps.training.order import draw
 from utils import config, runs
-from utils.cli import UserError
 
 
 @dataclass
@@ -49,10 +48,6 @@ def train_network(
 ) -> tuple[Classifier, Selection]:
     """The network after its last epoch, and the selected epoch. Goes on from <out>/checkpoint.pt if there is one."""
     training, corpus, device = settings.training, run.corpus, run.device
-    if (bins := corpus.inputs[0].shape[1]) < settings.network.smallest_input:
-        raise UserError(
-            f"features have {bins} bins, and the network (vgg5_max_pool) needs {settings.network.smallest_input}"
-        )
     torch.manual_seed(seed)
     model = on_device(Classifier(settings.network, len(corpus.classes)), device)
     objective = build_objective(model, run, training).to(device)

@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from steps.frontend.given import Given
-from steps.systems.checks import CORPORA, check_classes, check_corpora, check_pretrained, vectors_of
+from steps.systems.checks import (
+    CORPORA,
+    check_bins,
+    check_classes,
+    check_corpora,
+    check_pretrained,
+    pretrained_of,
+    vectors_of,
+)
 from steps.systems.dealing import read_list
 from steps.systems.system import VECTORS, Config
 from utils import cli, folds, runs
@@ -48,6 +56,7 @@ class Plan:
         reading = [settings for settings in every if settings.reads_features]
         self.labels = content(data / "utt2spk", data / "utt2emo")
         self.features = scp_content(data / "feats.scp") if reading else ""
+        check_bins(data / "feats.scp", settings)
         self.speech = scp_content(data / "vad.scp") if any(settings.input.vad for settings in reading) else ""
         seen = {path for settings in every if (path := self.vectors_seen(settings))}
         self.given = {path: Given(path, data) for path in sorted(seen)}
@@ -60,7 +69,7 @@ class Plan:
 
     def pretrained(self, system: str, seed: int) -> Path:
         """The folder of the model that a pre-trained system starts from."""
-        return runs.pretrained_for(seed, Path(self.options.pretrained) / self.settings[system].training.extractor)
+        return pretrained_of(self.settings[system], seed, self.options)
 
     def check(self, chosen: folds.Folds, seeds: Sequence[int]) -> None:
         """Refuse here what would be refused behind the first run."""

@@ -26,7 +26,7 @@ class Training:
     pretrained: bool = False
     """Start the extractor from the model in --pretrained."""
     extractor: str = ""
-    """Folder in --pretrained that holds this model; empty: --pretrained itself."""
+    """Folder in --pretrained that holds this model; empty: itself."""
     epochs: int = 50
     """Number of epochs, each as many crops as utterances; 0 leaves the network as it is, for a backend to use."""
     batch: int = 128
@@ -162,6 +162,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.backend.kind == "network" and not self.training.epochs:
             raise ValueError("training: epochs is 0, which leaves nothing that could tell emotions")
+        if not self.training.epochs and self.has_network and (untrained := self.network.to_learn):
+            raise ValueError(f"training: epochs is 0, and network.{untrained} has weights to learn")
         if self.training.probe_C and not self.network.embedding_norm:
             raise ValueError("training.probe_C needs network.embedding_norm, which standardises what is probed")
         self.input.check_crop(self.network.smallest_input)

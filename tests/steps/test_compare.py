@@ -1,12 +1,14 @@
 """steps/compare.py: two systems, wherever their scores are."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 from sklearn.metrics import f1_score, recall_score
 
+from steps.evaluation.together import read_system
 from utils import runs
 from utils.scores import read_scores, write_scores
 
@@ -76,6 +78,24 @@ def test_folders_archives_and_score_files_give_the_same(pair, tmp_path, type_in)
     theirs = type_in("steps/compare.py", tmp_path / "one", tmp_path / "other").stdout
     assert theirs.partition(": ")[2] == said
     assert type_in("steps/compare.py", "--seeds", "0", pair[0], tmp_path / "other").stdout.partition(": ")[2] == said
+
+
+def test_a_score_file_counts_as_seed_0_alone(pair, tmp_path, type_in):
+    """Of a system with several pre-trained seeds, too."""
+    for place in pair[1].iterdir():
+        (place / "environment.yaml").write_text("pretrained: [one]\n")
+    parts = [(pair[1] / f"run{run}_seed0/scores").read_text().splitlines(keepends=True) for run in range(3)]
+    (tmp_path / "mine.txt").write_text("".join([*parts[0], *(line for part in parts[1:] for line in part[1:])]))
+    said = type_in("steps/compare.py", pair[1], tmp_path / "mine.txt").stdout
+    assert "9 speakers, seed 0\n" in said and "wF1 (weighted F1): +0.00 points" in said
+
+
+def test_the_folder_that_one_is_in_has_a_name(pair, type_in, monkeypatch):
+    for words in ([pair[0], "/"], ["--over", ". .", ".", "."], ["--over", "/", "/", "."]):
+        said = type_in("steps/compare.py", *words, code=1).stderr
+        assert said.startswith("compare.py: ") and said.count("\n") == 1
+    monkeypatch.chdir(pair[0])
+    assert read_system(Path(".")).seeds == [0, 1]
 
 
 def test_few_speakers_are_warned_of_and_one_has_no_interval(pair, tmp_path, type_in):

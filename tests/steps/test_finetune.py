@@ -302,6 +302,85 @@ def test_a_seed_starts_from_a_pre_training_of_its_own_where_there_is_one(emotion
     assert "1 of 3 runs to train" in type_in("steps/finetune.py", "--seeds", "0 1 2", *words).stdout
 
 
+def test_a_seed_whose_own_pre_training_is_not_whole_is_refused(emotional, system, tmp_path, type_in):
+    folder, _ = pretrained_model(tmp_path / "speakers")
+    words = ["--config", system, "--network.width", "2", "--training.pretrained", "true", "--pretrained", folder]
+    words = ["steps/finetune.py", "--seeds", "0 1", *words, emotional, tmp_path / "sys"]
+    (folder / "seed1").symlink_to("gone")
+    said = type_in(*words, code=1).stderr
+    assert said.startswith(f"finetune.py: {folder}/seed1/model.safetensors: no such model, and seed 1 starts from it")
+    (folder / "seed1").unlink()
+    (folder / "seed1").mkdir()
+    assert "seed 1 starts from it" in type_in(*words, code=1).stderr and not (tmp_path / "sys").exists()
+
+
+def test_a_damaged_extractor_costs_no_finished_run(emotional, system, tmp_path, type_in):
+    folder, model = pretrained_model(tmp_path / "speakers")
+    words = ["--config", system, "--network.width", "2", "--training.pretrained", "true", "--pretrained", folder]
+    words = ["steps/finetune.py", *words, "--runs", "r1", emotional, tmp_path / "sys"]
+    type_in(*words)
+    before, whole = (tmp_path / "sys/r1_seed0/scores").read_bytes(), (folder / "model.safetensors").read_bytes()
+    weights, other = model.state_dict(), Classifier(Network(extractor="vgg5", width=2), 7)
+    for damage, said in (
+        (lambda path: path.write_bytes(whole[:5000]), "is no whole safetensors file"),
+        (lambda path: path.write_bytes(b""), "is no whole safetensors file"),
+        (lambda path: save_file(weights | {"x": torch.tensor(torch.nan)}, path), "x holds values that are no numbers"),
+        (lambda path: save_file(other.state_dict(), path), "has no stage1: it is of another network than resnet18"),
+    ):
+        damage(folder / "model.safetensors")
+        done = type_in(*words, code=1)
+        assert done.stderr.count("\n") == 1 and f"{folder}/model.safetensors: {said}" in done.stderr
+        assert (tmp_path / "sys/r1_seed0/scores").read_bytes() == before
+        assert not (tmp_path / "sys/r1_seed0/.backup").exists()
+
+
+def test_a_vgg5_that_pools_elsewhere_than_it_was_pre_trained_is_refused(emotional, tmp_path, type_in):
+    (tmp_path / "speakers").mkdir()
+    save_file(Classifier(Network(extractor="vgg5", width=2), 7).state_dict(), tmp_path / "speakers/model.safetensors")
+    (tmp_path / "speakers/config.yaml").write_text("network: {extractor: vgg5, width: 2}\n")
+    words = ["--network.extractor", "vgg5", "--network.width", "2", "--input.crop", "40", "--pretrained"]
+    words += [tmp_path / "speakers", "--training.pretrained", "true", "--network.vgg5_max_pool", "[1,2]"]
+    said = type_in("steps/finetune.py", *words, emotional, tmp_path / "sys", code=1).stderr
+    assert "holds a network of vgg5_max_pool [2, 3], and vgg5_max_pool [1, 2] is wanted" in said
+
+
+def test_a_systems_result_goes_where_one_of_its_runs_does(emotional, system, tmp_path, type_in):
+    words = ["steps/finetune.py", "--conf", conf(system), "--systems", "child", "--runs", "r1"]
+    type_in(*words, emotional, tmp_path / "exp")
+    type_in("steps/score.py", "--conf", tmp_path / "conf", tmp_path / "exp")
+    assert (tmp_path / "exp/child/result").is_file()
+    type_in(*words, "--redo", "true", emotional, tmp_path / "exp")
+    assert not (tmp_path / "exp/child/result").exists()
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ("training: {pretrained: true}", "none/model.safetensors: no such model; --pretrained names the folder of one"),
+        ("training: {pretrained: true, extractor: vgg5}", "mine starts from a model of its own, which is not there: "),
+        ("backend: {kind: mean, of: [child, start]}", "none/model.safetensors: no such model"),
+        ("backend: {kind: mean, of: [child, own]}", "mine takes up own, which starts from a model of its own"),
+        ("backend: {kind: linear, sees: given}", "mine needs vectors: name them with --embeddings"),
+        ("input: {topdb: 60}", "mine.yaml: there is no key 'input.topdb'; did you mean 'top_db'?"),
+        ("parnet: child", "mine.yaml: there is no key 'parnet'; did you mean 'parent'?"),
+        ("parent: chidl", "mine.yaml: there is no chidl.yaml, its parent, beside it; did you mean 'child'?"),
+        ("backend: {kind: mean, of: 3}", "mine.yaml: backend.of: expected a list"),
+    ],
+)
+def test_systems_are_looked_at_without_a_data_dir(system, tmp_path, type_in, own, said):
+    folder = conf(system)
+    (folder / "systems/start.yaml").write_text("training: {pretrained: true}\n")
+    (folder / "systems/own.yaml").write_text("training: {pretrained: true, extractor: vgg5}\n")
+    (folder / "systems/voice.yaml").write_text("backend: {kind: linear, sees: descriptors}\n")
+    (folder / "systems/mine.yaml").write_text(f"{own}\n")
+    words = ["steps/finetune.py", "--check", "true", "--conf", folder, "--pretrained", tmp_path / "none"]
+    done = type_in(*words, "--systems", "child voice mine", tmp_path / "data", tmp_path / "exp", code=1)
+    assert said in done.stderr and done.stderr.count("\n") == 1
+    done = type_in(*words, "--systems", "child voice", tmp_path / "data", tmp_path / "exp")
+    assert not done.stdout and not done.stderr and not (tmp_path / "exp").exists()
+    type_in(*words[:-1], "", "--systems", "start own", tmp_path / "data", tmp_path / "exp")  # yet to be trained
+
+
 def test_a_system_may_start_from_an_extractor_of_its_own(emotional, tmp_path, type_in):
     folder, _ = pretrained_model(tmp_path / "speakers")
     conf = tmp_path / "conf/systems"
@@ -396,6 +475,10 @@ def test_systems_are_trained_by_an_array_that_resumes_only_what_is_unfinished(
         (["--training.pretrained", "true"], "no such model"),
         (["--training.pretrained", "true", "--training.extractor", "../x"], "must be the name of a folder"),
         (["--training.extractor", "x"], "is none without training.pretrained"),
+        (
+            ["--training.epochs", "0", "--backend.kind", "linear", "--network.pooling", "attention"],
+            "epochs is 0, and network.pooling attention has weights to learn",
+        ),
         (["--input.crop", f"{10**30}"], "crop is too large"),
         (["--input.crop", f"{10**400}"], "crop is too large"),
         (["--input.crop", "10000000"], "crop is too large: 30000 frames, 5 minutes, are the most"),
@@ -434,7 +517,11 @@ def test_wrong_options_end_in_one_line(emotional, system, tmp_path, type_in, wor
     ("words", "said"),
     [
         (["--network.width", "1000000"], "not enough memory"),
-        (["--network.bands", "40"], "network.bands is 40, and a map that is pooled has"),
+        (["--network.bands", "40"], "the network: needs 625 bins (bands 40), and "),
+        (
+            ["--network.bands", "3", "--network.extractor", "vgg5", "--network.vgg5_max_pool", "[1,2,3,4]"],
+            "the network: needs 48 bins (bands 3, vgg5_max_pool [1, 2, 3, 4]), and",
+        ),
     ],
 )
 def test_networks_that_no_machine_holds_or_no_map_feeds_are_one_line(emotional, tmp_path, type_in, words, said):

@@ -195,13 +195,21 @@ def test_the_terminal_shows_the_questions_that_are_answered(corpus, score):
 
 
 def test_what_is_not_finished_is_left_out_by_name(corpus, score):
+    score()  # which leaves a result, that is then no longer true
     (corpus / "exp/poor/r2_seed0/scores").unlink()
     said, figures = score()
     assert figures["unfinished"] == [{"system": "poor", "runs_done": 1, "runs": 2}] and "poor" not in figures["systems"]
     assert "Left out, as no seed has all runs: poor (1 of 2 runs)." in said
+    assert not (corpus / "exp/poor/result").exists() and (corpus / "exp/good/result").exists()
     assert "no scores of r2_seed0" in score("--runs", "r1 r2", code=1)
     assert rows(score("--runs", "r1")[0]).keys() >= {"good †", "poor †"}
     assert "no system has a seed with all runs finished: poor" in refused(corpus, score)
+
+
+def test_of_several_seeds_all_runs_are_counted(corpus, score):
+    shutil.copytree(corpus / "exp/poor/r1_seed0", corpus / "exp/poor/r1_seed1")
+    (corpus / "exp/poor/r2_seed0/scores").unlink()
+    assert "poor (2 of 4 runs)" in score()[0]
 
 
 def refused(corpus, score):

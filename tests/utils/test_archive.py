@@ -38,6 +38,26 @@ def test_archives_that_moved_with_their_scp_are_found_and_are_the_same(features,
         scp_content(tmp_path / "new/data/feats.scp")
 
 
+@pytest.mark.parametrize("scp", ["layer6.scp", "lists/layer6.scp", "layer6/emb.scp"])
+def test_of_archives_of_one_name_that_moved_it_is_the_one_in_the_folder_that_was_meant(tmp_path, scp):
+    (tmp_path / "old" / scp).parent.mkdir(parents=True)
+    for folder, value in (("", 1), ("layer12", 12), ("layer6", 6)):
+        (place := tmp_path / "old" / folder).mkdir(exist_ok=True)
+        table = tmp_path / "old" / scp if value == 6 else place / "other.scp"
+        with ArkWriter(place / "emb.ark", table) as out:
+            out.write("a", np.full(3, value))
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert read_array(read_scp(tmp_path / "new" / scp)["a"]).tolist() == [6, 6, 6]
+
+
+def test_a_range_of_frames_is_not_read(features):
+    scp = features / "data/feats.scp"
+    (key, entry), *_ = read_scp(scp).items()
+    scp.write_text(f"{key} {entry}[0:5]\n")
+    with pytest.raises(UserError, match="ranges are not read: copy what they stand for"):
+        scp_content(scp)
+
+
 def test_lines_of_an_scp_that_were_mixed_up_are_refused(features):
     scp = features / "data/feats.scp"
     (a, of_a), (b, of_b) = read_scp(scp).items()

@@ -28,8 +28,10 @@ BOMB = "a0: &a0 1\n" + "".join(f"a{k + 1}: &a{k + 1} [{', '.join([f'*a{k}'] * 10
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("parent: own", "own.yaml: is its own parent by way of .*own.yaml"),
-        ("parent: nobody", "nobody.yaml: no such configuration file"),
+        ("parent: own", "own.yaml: is its own parent: own, whose parent is own"),
+        ("parent: nobody", "own.yaml: there is no nobody.yaml, its parent, beside it"),
+        ("parent: onw", "did you mean 'own'"),
+        ("parent: [own]", "must be the name of a file beside it, without .yaml"),
         ("parent: sub/other", "own.yaml: parent 'sub/other' must be the name of a file beside it, without .yaml"),
         ("a: &a {b: *a}", "own.yaml: is not YAML: line 1: found unconstructable recursive node"),
         ("&a [*a]", "is not YAML: line 1: found unconstructable recursive node"),
