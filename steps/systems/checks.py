@@ -115,8 +115,8 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
         return
     if not (folder / runs.MODEL).is_file():
         raise UserError(
-            f"{folder / runs.MODEL}: no such model; --pretrained names the folder of one, and egs/voxceleb1/run.sh, or "
-            "--speakers, makes one"
+            f"{folder / runs.MODEL}: no such model; --pretrained names the folder of one, and egs/voxceleb1/run.sh "
+            "makes one (for egs/open/run.sh, --speakers)"
         )
     if (folder / runs.CONFIG).is_file():
         theirs = config.load(Pretrained, folder / runs.CONFIG)
