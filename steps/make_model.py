@@ -29,9 +29,9 @@ import numpy as np
 from steps.frontend.features import DESCRIPTORS
 from steps.prediction.model import CALIBRATION, CARD, CONFIG, GRAPH, WEIGHTS, Calibration, Settings, is_whole, sum_of
 from steps.systems.system import Config
-from utils import cli, config
+from utils import cli, config, runs
 from utils.archive import scp_content
-from utils.copies import UNIQ, read_changes
+from utils.copies import AUGMENT, UNIQ, read_changes
 from utils.data_dir import check_whole
 from utils.files import whole
 from utils.record import Origin, content, of_settings, outdated
@@ -130,6 +130,10 @@ def main() -> None:
     system = settings_of(options)
     check_replaceable(options.out)
     check_whole(options.data)
+    if kind := runs.leak(options.data):
+        raise cli.UserError(f"{options.data}: has falsified speakers ({kind}), so that no card would be true")
+    if (options.data / AUGMENT).is_file():
+        raise cli.UserError(f"{options.data}: holds changed copies; name the originals' data dir, and this by --copies")
     read = {name: content(options.data / name) for name in ("utt2emo", "utt2spk")}
     of_data = ("utt2corpus", "utt2dur", "spk2gender", "fbank.yaml", "wav.scp", "segments")
     read |= {name: content(options.data / name) for name in of_data if (options.data / name).is_file()}

@@ -30,12 +30,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may b
 from steps.evaluation import audit, results, together
 from steps.evaluation.alike import check_means, made_alike
 from steps.evaluation.evidence import check_run, choose
+from steps.evaluation.summary import Key
 from steps.reporting import documents, page, root, tables
 from steps.reporting.documents import Recipe
 from utils import cli, runs, systems
 from utils.files import copy
 from utils.hold import hold
 from utils.runs import Texts
+from utils.scores import of_run
 from utils.table import read_table
 
 ABOUT, README = "about.md", "README.md"
@@ -60,15 +62,36 @@ def keep(system: Path, folder: Path, labels: bool, last: str = runs.SCORES) -> N
 def check(exp: Path, folder: Path, names: Sequence[str], emotions: Mapping[str, str] | None) -> None:
     """Raise UserError, before anything is kept, for a run that results could not be made of, alone or beside those that
     are kept."""
+    corpus = corpus_of(folder)
+    kept = (path.parent for path in recipe_of(folder)[0].parent.glob(f"*/results/**/{results.NAME}"))
+    if twins := [one for one in kept if one != Path(os.path.abspath(folder)) and corpus_of(one) == corpus]:
+        raise cli.UserError(f"{twins[0]}: is called {corpus}, too; keep this under another name, with --results")
     every = {name: runs.archived(folder / name) for name in runs.systems(folder)}
     for name in names:
         own = runs.finished(exp / name)
+        check_folds(folder / f"{name}{runs.ARCHIVE}", every.get(name, {}), own)
         runs.check_honest(exp / name, own.values())
         for texts in own.values():
             check_run(texts, emotions)
         every[name] = {**every.get(name, {}), **own}
         made_alike(every[name])
     check_means(every, emotions)
+
+
+def check_folds(archive: Path, before: Mapping[Key, Texts], own: Mapping[Key, Texts]) -> None:
+    """Raise UserError where runs that are kept `before` and a system's `own` are not of the same folds: with one seed,
+    both would test somebody."""
+    tested: dict[tuple[int, str], str] = {}
+    if {run for run, _ in before} == {run for run, _ in own}:
+        return
+    for (run, seed), texts in {**before, **own}.items():
+        scores = of_run(texts, runs.SCORES)
+        for speaker in set(scores.speakers) if scores else ():
+            if (other := tested.setdefault((seed, speaker), run)) != run:
+                raise cli.UserError(
+                    f"{archive}: its runs are of other folds: '{speaker}' is tested in {run} and in {other}; remove "
+                    "it, and these runs are kept in its place"
+                )
 
 
 def keep_all(exp: Path, folder: Path, systems: Sequence[str], labels: bool) -> None:
@@ -132,6 +155,8 @@ def write_together(home: Path, conf: Path) -> None:
     if len(folders) > 1 and (groups := systems.read_groups(conf)).together:
         compared = together.make(home, folders, groups.together, groups.planned)
         results.write(home / together.NAME, compared)
+        for name in sorted({folder.name for folder in folders} - set(compared["corpora"])):
+            print(f"{home / name}: lacks one of {', '.join(groups.planned)}: left out of what is compared over all")
         page.write(home / README, root.together([read_recipe(folder) for folder in folders], read_together(home)))
 
 
@@ -140,12 +165,13 @@ def read_together(home: Path) -> dict[str, Any]:
     return results.read(home / together.NAME, "steps/publish.py", "comparisons")
 
 
-def write_root(top: Path, home: Path) -> None:
-    """RESULTS.md and the README's results, from egs/*/results; `home`: the one of them that was just written."""
+def write_root(top: Path) -> None:
+    """RESULTS.md and the README's results, from egs/*/results."""
     folders = sorted(path.parent for path in (top / "egs").glob(f"*/results/**/{README}"))
     recipes = [read_recipe(folder) for folder in folders if (folder / results.NAME).is_file()]
     recipes.sort(key=lambda recipe: -len(recipe.results["systems"]))
     others = [str(folder.relative_to(top)) for folder in folders if not (folder / results.NAME).is_file()]
+    home = top / "egs" / recipes[0].folder / "results"
     compared = read_together(home) if (home / together.NAME).is_file() else None
     page.write(top / "RESULTS.md", root.root(recipes, others, compared))
     if (text := Texts(top).read(README)) is not None:
@@ -169,7 +195,7 @@ def publish(options: argparse.Namespace, chosen: Sequence[str]) -> None:
     write_folder(folder, exp)
     top = recipe.parent.parent
     write_together(recipe / "results", conf)
-    write_root(top, recipe / "results")
+    write_root(top)
     print(f"{folder}: {len(chosen)} systems kept; {top / 'RESULTS.md'} written")
 
 

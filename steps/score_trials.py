@@ -58,8 +58,8 @@ def read_units(path: Path) -> dict[str, np.ndarray]:
             length = np.linalg.norm(vector)
         if vector.ndim != 1 or vector.shape != size or not 0 < length < np.inf:
             raise cli.UserError(
-                f"{path}: '{name}' is no embedding: expected a vector of {size[0] if size else 0} values, finite and "
-                "not all 0; steps/embed.py makes such"
+                f"{path}: '{name}' is no embedding: expected a vector{f' of {size[0]} values' * (len(size) == 1)}, "
+                "finite and not all 0; steps/embed.py makes such"
             )
         units[name] = vector / length
     return units

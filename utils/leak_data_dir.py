@@ -57,6 +57,8 @@ def main() -> None:
     parser.add_argument("dest", type=cli.path_of)
     options = parser.parse_args()
     utt2spk = data_dir.check_whole(options.data)
+    if kind := runs.leak(options.data):
+        raise cli.UserError(f"{options.data}: its speakers are falsified already ({kind}); begin with the true ones")
     if options.kind == "random":
         label_of = dealt(utt2spk, options.seed)
         lines = read_lines(options.data / "folds")
@@ -64,6 +66,8 @@ def main() -> None:
         sessions = read_table(options.data / "utt2session")
         label_of = {utterance: sessions[utterance].partition("_")[0] for utterance in utt2spk}
         lines = one_after_next(sorted(set(label_of.values())))
+    if label_of == utt2spk:
+        raise cli.UserError(f"--kind {options.kind}: the names of {options.data}'s sessions are those of its speakers")
     names = {utterance: f"{speaker}-{utterance}" for utterance, speaker in label_of.items()}
     falsified = {names[utterance]: speaker for utterance, speaker in label_of.items()}
     data_dir.check_prefixes(falsified, options.dest)

@@ -133,7 +133,8 @@ def choose(
             why += "; each speaker is a session"
         of = {speaker: utt2session.get(utterance, speaker) for utterance, speaker in utt2spk.items()}
         names = [of[unit[0]] for unit in together]
-        return rotate(together, names), f"{len(together)} runs, each leaves one session out{why}"
+        several = ", or several that share speakers" * (len(set(of.values())) > len(together))
+        return rotate(together, names), f"{len(together)} runs, each leaves one session out{several}{why}"
     if not wanted.isdecimal() or len(wanted) > 9:
         raise cli.UserError(f"--folds {wanted}: expected a number of groups, loso or session")
     groups = balanced_groups(together, int(wanted), utt2spk, utt2emo, genders)

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from steps.evaluation import results
 from steps.evaluation.comparison import compare, correct
 from steps.evaluation.metrics import Metrics
 from steps.evaluation.summary import Summary, known, summarise
@@ -89,10 +90,14 @@ def apart(scores: Scores, place: str, without: Collection[str]) -> Scores:
 
 def make(home: Path, folders: Sequence[Path], pairs: Sequence[Sequence[str]], planned: Sequence[str]) -> dict[str, Any]:
     """What <home>/together.json holds: `corpora`, the names of `folders`; `left_out`, how many speakers of
-    <home>/develop are; `speakers`, `utterances`; `comparisons` as in results.json, of those pairs that are in every
-    folder, each with `planned`: Holm corrects all but that one."""
+    <home>/develop are; `speakers`, `utterances`; `comparisons` as in results.json, of those pairs that are whole in
+    every folder, each with `planned`: Holm corrects all but that one. A corpus without the planned pair, where several
+    have it, is left aside."""
     without = set(read_lines(home / DEVELOP)) if (home / DEVELOP).is_file() else set()
-    there = [pair for pair in pairs if all(trained(folder, name).exists() for folder in folders for name in pair)]
+    scored = {folder: results.read(folder / results.NAME)["systems"].keys() for folder in folders}
+    if len(asked := [folder for folder, own in scored.items() if own >= set(planned)]) > 1:
+        folders = asked
+    there = [pair for pair in pairs if all(name in scored[folder] for folder in folders for name in pair)]
     systems = {name: together(folders, name, without=without) for name in dict.fromkeys(sum(map(list, there), []))}
     comparisons = [
         compare(systems[pair[0]], systems[pair[1]]) | {"planned": list(pair) == list(planned)} for pair in there

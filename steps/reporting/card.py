@@ -33,10 +33,11 @@ CHANGED = {  # kind of copies → what was done to them
 SURE = {"right_else": "these", "right": "the others"}
 LENGTH = "length, at most"
 CURVES = {"gain": "gain, dB", "pink noise, SNR": "pink noise, SNR in dB", LENGTH: "length, at most, s"}
-LAW = """Do not use it to judge people. What it answers is what actors meant to sound like, not what anybody feels. \
-Emotion recognition does harm where it is believed. In the European Union it is forbidden at work and in education, \
-but for medical or safety reasons, since 2 February 2025 (Regulation (EU) 2024/1689, Art. 5(1)(f)), and elsewhere \
-people must be told that it is used on them (Art. 50(3)). <https://eur-lex.europa.eu/eli/reg/2024/1689/oj>"""
+LAW = """Do not use it to judge people. What it answers is how such recordings were labelled (acted ones: what was \
+meant to be heard), not what anybody feels. Emotion recognition does harm where it is believed. In the European Union \
+it is forbidden at work and in education, but for medical or safety reasons, since 2 February 2025 (Regulation (EU) \
+2024/1689, Art. 5(1)(f)), and elsewhere people must be told that it is used on them (Art. 50(3)). \
+<https://eur-lex.europa.eu/eli/reg/2024/1689/oj>"""
 
 
 def shortest(results: Results) -> float:
@@ -88,7 +89,8 @@ def sections(results: Results, calibration: Calibration) -> dict[str, list[str]]
             f"{names([CHANGED[kind] for kind in results['kinds']])}."
             if results["copies"]
             else "",
-            "All of it is acted. A model of recordings that may not be used commercially may not be, either.",
+            "Whether it is acted, the corpora's makers say. A model of recordings that may not be used commercially "
+            "may not be, either.",
             f"It hears what lies below {results['highest']:.0f} Hz, where the poorest corpus ends, as statistics of "
             "spectrum, pitch and voice quality (`steps/frontend/descriptors.py`), whatever the level. It detects no "
             "speech: frames more than 35 dB below the loud ones are not heard. A network of one hidden layer follows: "

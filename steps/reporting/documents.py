@@ -31,6 +31,7 @@ from, a folder a run (its files: `utils/runs.py`)."""
 PART = "A part of a corpus needs `--check-counts false`; which utterances were used, the score files say."
 VECTORS = """\
 Systems called peer_… see vectors that `bench/peers.py` makes of a data dir, in a folder: `--embeddings VECTORS`."""
+LEARNING = "Left out: no system of the short table has a history.tsv."
 EMBEDDINGS = """\
 Fig. 1: t-SNE of L2-normalised embeddings of one run. Colour is emotion, digit is speaker; bold and ringed: speakers
 that the run never trained on. Distances between far groups mean nothing here; the probes are the measurement."""
@@ -125,7 +126,7 @@ def detailed(results: Results, folder: Path) -> Sections:
     """By class, run and speaker; learning curves; how it was made."""
     from steps.reporting import figures
 
-    shown, systems, learning = tables.short(results), results["systems"], "Left out: no run has a history.tsv."
+    shown, systems, learning = tables.short(results), results["systems"], LEARNING
     figures.save(figures.confusions(results, shown), folder / "figures", "confusions")
     if curved := [name for name in shown if systems[name]["curves"]]:
         figures.save(figures.learning(results, curved), folder / "figures", "learning")

@@ -40,10 +40,16 @@ def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping
     return document("Results", "steps/publish.py", sections)
 
 
+def side_by_side(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> list[Recipe]:
+    """The corpora that are set against each other: of the first one's recipe, those that are `compared`."""
+    home = next(iter(recipes)).folder
+    return [one for one in recipes if not compared or (one.folder == home and one.name in compared["corpora"])]
+
+
 def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> Sections:
     """What RESULTS.md says of several corpora; what belongs to one alone stands on its own page."""
-    first, *others = recipes
-    results_of = {recipe.name: recipe.results for recipe in recipes}
+    first, *others = side_by_side(recipes, compared)
+    results_of = {recipe.name: recipe.results for recipe in (first, *others)}
     main = list(dict.fromkeys(name for results in results_of.values() for name in tables.short(results)))
     of = {name: next(results for results in results_of.values() if name in results["systems"]) for name in main}
     about, limits, more = parts(first.shared)
@@ -105,14 +111,14 @@ def asked(results: Results) -> list[str]:
 def pages(recipes: Mapping[str, Recipe]) -> list[str]:
     """A link to each corpus's page, with what the corpus is; recipes: folder of the page → corpus."""
     return [
-        f"[{one.name}]({folder}/README.md): {' '.join(one.about.partition(BLANK)[0].split())}"
+        f"[{one.name}]({folder}/README.md): {' '.join(one.about.partition(BLANK)[0].split())}".removesuffix(": ")
         for folder, one in recipes.items()
     ]
 
 
 def together(recipes: Collection[Recipe], compared: Mapping[str, Any]) -> str:
     """Of a recipe with several corpora, the page beside together.json: every difference over all of them."""
-    results_of = {recipe.name: recipe.results for recipe in recipes}
+    results_of = {recipe.name: recipe.results for recipe in side_by_side(recipes, compared)}
     probes, varied = over_corpora.probes(results_of), over_corpora.varied(compared)
     sections: Sections = {
         "": [over_corpora.whose(compared), over_corpora.differences(compared).markdown(), CERTAINTY],
@@ -153,8 +159,9 @@ def of_recipe(recipe: Recipe) -> Sections:
 
 def readme(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> str:
     """What stands between the marks of README.md: what to use, the answer to the planned question, the short table."""
-    results_of, blocks = {recipe.name: recipe.results for recipe in recipes}, []
+    blocks = []
     if len(recipes) > 1:
+        results_of = {recipe.name: recipe.results for recipe in side_by_side(recipes, compared)}
         about = parts(next(iter(recipes)).shared)[0]
         said = planned(over_corpora.answers(results_of, compared), next(iter(results_of.values())))
         whose = over_corpora.whose(compared) if compared else ""

@@ -107,7 +107,7 @@ def test_what_is_missing_is_left_out_with_a_reason(exp, emotional, type_in):
         "no run has a file of probes",
         "no embedding.scp in the runs",
         "no network of resnet18_pretrain_ad",
-        "no run has a history.tsv",
+        "no system of the short table has a history.tsv",
         "Left out: none was made",
     ):
         assert reason in text, reason

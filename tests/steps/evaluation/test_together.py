@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import wilcoxon
 from sklearn.metrics import f1_score
 
+from steps.evaluation import results
 from steps.evaluation.together import make, together
 from utils.cli import UserError
 from utils.scores import read_scores, write_scores
@@ -32,6 +33,7 @@ def home(tmp_path):
     for corpus, skills in {"one": (0.9, 0.6, 0.7), "two": (0.8, 0.5, 0.6)}.items():
         for name, skill in zip(("good", "poor", "fair"), skills):
             system(tmp_path / corpus / name, skill)
+        results.write(tmp_path / corpus / "results.json", {"systems": dict.fromkeys(["good", "poor", "fair"])})
     (tmp_path / "develop").write_text("a\nf\n")
     return tmp_path
 
@@ -55,6 +57,18 @@ def test_differences_are_those_of_all_utterances_but_of_speakers_for_development
     assert first["p"] == pytest.approx(wilcoxon(*each).pvalue)
     assert planned["p_corrected"] == planned["p"]
     assert min(first["p_corrected"], second["p_corrected"]) >= 2 * min(first["p"], second["p"]) - 1e-12
+
+
+def test_what_is_not_whole_on_a_corpus_is_not_compared_nor_a_corpus_without_the_planned_pair(home):
+    folders, pairs = [home / "one", home / "two", home / "three"], [["good", "poor"], ["good", "fair"]]
+    shutil.copytree(home / "one", home / "three")
+    shutil.rmtree(home / "three/good/run1_seed0")  # so results.json leaves it out
+    results.write(home / "three/results.json", {"systems": dict.fromkeys(["poor", "fair"])})
+    made = make(home, folders, pairs, planned=["good", "poor"])
+    assert made["corpora"] == ["one", "two"] and len(made["comparisons"]) == 2
+    made = make(home, folders, [*pairs, ["fair", "poor"]], planned=["fair", "poor"])
+    [only] = made["comparisons"]
+    assert made["corpora"] == ["one", "two", "three"] and (only["system"], only["reference"]) == ("fair", "poor")
 
 
 def test_corpora_of_other_classes_are_no_company(home):
