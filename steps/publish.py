@@ -28,16 +28,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
 from steps.evaluation import audit, results, together
-from steps.evaluation.alike import check_means, made_alike
+from steps.evaluation.alike import check_folds, check_means, made_alike
 from steps.evaluation.evidence import check_run, choose
-from steps.evaluation.summary import Key
 from steps.reporting import documents, page, root, tables
 from steps.reporting.documents import Recipe
 from utils import cli, runs, systems
 from utils.files import copy
 from utils.hold import hold
 from utils.runs import Texts
-from utils.scores import of_run
 from utils.table import read_table
 
 ABOUT, README = "about.md", "README.md"
@@ -76,22 +74,6 @@ def check(exp: Path, folder: Path, names: Sequence[str], emotions: Mapping[str, 
         every[name] = {**every.get(name, {}), **own}
         made_alike(every[name])
     check_means(every, emotions)
-
-
-def check_folds(archive: Path, before: Mapping[Key, Texts], own: Mapping[Key, Texts]) -> None:
-    """Raise UserError where runs that are kept `before` and a system's `own` are not of the same folds: with one seed,
-    both would test somebody."""
-    tested: dict[tuple[int, str], str] = {}
-    if {run for run, _ in before} == {run for run, _ in own}:
-        return
-    for (run, seed), texts in {**before, **own}.items():
-        scores = of_run(texts, runs.SCORES)
-        for speaker in set(scores.speakers) if scores else ():
-            if (other := tested.setdefault((seed, speaker), run)) != run:
-                raise cli.UserError(
-                    f"{archive}: its runs are of other folds: '{speaker}' is tested in {run} and in {other}; remove "
-                    "it, and these runs are kept in its place"
-                )
 
 
 def keep_all(exp: Path, folder: Path, systems: Sequence[str], labels: bool) -> None:
@@ -166,13 +148,18 @@ def read_together(home: Path) -> dict[str, Any]:
 
 
 def write_root(top: Path) -> None:
-    """RESULTS.md and the README's results, from egs/*/results."""
+    """RESULTS.md and the README's results, from egs/*/results: first of a recipe that compares over several corpora,
+    then of the corpora with most systems."""
+
+    def compares(recipe: Recipe) -> Path | None:
+        path = top / "egs" / recipe.folder / "results" / together.NAME
+        return path if path.is_file() else None
+
     folders = sorted(path.parent for path in (top / "egs").glob(f"*/results/**/{README}"))
     recipes = [read_recipe(folder) for folder in folders if (folder / results.NAME).is_file()]
-    recipes.sort(key=lambda recipe: -len(recipe.results["systems"]))
+    recipes.sort(key=lambda recipe: (not compares(recipe), -len(recipe.results["systems"])))
     others = [str(folder.relative_to(top)) for folder in folders if not (folder / results.NAME).is_file()]
-    home = top / "egs" / recipes[0].folder / "results"
-    compared = read_together(home) if (home / together.NAME).is_file() else None
+    compared = read_together(path.parent) if (path := compares(recipes[0])) else None
     page.write(top / "RESULTS.md", root.root(recipes, others, compared))
     if (text := Texts(top).read(README)) is not None:
         page.write(top / README, MARKS.sub(lambda _: root.readme(recipes, compared), text))

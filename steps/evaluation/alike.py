@@ -104,3 +104,19 @@ def _check_mean(own: Texts, parts: Mapping[str, Texts], emotions: Mapping[str, s
                 f"{own.place}: is not the mean of {' and '.join(parts)} as they are now; make it again, and publish it "
                 "with them"
             )
+
+
+def check_folds(archive: Path, before: Mapping[tuple[str, int], Texts], own: Mapping[tuple[str, int], Texts]) -> None:
+    """Raise UserError where runs that are kept `before` and a system's `own` are not of the same folds: with one seed,
+    both would test somebody."""
+    tested: dict[tuple[int, str], str] = {}
+    if {run for run, _ in before} == {run for run, _ in own}:
+        return
+    for (run, seed), texts in {**before, **own}.items():
+        scores = of_run(texts, runs.SCORES)
+        for speaker in set(scores.speakers) if scores else ():
+            if (other := tested.setdefault((seed, speaker), run)) != run:
+                raise UserError(
+                    f"{archive}: its runs are of other folds: '{speaker}' is tested in {run} and in {other}; remove "
+                    "it, and these runs are kept in its place"
+                )

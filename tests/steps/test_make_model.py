@@ -48,6 +48,16 @@ def corpora(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [("leak", "has falsified speakers (random), so that no card"), ("utt2augment", "holds changed copies; name the")],
+)
+def test_falsified_speakers_and_changed_copies_make_no_model(corpora, type_in, mark, said):
+    (corpora / f"data/{mark}").write_text("random, of data: falsified\n")
+    words = ["--system", corpora / "small.yaml", corpora / "data", corpora / "model"]
+    assert said in type_in("steps/make_model.py", *words, code=1).stderr and not (corpora / "model").exists()
+
+
 def test_a_folder_that_answers_and_a_card_that_tells_what_was_measured(corpora, type_in):
     words = [
         "steps/make_model.py",

@@ -272,7 +272,7 @@ def test_results_of_another_kind_are_linked(corpus, tmp_path, type_in):
 
 
 def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, type_in):
-    (corpus / "conf/groups.yaml").write_text(GROUPS + "together: [[good, poor]]\n")
+    (corpus / "conf/groups.yaml").write_text(GROUPS + "planned: [good, poor]\ntogether: [[good, poor]]\n")
     for run in [*corpus.glob("exp/*/*_seed0")]:
         shutil.copytree(run, run.with_name(run.name.replace("seed0", "seed1")))
     shutil.move(corpus / "exp", corpus / "systems")
@@ -294,11 +294,40 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     assert "[egs/toy/results](egs/toy/results/README.md)" in text
     assert "- Toys are small." in text and "They break" not in text
     assert "- They break.\n\n- They are dear.\n" in page and "Toys are small" not in page
-    readme = (corpus.parents[1] / "README.md").read_text()
+    readme, before = (corpus.parents[1] / "README.md").read_text(), (corpus / "results/together.json").read_text()
     assert "**What should I use?** All of these corpora: good, wF1 " in readme
     assert "## Answers" not in readme and "stale" not in readme
     assert "over 4 speakers of one and two together (40 utterances)" in readme
     assert "Ten toys." in readme and "small" not in readme
+    shutil.copytree(corpus / "systems/poor", corpus / "exp/mine/poor")  # a corpus without the planned pair
+    said = type_in("steps/publish.py", corpus / "exp/mine").stdout
+    assert "results/mine: lacks one of good, poor: left out of what is compared over all" in said
+    assert (corpus.parents[1] / "README.md").read_text() == readme
+    assert (corpus / "results/together.json").read_text() == before
+    text = (corpus.parents[1] / "RESULTS.md").read_text()
+    assert "- [mine](egs/toy/results/mine/README.md)\n" in text and "likewise two." in text
+    shutil.copytree(corpus / "conf", corpus.parent / "other/conf")  # a recipe of one's own
+    shutil.copytree(corpus / "systems", corpus.parent / "other/exp/more")
+    type_in("steps/publish.py", corpus.parent / "other/exp/more")
+    assert (corpus.parents[1] / "README.md").read_text() == readme
+    shutil.move(corpus.parent / "other/exp/more", corpus.parent / "other/exp/one")
+    refused = type_in("steps/publish.py", corpus.parent / "other/exp/one", code=1).stderr
+    assert "egs/toy/results/one: is called one, too; keep this under another name" in refused
+    assert not (corpus.parent / "other/results/one").exists()
+
+
+def test_runs_of_other_folds_are_not_kept_beside_those_before(corpus, type_in):
+    type_in("steps/publish.py", corpus / "exp")
+    before = content(corpus / "results")
+    for run in ("r1", "r2"):
+        (corpus / f"exp/good/{run}_seed0").rename(corpus / f"exp/good/other{run}_seed0")
+    said = type_in("steps/publish.py", corpus / "exp", code=1).stderr
+    assert "good.tar.xz: its runs are of other folds: 'r1' is tested in " in said and "remove it, and these" in said
+    assert content(corpus / "results") == before and said.count("\n") == 1
+    for archive in (corpus / "results").glob("*.xz"):
+        archive.unlink()
+    shutil.rmtree(corpus / "exp/poor")
+    type_in("steps/publish.py", corpus / "exp")
 
 
 def test_two_at_once_come_one_after_the_other(corpus, tmp_path):

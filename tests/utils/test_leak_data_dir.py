@@ -88,6 +88,12 @@ def test_what_cannot_lie_so_is_refused(data, tmp_path, type_in):
     (data / "utt2session").write_text("".join(f"{name} one\n" for name in read_table(data / "utt2spk")))
     assert "have 1 different pre" in type_in("utils/leak_data_dir.py", "--kind", "prefix", data, dest, code=1).stderr
     assert "is read, so it cannot be" in type_in("utils/leak_data_dir.py", data, data, code=1).stderr
+    (data / "utt2session").write_text("".join(f"{name} {who}\n" for name, who in read_table(data / "utt2spk").items()))
+    said = type_in("utils/leak_data_dir.py", "--kind", "prefix", data, dest, code=1).stderr
+    assert "sessions are those of its speakers" in said
+    type_in("utils/leak_data_dir.py", data, tmp_path / "once")
+    said = type_in("utils/leak_data_dir.py", tmp_path / "once", dest, code=1).stderr
+    assert "its speakers are falsified already (random)" in said
     (data / "folds").unlink()
     assert "folds: no such file" in type_in("utils/leak_data_dir.py", data, dest, code=1).stderr
     assert "utt2spk: no such file" in type_in("utils/leak_data_dir.py", tmp_path, dest, code=1).stderr

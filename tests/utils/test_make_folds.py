@@ -84,6 +84,10 @@ def test_who_shares_a_session_is_never_parted():
         ["s00", "s01", "s10", "s11"],
         *([f"s{k:02d}", f"s{k + 1:02d}"] for k in (2, 4, 6, 8)),
     ]
+    assert (
+        "leaves one session out, or several that share speakers"
+        in choose("session", utt2spk, sessions, utt2emo, genders)[1]
+    )
     for wanted in ("", "3", "loso", "session"):
         lines, _ = choose(wanted, utt2spk, sessions, utt2emo, genders)
         runs = {}
