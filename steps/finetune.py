@@ -44,7 +44,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # path.sh may be forgotten
 
-from steps.systems.checks import check_circles, check_pretrained, pretrained_of, without_lacking
+from steps.systems.checks import check_circles, check_starts, without_lacking
 from steps.systems.combination import take_up
 from steps.systems.dealing import train_in_jobs
 from steps.systems.plan import Plan
@@ -109,10 +109,9 @@ def main() -> None:
 
 def check(options: config.Namespace) -> None:
     """Refuse what can be refused before there is a data dir."""
-    for settings in settings_of(options).values():
-        if options.pretrained:
-            for seed in cli.numbers("--seeds", options.seeds):
-                check_pretrained(pretrained_of(settings, seed, options), settings, ())
+    every, seeds = settings_of(options), cli.numbers("--seeds", options.seeds)
+    if options.pretrained:
+        check_starts(every.values(), seeds, options, ())
 
 
 def train(options: config.Namespace) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
@@ -103,16 +104,23 @@ def check_circles(every: Mapping[str, Config]) -> None:
 
 
 def pretrained_of(settings: Config, seed: int, options: Namespace) -> Path:
-    """The folder of the pre-trained model that a system starts from."""
-    return runs.pretrained_for(seed, Path(options.pretrained) / settings.training.extractor)
+    """The folder of the pre-trained model that a system starts from, if it does."""
+    folder = Path(options.pretrained) / settings.training.extractor
+    return runs.pretrained_for(seed, folder) if settings.training.pretrained else folder
+
+
+def check_starts(every: Iterable[Config], seeds: Sequence[int], options: Namespace, speakers: Collection[str]) -> None:
+    """`check_pretrained` of all that the systems start from, with any of the seeds."""
+    for settings in every:
+        if settings.training.pretrained:
+            for folder in dict.fromkeys(pretrained_of(settings, seed, options) for seed in seeds):
+                check_pretrained(folder, settings, speakers)
 
 
 def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) -> None:
     """Raise UserError where a system starts from the extractor in `folder` and that is missing, is of another kind, or
     was pre-trained on some of `speakers`: these would not be unseen when they are tested. Speaker-ids are compared with
     <folder>/speakers, where there is one (steps/pretrain.py leaves it); a person with two ids is not found."""
-    if not settings.training.pretrained:
-        return
     if not (folder / runs.MODEL).is_file():
         raise UserError(
             f"{folder / runs.MODEL}: no such model; --pretrained names the folder of one, and egs/voxceleb1/run.sh "
@@ -145,16 +153,20 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
 @lru_cache
 def weights_of(path: Path, now: str) -> Collection[str]:
     """The names in a file of weights, as it is `now`, by its `state`. Raises UserError where it is damaged."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, safe_open
 
     try:
-        weights = load_file(path)
+        with safe_open(path, framework="np") as file:
+            names = [*file.keys()]
+            for name in names:
+                with suppress(TypeError):  # bfloat16, which numpy has not: the training looks at it
+                    if not np.isfinite(file.get_tensor(name)).all():
+                        raise UserError(
+                            f"{path}: {name} holds values that are no numbers; copy it, or pre-train it, again"
+                        )
     except SafetensorError as error:
         raise UserError(f"{path}: is no whole safetensors file ({error}); copy it, or pre-train it, again") from None
-    if odd := [name for name, values in weights.items() if not np.isfinite(values).all()]:
-        raise UserError(f"{path}: {odd[0]} holds values that are no numbers; copy it, or pre-train it, again")
-    return weights.keys()
+    return names
 
 
 def check_weights(path: Path, network: Network) -> None:

@@ -16,7 +16,7 @@ from steps.systems.checks import (
     check_bins,
     check_classes,
     check_corpora,
-    check_pretrained,
+    check_starts,
     pretrained_of,
     vectors_of,
 )
@@ -79,9 +79,8 @@ class Plan:
         check_names(data, utt2spk, utt2emo)
         if any(settings.needs_corpora for settings in self.settings.values()):
             check_corpora(data, utt2spk)
+        check_starts(self.settings.values(), seeds, self.options, utt2spk.values())
         for name, settings in self.settings.items():
-            for folder in {self.pretrained(name, seed) for seed in seeds}:
-                check_pretrained(folder, settings, utt2spk.values())
             check_classes(settings, chosen, utt2spk, utt2emo, name)
 
     def vectors_seen(self, settings: Config) -> Path | None:
