@@ -52,7 +52,7 @@ def one_after_next(speakers: list[str]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", choices=("random", "prefix"), default="random")
-    parser.add_argument("--seed", type=int, default=0, help="of the lot [0]")
+    parser.add_argument("--seed", type=cli.natural, default=0, help="of the lot [0]")
     parser.add_argument("data", type=cli.path_of)
     parser.add_argument("dest", type=cli.path_of)
     options = parser.parse_args()

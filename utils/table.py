@@ -21,11 +21,16 @@ def lines_of(content: bytes) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def check_file(path: Path | str) -> None:
+    """Raise UserError where there is no file."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: {'is a folder, and a file is wanted' if Path(path).is_dir() else 'no such file'}")
+
+
 def read_content(path: Path | str) -> bytes:
     """What a table holds, without the mark that Windows puts before UTF-8. Raises UserError where there is none, or no
     text."""
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file")
+    check_file(path)
     return text_in(Path(path).read_bytes(), path).removeprefix(BOM_UTF8)
 
 
@@ -94,8 +99,7 @@ def follows(file: BinaryIO, keys: Sequence[str], good: Callable[[list[str]], boo
 def lines(path: Path | str) -> Iterator[tuple[str, str]]:
     """Key and value of each line, one after the other: of millions, only a few are in memory. Raises UserError for a
     missing file and a line without a value."""
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file")
+    check_file(path)
     count = 0
     with open(path, "rb") as file:
         if file.read(len(BOM_UTF8)) != BOM_UTF8:

@@ -27,6 +27,14 @@ def test_only_a_newline_ends_a_line(tmp_path):
     assert read_lines(tmp_path / "empty") == []
 
 
+def test_a_folder_in_place_of_a_table_is_called_one(tmp_path):
+    for read in (read_table, read_lines, lambda path: [*lines(path)]):
+        with pytest.raises(UserError, match="is a folder, and a file is wanted"):
+            read(tmp_path)
+        with pytest.raises(UserError, match="gone: no such file"):
+            read(tmp_path / "gone")
+
+
 @pytest.mark.parametrize(
     "text, said",
     [
