@@ -139,7 +139,8 @@ def write_together(home: Path, conf: Path) -> None:
         results.write(home / together.NAME, compared)
         for name in sorted({folder.name for folder in folders} - set(compared["corpora"])):
             print(f"{home / name}: lacks one of {', '.join(groups.planned)}: left out of what is compared over all")
-        page.write(home / README, root.together([read_recipe(folder) for folder in folders], read_together(home)))
+        recipes = [read_recipe(folder) for folder in folders]
+        page.write(home / README, root.together(recipes, read_together(home), home))
 
 
 def read_together(home: Path) -> dict[str, Any]:

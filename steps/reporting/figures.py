@@ -15,6 +15,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
@@ -55,16 +56,36 @@ def save(canvas: Figure, folder: Path, name: str, suffixes: Collection[str] = SU
 def forest(rows: Sequence[tuple[str, Mapping[str, Any]]], label: str, line: float, words: str = "") -> Figure:
     """A point and its interval a row; line: of an upright one that rows are seen against; words: what it is."""
     canvas, ax = plt.subplots(figsize=(5 + 0.07 * max(len(name) for name, _ in rows), 0.9 + 0.28 * len(rows)))
-    for height, (_, interval) in enumerate(reversed(rows)):
-        if interval["low"] is not None:
-            ax.plot([interval["low"], interval["high"]], [height, height], color=COLOURS[3], lw=2)
-        ax.plot(interval["value"], height, "o", color=COLOURS[3])
-    ax.axvline(line, color=GREY, lw=1, ls="--", label=words)
-    ax.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
-    ax.set(xlabel=label, ylim=(-0.6, len(rows) - 0.4))
-    ax.grid(axis="x", color="#DDDDDD", lw=0.6)
+    points(ax, rows, line, words)
+    ax.set(xlabel=label)
     if words:
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
+    return canvas
+
+
+def points(ax: Axes, rows: Sequence[tuple[str, Mapping[str, Any] | None]], line: float, words: str) -> None:
+    """The rows of `forest`; none is drawn where there is no figure."""
+    for height, (_, interval) in enumerate(reversed(rows)):
+        if interval and interval["low"] is not None:
+            ax.plot([interval["low"], interval["high"]], [height, height], color=COLOURS[3], lw=2)
+        if interval:
+            ax.plot(interval["value"], height, "o", color=COLOURS[3])
+    ax.axvline(line, color=GREY, lw=1, ls="--", label=words)
+    ax.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
+    ax.set(ylim=(-0.6, len(rows) - 0.4))
+    ax.grid(axis="x", color="#DDDDDD", lw=0.6)
+
+
+def abreast(results_of: Mapping[str, Results], systems: Sequence[str]) -> Figure:
+    """wF1 of systems, a panel a corpus."""
+    wide = 0.08 * max(map(len, systems)) + 2.2 * len(results_of)
+    canvas, axes = plt.subplots(1, len(results_of), sharex=True, sharey=True, figsize=(wide, 1.2 + 0.28 * len(systems)))
+    for ax, (name, results) in zip(axes, results_of.items()):
+        scored = [(system, results["systems"].get(system, {}).get("wf1")) for system in systems]
+        points(ax, scored, results["majority"]["wf1"], "majority class")
+        ax.set(title=name)
+    canvas.supxlabel("wF1 in percent, with its 95 % interval over speakers", fontsize="medium")
+    canvas.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right")
     return canvas
 
 

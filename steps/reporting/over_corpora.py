@@ -53,20 +53,24 @@ def answers(results_of: Mapping[str, Results], compared: Mapping[str, Any] | Non
     return replies
 
 
-def questions(results_of: Mapping[str, Results], compared: Mapping[str, Any]) -> Table:
-    """The questions that a difference answers, over all corpora or on the only one that has it; a row each."""
-    differences = []
+def questions(results_of: Mapping[str, Results], compared: Mapping[str, Any], short: bool = False) -> Table:
+    """The questions that a difference answers, over all corpora or on the only one that has it; a row each.
+    short: what is compared, and the differences on each corpus, are left out."""
+    rows = []
     for question in next(iter(results_of.values()))["groups"]["questions"]:
         if pair := question.get("compare"):
             overall, *own = (comparison(of, *pair) for of in (compared, *results_of.values()))
-            known = [one for one in own if one]
-            if row := overall or (known[0] if len(known) == 1 else None):
-                said = [question["ask"], " against ".join(pair), lead(row), trainings(row)]
+            known = {name: one for name, one in zip(results_of, own) if one}
+            if row := overall or (next(iter(known.values())) if len(known) == 1 else None):
+                ask, said = question["ask"], [lead(row), trainings(row)]
+                where = f" on {next(iter(known))}" * (not overall)
                 each = [change(one["difference"]) if one else DASH for one in (overall, *own)]
-                differences.append([*said, *each])
+                in_full = [ask, " against ".join(pair), *said, *each]
+                rows.append([ask, *said, change(row["difference"]) + where] if short else in_full)
     planned = [row for row in compared["comparisons"] if row["planned"] and beyond(row)]
+    which = "difference" if short else "all corpora, and each"
     notes = [
-        "all corpora, and each: points of wF1, with the 95 % interval of a bootstrap over speakers.",
+        f"{which}: points of wF1, with the 95 % interval of a bootstrap over speakers.",
         *(
             f"That of {row['system']} against {row['reference']} over all is {beyond(row)} with what trainings vary by."
             for row in planned
@@ -74,9 +78,9 @@ def questions(results_of: Mapping[str, Results], compared: Mapping[str, Any]) ->
         whose(compared),
         TRAININGS,
     ]
-    return Table(
-        ["question", "what is compared", "answer", "trainings", "all corpora", *results_of], differences, notes
-    )
+    if short:
+        return Table(["question", "answer", "trainings", "difference"], rows, notes)
+    return Table(["question", "what is compared", "answer", "trainings", "all corpora", *results_of], rows, notes)
 
 
 def whose(compared: Mapping[str, Any]) -> str:
@@ -156,12 +160,18 @@ def probes(results_of: Mapping[str, Results]) -> Table:
     return Table(["question", "what is compared", "of whom", "answer", *results_of], rows, [note])
 
 
+def main(results_of: Mapping[str, Results]) -> list[str]:
+    """The main systems of all corpora, in the groups' order."""
+    every = list(dict.fromkeys(name for results in results_of.values() for name in short(results)))
+    order = list(dict.fromkeys(name for results in results_of.values() for name in results["groups"]["main"]))
+    return sorted(every, key=lambda name: order.index(name) if name in order else len(order))
+
+
 def table(results_of: Mapping[str, Results]) -> Table:
     """wF1 of the main systems, a column a corpus."""
-    main = list(dict.fromkeys(name for results in results_of.values() for name in short(results)))
-    order = list(dict.fromkeys(name for results in results_of.values() for name in results["groups"]["main"]))
+    shown = main(results_of)
     rows = [["majority class", DASH, *(number(results["majority"]["wf1"]) for results in results_of.values())]]
-    for system in sorted(main, key=lambda name: order.index(name) if name in order else len(order)):
+    for system in shown:
         entries = [results["systems"].get(system) for results in results_of.values()]
         cells = [f"{number(entry['wf1']['value'])} ({bounds(entry['wf1'])})" if entry else DASH for entry in entries]
         seeds = [[*map(str, entry["seeds"])] for entry in entries if entry and not entry["deterministic"]]
@@ -176,7 +186,7 @@ def table(results_of: Mapping[str, Results]) -> Table:
         "Each speaker is tested once, by systems that never heard them.",
         f"Tested: {'; '.join(tested)}.",
     ]
-    if told := {name for results in results_of.values() for name in informed(results)} & {*main}:
+    if told := {name for results in results_of.values() for name in informed(results)} & {*shown}:
         notes.append(f"{names(sorted(told))} must know whose an utterance is, of those who are tested, too.")
     if any(";" in row[1] for row in rows):
         notes.append("seeds: of each corpus. Rows of other seeds are told apart by the differences alone.")

@@ -4,10 +4,10 @@ compares over all of them."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from steps.reporting import answers, over_corpora, tables
-from steps.reporting.comparisons import NO_DIFFERENCE
 from steps.reporting.documents import (
     ASKED,
     CERTAINTY,
@@ -25,8 +25,9 @@ from steps.reporting.recommended import at_once, recommended
 from steps.reporting.words import Results, names
 
 BLANK = "\n\n"  # between paragraphs
-USE = "**What should I use?**"
-MORE = "[By corpus, and what is as good](RESULTS.md#answers)."
+USE = "What should I use?"
+MAIN = "wF1 of the main systems, with its 95 % interval over speakers."
+ANCHOR = "what-should-i-use"  # GitHub's, of that heading
 
 
 def root(recipes: Collection[Recipe], others: Collection[str], compared: Mapping[str, Any] | None) -> str:
@@ -50,7 +51,7 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     """What RESULTS.md says of several corpora; what belongs to one alone stands on its own page."""
     first, *others = side_by_side(recipes, compared)
     results_of = {recipe.name: recipe.results for recipe in (first, *others)}
-    main = list(dict.fromkeys(name for results in results_of.values() for name in tables.short(results)))
+    main = over_corpora.main(results_of)
     of = {name: next(results for results in results_of.values() if name in results["systems"]) for name in main}
     about, limits, more = parts(first.shared)
     systems, home = first.results["systems"], first.place.removesuffix(f"/{first.name}")
@@ -58,29 +59,24 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     quoted = dict.fromkeys([*tables.short(first.results), *asked(first.results)])
     typed = [name for name in quoted if not tables.sees_given(first.results, name)]
     seeds = sorted({seed for name in typed for seed in systems[name]["seeds"]})
-    differences, told = [], set()
+    asked_of, told = [], set()
     if compared:
-        questions = over_corpora.questions(results_of, compared)
+        questions = over_corpora.questions(results_of, compared, short=True)
         told = {row[0] for row in questions.rows}
-        planned_pair = " against ".join(first.results["groups"]["planned"])
-        unlike = [row for row in questions.rows if row[2] != NO_DIFFERENCE or row[1] == planned_pair]
-        alike = [f"{row[0]} ({row[1]})" for row in questions.rows if row not in unlike]
-        differences = [tables.Table(questions.head, unlike, questions.notes).markdown()] if unlike else []
-        differences += [f"{NO_DIFFERENCE} where else it was asked:", bullets(alike)] if alike else []
-        differences += [f"All figures, what counts as a difference, and what probes tell of speakers: {page}."]
+        asked_of = [questions.markdown()] * bool(told)
+        asked_of += [f"What is compared, each corpus, and what probes tell of speakers: {page}."]
     command = f"{first.command} --seeds '{' '.join(map(str, seeds))}' --systems '{' '.join(typed)}'"
     return {
         "Answers": [
             *[about] * bool(about),
-            USE,
-            recommended(results_of, compared).markdown(),
+            to_use(recipes, compared),
+            *asked_of,
             over_corpora.table(results_of).markdown(),
-            *differences,
+            picture(f"{home if compared else first.place}/figures/main", MAIN if compared else f"wF1 on {first.name}."),
             *[str(answer) for answer in over_corpora.answers(results_of, compared) if answer.ask not in told],
         ],
         "The systems": [bullets(f"{name}{answers.about(of[name], name)}" for name in main)],
         "The corpora": [
-            picture(f"{first.place}/figures/main", f"wF1 on {first.name} with its 95 % interval over speakers."),
             "All systems, probes, costs and figures of each:",
             bullets(pages({recipe.place: recipe for recipe in recipes})),
         ],
@@ -95,6 +91,15 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
             f"[egs/{first.folder}](egs/{first.folder}/README.md).{f' {VECTORS}' * (len(typed) < len(quoted))}",
         ],
     }
+
+
+def to_use(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> str:
+    """What to use, in a line, of several corpora."""
+    results_of = {recipe.name: recipe.results for recipe in side_by_side(recipes, compared)}
+    first = next(iter(recipes))
+    page = f"{first.place.removesuffix(f'/{first.name}')}/README.md#{ANCHOR}"
+    more = f" [By corpus, and what is as good]({page})." if compared else ""
+    return f"**{USE}** {at_once(recommended(results_of, compared), results_of)}{more}"
 
 
 def parts(shared: str) -> list[str]:
@@ -116,21 +121,24 @@ def pages(recipes: Mapping[str, Recipe]) -> list[str]:
     ]
 
 
-def together(recipes: Collection[Recipe], compared: Mapping[str, Any]) -> str:
-    """Of a recipe with several corpora, the page beside together.json: every difference over all of them."""
+def together(recipes: Collection[Recipe], compared: Mapping[str, Any], folder: Path) -> str:
+    """Of a recipe with several corpora, the page beside together.json: every difference over all of them. Draws
+    <folder>/figures/main.png."""
+    from steps.reporting import figures  # here, as it takes longer to import than --help may
+
     results_of = {recipe.name: recipe.results for recipe in side_by_side(recipes, compared)}
+    figures.save(figures.abreast(results_of, over_corpora.main(results_of)), folder / "figures", "main", ["png"])
     probes, varied = over_corpora.probes(results_of), over_corpora.varied(compared)
     sections: Sections = {
-        "": [over_corpora.whose(compared), over_corpora.differences(compared).markdown(), CERTAINTY],
-        "The questions": [over_corpora.questions(results_of, compared).markdown()],
+        USE: [recommended(results_of, compared).markdown(), picture("figures/main", MAIN)],
+        "The questions": [over_corpora.questions(results_of, compared).markdown(), CERTAINTY],
+        "Every difference": [over_corpora.whose(compared), over_corpora.differences(compared).markdown()],
         "What a difference varies with": [varied.markdown()] * bool(varied.rows),
         "What embeddings tell of speakers": [probes.markdown()] * bool(probes.rows),
         "Further limits": [more] if (more := parts(next(iter(recipes)).shared)[2]) else [],
         "The corpora": [bullets(pages({recipe.name: recipe for recipe in recipes}))],
     }
-    return document(
-        "Differences over all corpora", "steps/publish.py", {at: own for at, own in sections.items() if own}
-    )
+    return document("All corpora together", "steps/publish.py", {at: own for at, own in sections.items() if own})
 
 
 def of_recipe(recipe: Recipe) -> Sections:
@@ -165,8 +173,7 @@ def readme(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> s
         about = parts(next(iter(recipes)).shared)[0]
         said = planned(over_corpora.answers(results_of, compared), next(iter(results_of.values())))
         whose = over_corpora.whose(compared) if compared else ""
-        to_use = f"{USE} {at_once(recommended(results_of, compared), results_of)} {MORE}"
-        blocks = [about, to_use, *said, whose, over_corpora.table(results_of).markdown()]
+        blocks = [about, to_use(recipes, compared), *said, whose, over_corpora.table(results_of).markdown()]
     else:
         for recipe in recipes:
             use, *others = answers.answers(recipe.results)

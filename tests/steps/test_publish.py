@@ -287,8 +287,13 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     compared = json.loads((corpus / "results/together.json").read_text())
     assert compared["corpora"] == ["one", "two"] and compared["utterances"] == 40
     assert "over 4 speakers of one and two together (40 utterances)" in text
-    assert "## Answers" in text and "of the 2 systems that were run on all" in text
     page = (corpus / "results/README.md").read_text()
+    assert "## Answers" in text and "of the 2 systems that were run on all" in page and "run on all" not in text
+    assert "**What should I use?** All of these corpora: good, wF1 " in text
+    for place in re.findall(r"\]\((egs[^)#]+)", text):  # nothing that it names is missing
+        assert (corpus.parents[1] / place).exists() or place == "egs/toy/README.md", place
+    assert "(egs/toy/results/README.md#what-should-i-use)" in text and "\n## What should I use?\n" in page
+    assert "](egs/toy/results/figures/main.png)" in text and "](figures/main.png)" in page
     assert "| good | poor |" in page and "[one](one/README.md)" in page and "| good | poor |" not in text
     assert "## What a difference varies with" in page and "nan" not in page
     assert "[egs/toy/results](egs/toy/results/README.md)" in text

@@ -207,6 +207,9 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     assert table.head == ["question", "what is compared", "answer", "trainings", "all corpora", "one", "two"]
     assert table.rows == [["Does it help?", "good against poor", "A hint that it does", "2", "+4.0 (1.0 to 7.0)",
                            "+10.0 (5.0 to 15.0)", "−1.0 (−4.0 to 2.0)"]]  # fmt: skip
+    assert over_corpora.questions(both, compared, short=True).rows == [
+        ["Does it help?", "A hint that it does", "2", "+4.0 (1.0 to 7.0)"]
+    ]
     assert over_corpora.whose(compared) == (
         "Differences are over 12 speakers of one and two together (90 utterances), without the 3 that systems were "
         "developed on, who are in those within a corpus."
@@ -216,6 +219,8 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     for everywhere, cells in (([row], ["A hint that it does", "2", "+4.0 (1.0 to 7.0)", own]), ([], ["Yes", "2", own])):
         [shown] = over_corpora.questions(both, compared | {"comparisons": everywhere}).rows
         assert shown[2:] == cells
+    [alone] = over_corpora.questions(both, compared | {"comparisons": []}, short=True).rows
+    assert alone[1:] == ["Yes", "2", f"{own} on one"]
     use = recommended(both, compared)  # the only comparison is a hint
     assert use.rows[0] == ["all of these corpora", "good (a net)", "60.0"]
     assert use.rows[1][:3] == ["one (2 speakers)", "good", "60.0 (55.0 to 65.0)"] and len(use.rows) == 3
