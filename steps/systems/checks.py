@@ -151,14 +151,14 @@ def check_pretrained(folder: Path, settings: Config, speakers: Collection[str]) 
 
 
 @lru_cache
-def weights_of(path: Path, now: str) -> Collection[str]:
-    """The names in a file of weights, as it is `now`, by its `state`. Raises UserError where it is damaged."""
+def weights_of(path: Path, now: str) -> Mapping[str, tuple[int, ...]]:
+    """Name → shape in a file of weights, as it is `now`, by its `state`. Raises UserError where it is damaged."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="np") as file:
-            names = [*file.keys()]
-            for name in names:
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            for name in shapes:
                 with suppress(TypeError):  # bfloat16, which numpy has not: the training looks at it
                     if not np.isfinite(file.get_tensor(name)).all():
                         raise UserError(
@@ -166,15 +166,18 @@ def weights_of(path: Path, now: str) -> Collection[str]:
                         )
     except SafetensorError as error:
         raise UserError(f"{path}: is no whole safetensors file ({error}); copy it, or pre-train it, again") from None
-    return names
+    return shapes
 
 
 def check_weights(path: Path, network: Network) -> None:
     """Raise UserError where a file of weights is damaged, or those of another kind of network."""
-    names = weights_of(path, state(path))
+    shapes = weights_of(path, state(path))
     weighted = (layer for layer in network.layers if layer.startswith(("conv", "stage", "transition")))
-    if lost := [layer for layer in weighted if not any(name.startswith(f"extractor.{layer}.") for name in names)]:
+    if lost := [layer for layer in weighted if not any(name.startswith(f"extractor.{layer}.") for name in shapes)]:
         raise UserError(f"{path}: has no {lost[0]}: it is of another network than {network.extractor}")
+    first = [shape[0] for name, shape in shapes.items() if name.startswith("extractor.conv1.") and len(shape) == 4]
+    if first and first[0] != network.width:
+        raise UserError(f"{path}: holds a network of width {first[0]}, and width {network.width} is wanted")
 
 
 def check_bins(feats: Path, every: Mapping[str, Config]) -> None:

@@ -326,3 +326,9 @@ def test_a_table_says_how_it_is_read(table, wrong, tmp_path, monkeypatch):
     monkeypatch.setattr(corpora, "FOLDER", tmp_path)
     with pytest.raises(UserError, match=wrong):
         corpora.read("mine")
+
+
+def test_a_path_is_no_name_of_a_corpus():
+    for name in (corpora.FOLDER / "ravdess", "../open/ravdess", "."):
+        with pytest.raises(UserError, match="is no corpus of local/open; there are: ased"):
+            corpora.read(str(name))

@@ -321,11 +321,13 @@ def test_a_damaged_extractor_costs_no_finished_run(emotional, system, tmp_path, 
     type_in(*words)
     before, whole = (tmp_path / "sys/r1_seed0/scores").read_bytes(), (folder / "model.safetensors").read_bytes()
     weights, other = model.state_dict(), Classifier(Network(extractor="vgg5", width=2), 7)
+    wider = Classifier(Network(width=4), 7)  # no config.yaml tells
     for damage, said in (
         (lambda path: path.write_bytes(whole[:5000]), "is no whole safetensors file"),
         (lambda path: path.write_bytes(b""), "is no whole safetensors file"),
         (lambda path: save_file(weights | {"x": torch.tensor(torch.nan)}, path), "x holds values that are no numbers"),
         (lambda path: save_file(other.state_dict(), path), "has no stage1: it is of another network than resnet18"),
+        (lambda path: save_file(wider.state_dict(), path), "holds a network of width 4, and width 2 is wanted"),
     ):
         damage(folder / "model.safetensors")
         done = type_in(*words, code=1)
