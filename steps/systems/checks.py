@@ -157,7 +157,7 @@ def weights_of(path: Path, now: str) -> Mapping[str, tuple[int, ...]]:
 
     try:
         with safe_open(path, framework="np") as file:
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in [*file.keys()]}
             for name in shapes:
                 with suppress(TypeError):  # bfloat16, which numpy has not: the training looks at it
                     if not np.isfinite(file.get_tensor(name)).all():

@@ -330,5 +330,5 @@ def test_a_table_says_how_it_is_read(table, wrong, tmp_path, monkeypatch):
 
 def test_a_path_is_no_name_of_a_corpus():
     for name in (corpora.FOLDER / "ravdess", "../open/ravdess", "."):
-        with pytest.raises(UserError, match="is no corpus of local/open; there are: ased"):
+        with pytest.raises(UserError, match="is no corpus of local/open"):
             corpora.read(str(name))
