@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from steps.evaluation.comparison import compare, correct, difference, trainings
 from steps.evaluation.evidence import Evidence
 from steps.evaluation.probes import means
-from steps.evaluation.significance import over_runs
+from steps.evaluation.significance import Interval, over_runs
 from steps.evaluation.summary import Key, Summary
 from utils import runs
 from utils.runs import Texts
@@ -97,24 +97,38 @@ def add_probes(results: Json, texts: Mapping[str, Mapping[Key, Texts]], units: M
     """`probes` and `probe_differences` anew, from the probe files of the runs; texts: system → run and seed → files;
     units: what each run counts as."""
     probes = {name: means(files, units[name]) for name, files in texts.items()}
+    by_seed = {
+        seed: {
+            name: means({key: own for key, own in files.items() if key[1] == seed}, units[name])
+            for name, files in texts.items()
+        }
+        for seed in sorted({key[1] for files in texts.values() for key in files})
+    }
     pairs = [(name, runs.MINUS, name, runs.EMBEDDING) for name in probes]
     asked = [question["speaker_probe"] for question in results["groups"]["questions"] if "speaker_probe" in question]
     pairs += [(system, runs.EMBEDDING, against, runs.EMBEDDING) for system, against in asked]
 
-    def by_run(system: str, space: str, attribute: str, whose: str) -> Mapping[str, float]:
-        groups = probes.get(system, {}).get(space, {}).get(attribute, {})
-        return groups.get(whose, {}).get("probe", {"by_run": {}})["by_run"]
+    def by_run(seeds: Iterable[int], system: str, space: str, attribute: str, whose: str) -> dict[str, float]:
+        """Run → what was measured, mean over the seeds that have it."""
+        values: dict[str, list[float]] = {}
+        for seed in seeds:
+            groups = by_seed[seed].get(system, {}).get(space, {}).get(attribute, {})
+            for run, value in groups.get(whose, {}).get("probe", {"by_run": {}})["by_run"].items():
+                values.setdefault(run, []).append(value)
+        return {run: float(np.mean(own)) for run, own in values.items()}
+
+    def paired(seeds: Iterable[int], side: Sequence[str], other: Sequence[str]) -> Interval | None:
+        values, reference = by_run(seeds, *side), by_run(seeds, *other)
+        return over_runs(values, reference) if values.keys() & reference.keys() else None
 
     rows = []
     for system, space, against, against_space in pairs:
         for attribute, whose in itertools.product(("speaker", "emotion"), ("train", "unseen")):
-            values, reference = (
-                by_run(system, space, attribute, whose),
-                by_run(against, against_space, attribute, whose),
-            )
-            if values.keys() & reference.keys():
-                row = {"system": system, "space": space, "against": against, "against_space": against_space}
-                row |= {"attribute": attribute, "of": whose}
-                rows.append(row | {"difference": over_runs(values, reference)._asdict()})
+            sides = (system, space, attribute, whose), (against, against_space, attribute, whose)
+            own = {seed: found.value for seed in by_seed if (found := paired([seed], *sides))}
+            if own and (overall := paired(own, *sides)):
+                row: Json = {"system": system, "space": space, "against": against, "against_space": against_space}
+                row |= {"attribute": attribute, "of": whose, "difference": overall._asdict()}
+                rows.append(row | {"by_seed": {str(seed): value for seed, value in own.items()}})
     results["probes"] = {name: spaces for name, spaces in probes.items() if spaces}
     results["probe_differences"] = rows

@@ -40,7 +40,8 @@ probes      system, or "pretrained" → space → attribute → of → measure �
             embedding_minus, which was put aside; attribute: speaker or emotion; of: train or unseen speakers; measure:
             probe (mean recall), silhouette, purity
 probe_differences  of the measure "probe": system, space, against, against_space, attribute, of, difference INTERVAL
-            over runs, shares of 1; of what a system put aside against what it classifies, and of pairs asked for
+            over runs, shares of 1, of the seeds that both have (by_seed: seed → difference); of what a system put aside
+            against what it classifies, and of pairs asked for
 leaks       what a mistake is worth: system, mistake ("test_epoch", or the kind of folds), seeds, wf1 INTERVAL, ua, wa,
             gain INTERVAL of wF1 on the seeds that both have (no bounds where speakers are not true)
 selection   null, or of the networks that select an epoch: networks, last_better, numbers; mean_gain of the last epoch

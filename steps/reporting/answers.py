@@ -131,9 +131,9 @@ def levels(results: Results, mine: tuple[str, str], theirs: tuple[str, str], of:
 
 
 def speaker_rows(results: Results, mine: tuple[str, str], theirs: tuple[str, str]) -> dict[str, dict[str, Any]]:
-    """Whose speakers (train, unseen) → by how many points the probes differ."""
+    """Whose speakers (train, unseen) → by how many points the probes differ, and seed by seed (shares of 1)."""
     return {
-        row["of"]: percent(row["difference"])
+        row["of"]: percent(row["difference"]) | {"by_seed": row.get("by_seed", {})}
         for row in results["probe_differences"]
         if row["attribute"] == "speaker"
         and (row["system"], row["space"], row["against"], row["against_space"]) == (*mine, *theirs)
@@ -142,8 +142,11 @@ def speaker_rows(results: Results, mine: tuple[str, str], theirs: tuple[str, str
 
 def verdict(row: Mapping[str, Any], mine: tuple[str, str], theirs: tuple[str, str]) -> str:
     """Whether another system's embedding holds less of the speaker or, of two spaces of one, F⁻ more than F⁺."""
-    as_asked = (row["value"] > 0) == (mine[0] == theirs[0])
-    return ("yes" if as_asked else "no, the opposite") if off_zero(row) else "no difference is shown"
+    if not off_zero(row):
+        return "no difference is shown"
+    if any(own * row["value"] <= 0 for own in row["by_seed"].values()):
+        return "trainings disagree"
+    return "yes" if (row["value"] > 0) == (mine[0] == theirs[0]) else "no, the opposite"
 
 
 def inflation(leaks: Sequence[Mapping[str, Any]]) -> str:

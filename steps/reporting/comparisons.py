@@ -10,9 +10,9 @@ from steps.reporting.words import DASH, bounds, off_zero, p_value
 ALONE = ("only_system", "only_reference")  # utterances that one alone got right
 NO_DIFFERENCE = "No difference is shown"
 LEADS = {  # certainty of a difference → of one downwards, of one upwards
-    "difference": ("No, it harms", "Yes"),
+    "difference": ("No, the opposite", "Yes"),
     "one training": ("Not here: lower, by a single training", "Yes here, by a single training"),
-    "hint": ("A hint that it harms", "A hint that it does"),
+    "hint": ("A hint of the opposite", "A hint that it does"),
     "no difference": (NO_DIFFERENCE, NO_DIFFERENCE),
 }
 

@@ -21,7 +21,7 @@ others, and is tested on the rest; every speaker is tested once. What has `refit
 have, is then trained on the selecting speakers, too; fine-tuned networks are not."""
 CERTAINTY = """\
 A difference counts where its 95 % interval excludes 0, its p stays below 0.05 after Holm's correction (within a family
-of `conf/groups.yaml`), and no training points the other way. If only one of the two tests says so, or one training
+of `conf/groups.yaml`), and no training points the other way. If only one of the two tests says so, or a training
 disagrees, it is a hint; where a system was trained once alone, that is said. The interval is a bootstrap of the pooled
 wF1 over speakers; p is Wilcoxon's, of each speaker's own wF1: two tests, which may disagree. Intervals cover speakers,
 not seeds, where nothing else is said; those of probes are over runs."""

@@ -85,10 +85,12 @@ def questions(results_of: Mapping[str, Results], compared: Mapping[str, Any], sh
 
 def whose(compared: Mapping[str, Any]) -> str:
     """Which speakers differences over all corpora are of."""
-    without = f", without the {compared['left_out']} that systems were developed on, who are in those within a corpus"
+    without = (
+        f" They leave out {compared['left_out']} that systems were developed on; differences on one corpus do not."
+    )
     return (
-        f"Differences are over {compared['speakers']} speakers of {names(compared['corpora'])} together "
-        f"({compared['utterances']} utterances){without * bool(compared['left_out'])}."
+        f"Differences over all corpora are of {compared['speakers']} speakers of {names(compared['corpora'])} "
+        f"({compared['utterances']} utterances).{without * bool(compared['left_out'])}"
     )
 
 
@@ -142,22 +144,25 @@ def probes(results_of: Mapping[str, Results]) -> Table:
         mine, theirs = probed(question)
         against = f"{mine[0]} against {theirs[0]}" if mine[0] != theirs[0] else f"F⁻ against F⁺ of {mine[0]}"
         for whose, title in (("train", "training speakers"), ("unseen", "two unseen speakers")):
-            verdicts, cells = set(), []
+            verdicts, counts, cells = set(), set(), []
             for results in results_of.values():
                 if row := speaker_rows(results, mine, theirs).get(whose):
                     verdicts.add(verdict(row, mine, theirs))
+                    counts.add(len(row["by_seed"]))
                     level, _, chance = levels(results, mine, theirs, whose)
                     cells.append(f"{change(row)}, to {level:.1f} % (chance {chance:.1f} %)")
                 else:
                     cells.append(DASH)
             if verdicts:
                 said = verdicts.pop() if len(verdicts) == 1 else "corpora differ"
-                rows.append([question["ask"], against, title, said.capitalize(), *cells])
-    note = (
-        "Points of mean recall by which a linear probe recognises speakers better from the first than from the second. "
-        f"Above {CEILING:.0f} %, little can differ."
-    )
-    return Table(["question", "what is compared", "of whom", "answer", *results_of], rows, [note])
+                count = " to ".join(str(own) for own in sorted({min(counts), max(counts)})) if all(counts) else DASH
+                rows.append([question["ask"], against, title, said.capitalize(), count, *cells])
+    notes = [
+        "Points of mean recall by which a linear probe recognises speakers better from the first than from the second, "
+        f"with their interval over runs. Above {CEILING:.0f} %, little can differ.",
+        "trainings: seeds that were probed. They disagree where the interval excludes 0 and one points the other way.",
+    ]
+    return Table(["question", "what is compared", "of whom", "answer", "trainings", *results_of], rows, notes)
 
 
 def main(results_of: Mapping[str, Results]) -> list[str]:

@@ -26,18 +26,17 @@ def recommended(results_of: Mapping[str, Results], compared: Mapping[str, Any] |
         pairs = {name: comparison(compared or {}, first, name) for name in known}
         alike = {name: means[name] for name, pair in pairs.items() if pair and certainty(pair) == "no difference"}
         system = f"{first}{about(every[0], first)}"
-        rows.append(["all of these corpora", system, f"{means[first]:.1f}", listed(alike)])
+        rows.append(["all of these corpora", system, str(len(ranked)), f"{means[first]:.1f}", listed(alike)])
         notes.append(
-            f"all of these corpora: the mean of their wF1, of the {len(ranked)} systems"
+            "all of these corpora: the mean of their wF1, of the systems"
             f"{' of this recipe' * (len(ranked) < len(known))} that were run on all"
-            f"{' and need not know who speaks' * bool(aside)}. As the best of {len(ranked)}, it is somewhat too high."
+            f"{' and need not know who speaks' * bool(aside)}."
         )
         for told in best_of(aside, means[first]):
             system = f"{told}{about(every[0], told)}"
-            rows.append(["the same, if it is known who speaks", system, f"{means[told]:.1f}", DASH])
+            rows.append(["the same, if it is known who speaks", system, str(len(aside)), f"{means[told]:.1f}", DASH])
             notes.append(
-                f"if it is known who speaks: the best of {len(aside)}. Several utterances of each speaker must be "
-                "there, of varying emotions."
+                "if it is known who speaks: several utterances of each speaker must be there, of varying emotions."
             )
         if compared and alike:
             developed = " (those that systems were developed on are left out)" * bool(compared["left_out"])
@@ -52,17 +51,22 @@ def recommended(results_of: Mapping[str, Results], compared: Mapping[str, Any] |
         wf1 = scored[name]["wf1"]
         span = "" if wf1["low"] is None else f" ({bounds(wf1)})"
         where = f"{corpus} ({len(results['test']['speakers'])} speakers)"
-        rows.append([where, name, f"{wf1['value']:.1f}{span}", listed({other: equals[other] for other in order})])
+        also = listed({other: equals[other] for other in order})
+        rows.append([where, name, str(results["best"]["of"]), f"{wf1['value']:.1f}{span}", also])
+    notes.append("best of: how many were compared, on the very speakers of the figure, which is somewhat too high so.")
     if given:
         notes.append(f"{names(given)}: on vectors of other tools (`--embeddings`).")
-    return Table(["corpora", "system", "wF1", "no difference is shown from"], rows, notes)
+    return Table(["corpora", "system", "best of", "wF1", "no difference is shown from"], rows, notes)
 
 
-def at_once(table: Table, corpora: Collection[str]) -> str:
-    """In a sentence, what `recommended` says of all corpora together."""
-    over_all = table.rows[: len(table.rows) - len(corpora)]
-    said = "; ".join(f"{where}: {system}, wF1 {wf1}" for where, system, wf1, *_ in over_all)
-    return f"{said[:1].upper()}{said[1:]}." if said else ""
+def at_once(table: Table, corpora: Collection[str]) -> list[str]:
+    """In sentences, what `recommended` says of all corpora together."""
+    said = []
+    for where, system, of, wf1, *alike in table.rows[: len(table.rows) - len(corpora)]:
+        high = f", as the best of {of} somewhat too high" * (of != "1")
+        besides = "; no difference is shown from " + alike[0] if alike and alike[0] != DASH else ""
+        said.append(f"{where[0].upper()}{where[1:]}: {system}, wF1 {wf1}{high}{besides}.")
+    return said
 
 
 def listed(wf1: Mapping[str, float]) -> str:

@@ -94,12 +94,12 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
 
 
 def to_use(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> str:
-    """What to use, in a line, of several corpora."""
+    """What to use, of several corpora, in a line each way."""
     results_of = {recipe.name: recipe.results for recipe in side_by_side(recipes, compared)}
     first = next(iter(recipes))
     page = f"{first.place.removesuffix(f'/{first.name}')}/README.md#{ANCHOR}"
     more = f" [By corpus, and what is as good]({page})." if compared else ""
-    return f"**{USE}** {at_once(recommended(results_of, compared), results_of)}{more}"
+    return f"**{USE}**{more}\n\n{bullets(at_once(recommended(results_of, compared), results_of))}"
 
 
 def parts(shared: str) -> list[str]:

@@ -224,6 +224,8 @@ def probes(results: Results, kind: str) -> Table:
         "F⁺: the embedding that is classified, with AD or without. F⁻: what AD or the auto-encoders put aside.",
         "F⁻ − F⁺: with its 95 % interval over runs; ‡ marks one that excludes 0.",
     ]
+    if seeds := sorted({int(seed) for row in results["probe_differences"] for seed in row.get("by_seed", {})}):
+        notes.append(f"Seeds that were probed: {' '.join(map(str, seeds))}.")
     return Table(head, rows, [KINDS[kind], *notes * (kind == "probe")])
 
 

@@ -286,10 +286,10 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     assert table["good"].keys() >= {"system", "one", "two"} and "(" in table["good"]["one"]
     compared = json.loads((corpus / "results/together.json").read_text())
     assert compared["corpora"] == ["one", "two"] and compared["utterances"] == 40
-    assert "over 4 speakers of one and two together (40 utterances)" in text
+    assert "of 4 speakers of one and two (40 utterances)" in text
     page = (corpus / "results/README.md").read_text()
-    assert "## Answers" in text and "of the 2 systems that were run on all" in page and "run on all" not in text
-    assert "**What should I use?** All of these corpora: good, wF1 " in text
+    assert "## Answers" in text and "of the systems that were run on all" in page and "run on all" not in text
+    assert "**What should I use?**" in text and "\n- All of these corpora: good, wF1 " in text
     for place in re.findall(r"\]\((egs[^)#]+)", text):  # nothing that it names is missing
         assert (corpus.parents[1] / place).exists() or place == "egs/toy/README.md", place
     assert "(egs/toy/results/README.md#what-should-i-use)" in text and "\n## What should I use?\n" in page
@@ -300,9 +300,9 @@ def test_several_corpora_stand_in_one_table_and_are_compared_over_all(corpus, ty
     assert "- Toys are small." in text and "They break" not in text
     assert "- They break.\n\n- They are dear.\n" in page and "Toys are small" not in page
     readme, before = (corpus.parents[1] / "README.md").read_text(), (corpus / "results/together.json").read_text()
-    assert "**What should I use?** All of these corpora: good, wF1 " in readme
+    assert "\n- All of these corpora: good, wF1 " in readme
     assert "## Answers" not in readme and "stale" not in readme
-    assert "over 4 speakers of one and two together (40 utterances)" in readme
+    assert "of 4 speakers of one and two (40 utterances)" in readme
     assert "Ten toys." in readme and "small" not in readme
     shutil.copytree(corpus / "systems/poor", corpus / "exp/mine/poor")  # a corpus without the planned pair
     said = type_in("steps/publish.py", corpus / "exp/mine").stdout

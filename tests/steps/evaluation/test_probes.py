@@ -193,3 +193,18 @@ def test_differences_are_of_the_runs_that_both_have_and_of_what_was_measured(tmp
     )
     assert second["against"] == "plain" and second["difference"]["value"] == pytest.approx(-0.2)
     assert np.isnan(second["difference"]["low"])  # one run
+    assert first["by_seed"] == {"0": pytest.approx(0.11)}
+
+
+def test_a_probed_difference_is_of_the_seeds_that_both_have_and_told_seed_by_seed(tmp_path):
+    def row(value):
+        return [Probe("embedding", "speaker", "train", "probe", value, 0.5, 20, "session")]
+
+    mine = {"r0_0": row(0.7), "r1_0": row(0.8), "r0_1": row(0.4), "r1_1": row(0.4), "r0_2": row(0.1), "r1_2": row(0.1)}
+    theirs = {"r0_0": row(0.5), "r1_0": row(0.5), "r0_1": row(0.5), "r1_1": row(0.5)}  # seed 2 was not probed
+    texts = {"ad": files(tmp_path / "ad", **mine), "plain": files(tmp_path / "plain", **theirs)}
+    results = {"groups": {"questions": [{"ask": "?", "speaker_probe": ["ad", "plain"]}]}}
+    add_probes(results, texts, {name: {key: key[0] for key in own} for name, own in texts.items()})
+    [found] = results["probe_differences"]
+    assert found["by_seed"] == {"0": pytest.approx(0.25), "1": pytest.approx(-0.1)}
+    assert found["difference"]["value"] == pytest.approx(0.075)

@@ -4,7 +4,7 @@ import pytest
 
 from steps.reporting import answers, comparisons, over_corpora, tables
 from steps.reporting.comparisons import certainty
-from steps.reporting.recommended import recommended
+from steps.reporting.recommended import at_once, recommended
 from steps.reporting.words import bounds, compact, names, number, signed
 
 
@@ -60,15 +60,15 @@ def comparison(value, low, high, p, by_seed=None):
     [
         (comparison(10, 5, 15, 0.01), "difference", "Yes: good differs from poor by +10.0 points (95 %"),
         (comparison(10, 5, 15, 0.06), "hint", "A hint that it does: good"),
-        (comparison(-10, -15, -5, 0.06), "hint", "A hint that it harms: good"),
-        (comparison(-10, -15, -5, 0.01), "difference", "No, it harms: good"),
+        (comparison(-10, -15, -5, 0.06), "hint", "A hint of the opposite: good"),
+        (comparison(-10, -15, -5, 0.01), "difference", "No, the opposite: good"),
         (comparison(-10, -15, -5, 0.01, {"0": -10}), "one training", "Not here: lower, by a single training: good"),
         (comparison(10, 5, 15, 0.01, {"0": 10}), "one training", "Yes here, by a single training: good"),
         (comparison(10, 5, 15, 0.01) | {"trained": [2, 1]}, "one training", "Yes here, by a single training: good"),
         (comparison(10, 5, 15, 0.01, {"0": 10}) | {"trained": [0, 0]}, "difference", "Yes: good"),
         (comparison(10, 5, 15, 0.01, {"0": 21, "1": -1}), "hint", "A hint that it does: good"),
         (comparison(10, -5, 25, 0.06), "no difference", "No difference is shown: good"),
-        (comparison(-10, -25, 5, 0.01), "hint", "A hint that it harms: good"),
+        (comparison(-10, -25, 5, 0.01), "hint", "A hint of the opposite: good"),
         (comparison(-10, -25, 5, 0.01) | {"by_speaker": 1.0}, "no difference", "No difference is shown: good"),
         (comparison(10, None, None, 0.06), "no difference", "No difference is shown: good"),
     ],
@@ -121,6 +121,8 @@ def test_a_probe_answers_for_training_and_for_unseen_speakers(results):
     assert answers.answers(results)[1].said.startswith("No, the opposite for training speakers, no difference")
     results["probe_differences"][1]["difference"] = interval(0.2, 0.1, 0.3)
     assert answers.answers(results)[1].said.startswith("No, the opposite: ")
+    results["probe_differences"][0]["by_seed"] = {"0": 0.5, "1": -0.1}  # what one training says another may not
+    assert answers.answers(results)[1].said.startswith("Trainings disagree for training speakers, no, the opposite")
 
 
 def test_mistakes_are_said_with_what_they_inflate(results):
@@ -211,8 +213,8 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
         ["Does it help?", "A hint that it does", "2", "+4.0 (1.0 to 7.0)"]
     ]
     assert over_corpora.whose(compared) == (
-        "Differences are over 12 speakers of one and two together (90 utterances), without the 3 that systems were "
-        "developed on, who are in those within a corpus."
+        "Differences over all corpora are of 12 speakers of one and two (90 utterances). They leave out 3 that systems "
+        "were developed on; differences on one corpus do not."
     )
     two["comparisons"] = []
     own = "+10.0 (5.0 to 15.0)"  # and columns without any figure are left out
@@ -222,24 +224,24 @@ def test_several_corpora_answer_together_where_they_were_compared_and_else_one_b
     [alone] = over_corpora.questions(both, compared | {"comparisons": []}, short=True).rows
     assert alone[1:] == ["Yes", "2", f"{own} on one"]
     use = recommended(both, compared)  # the only comparison is a hint
-    assert use.rows[0] == ["all of these corpora", "good (a net)", "60.0"]
-    assert use.rows[1][:3] == ["one (2 speakers)", "good", "60.0 (55.0 to 65.0)"] and len(use.rows) == 3
-    assert use.notes[0] == (
-        "all of these corpora: the mean of their wF1, of the 2 systems that were run on all. As the best of 2, it is "
-        "somewhat too high."
-    )
+    assert use.rows[0] == ["all of these corpora", "good (a net)", "2", "60.0"]
+    assert use.rows[1][:4] == ["one (2 speakers)", "good", "2", "60.0 (55.0 to 65.0)"] and len(use.rows) == 3
+    assert use.notes[0] == "all of these corpora: the mean of their wF1, of the systems that were run on all."
+    assert at_once(use, both) == ["All of these corpora: good (a net), wF1 60.0, as the best of 2 somewhat too high."]
     unsure = row | {"p_corrected": 0.9, "difference": {"value": -1.0, "low": -4.0, "high": 2.0}}
     turned = compared | {"comparisons": [unsure | {"system": "poor", "reference": "good"}]}
     use = recommended(both, turned)
-    assert use.rows[0][3] == "poor 50.0" and any("on 12 speakers (those that" in note for note in use.notes)
-    assert len(recommended(both, None).head) == 3  # of what was not compared, nothing is said
+    assert use.rows[0][4] == "poor 50.0" and at_once(use, both)[0].endswith("; no difference is shown from poor 50.0.")
+    assert any("on 12 speakers (those that" in note for note in use.notes)
+    assert len(recommended(both, None).head) == 4  # of what was not compared, nothing is said
     two["best"] = results["best"] | {"told_who_speaks": ["good"], "system": "poor"}
     use = recommended(both, compared)
-    assert [line[:3] for line in use.rows[:2]] == [
-        ["all of these corpora", "poor (a net)", "50.0"],
-        ["the same, if it is known who speaks", "good (a net)", "60.0"],
+    assert [line[:4] for line in use.rows[:2]] == [
+        ["all of these corpora", "poor (a net)", "1", "50.0"],
+        ["the same, if it is known who speaks", "good (a net)", "1", "60.0"],
     ]
-    assert "of the 1 systems that were run on all and need not know who speaks" in use.notes[0]
+    assert "of the systems that were run on all and need not know who speaks" in use.notes[0]
+    assert not any("too high" in said for said in at_once(use, both))
     assert any("of varying emotions" in note for note in use.notes)
 
 
@@ -312,6 +314,12 @@ def test_probes_of_several_corpora_are_told_corpus_by_corpus(results):
     assert [row[3:] for row in over_corpora.probes(both).rows] == [
         ["Corpora differ", training[4], "+20.0 (10.0 to 30.0), to 95.0 % (chance 50.0 %)"],
         ["No difference is shown", unseen[4], "–"],
+    ]
+    one["probe_differences"] = [own | {"by_seed": {"0": own["difference"]["value"], "1": -0.1}} for own in (less, same)]
+    two["probe_differences"] = [own | {"by_seed": {"2": own["difference"]["value"]}} for own in (less, same)]
+    assert [row[3:5] for row in over_corpora.probes(both).rows] == [
+        ["Yes", "1 to 2"],
+        ["No difference is shown", "1 to 2"],
     ]
     two["probe_differences"] = one["probe_differences"] = []
     assert over_corpora.probes(both).rows == []
