@@ -24,8 +24,8 @@ without epochs, which take seconds. Without --systems, one system, of --config, 
   leak                           only where the data dir has falsified speakers (utils/leak_data_dir.py)
 A finished run is kept; an interrupted one resumes from its last checkpoint, with identical results. A run that was made
 from other settings, features, labels, folds, embeddings or another pre-trained model than now is moved to its .backup,
-and trained again. --training.oracle true adds scores.oracle, of the epoch that is best on the test speakers, and
-changes nothing else.
+and trained again; a run that <data-dir>/folds no longer has is moved so, too, of whichever system. --training.oracle
+true adds scores.oracle, of the epoch that is best on the test speakers, and changes nothing else.
 
 --embeddings FILE gives systems of `backend: {sees: given}` (conf/systems/given_*.yaml) a vector for every utterance, of
 whatever model: an scp of Kaldi archives, or an .npz of arrays. A vector (C,) is taken as it is, of a matrix (T, C) mean
@@ -51,6 +51,7 @@ from steps.systems.plan import Plan
 from steps.systems.progress import Watch
 from steps.systems.system import Config
 from utils import cli, config, folds, jobs, runs, systems
+from utils.files import set_aside
 from utils.hold import hold
 from utils.record import begin
 from utils.runs import Run
@@ -126,6 +127,7 @@ def train(options: config.Namespace) -> None:
     if options.nj:
         jobs.runner_of(options.cmd)  # before anything is moved
     with hold(options.out):
+        leave_behind(plan)
         todo = [run for run in plan.runs if options.redo or plan.unfinished(run)]
         if not todo:
             count = len(plan.runs)
@@ -157,6 +159,20 @@ def train(options: config.Namespace) -> None:
                 if run not in alone:  # seconds of work, once all that it takes up is there
                     with hold(plan.folder(run)):
                         take_up(plan, run)
+
+
+def leave_behind(plan: Plan) -> None:
+    """Move aside the runs, of all systems in the folder, that the data dir's folds no longer have: beside those of now
+    they cannot be scored."""
+    stale = plan.stale()
+    for folder in stale:  # nothing is touched where somebody else still trains one of them
+        with hold(folder):
+            pass
+    for folder in stale:
+        with hold(folder):
+            where = set_aside(folder, [".lock"])
+        (folder.parent / runs.RESULT).unlink(missing_ok=True)
+        cli.warn(f"{folder}: {plan.options.data}/folds has no such run: moved to {where}")
 
 
 def train_here(plan: Plan, todo: list[Run]) -> None:

@@ -146,6 +146,14 @@ class Plan:
         """The same run of those systems that its system takes up."""
         return [run._replace(system=name) for name in self.settings[run.system].backend.of]
 
+    def stale(self) -> list[Path]:
+        """The folders that hold something of runs which the folds no longer have, of whichever system is there."""
+        out = self.options.out
+        systems = [out] if not self.options.systems else [path for path in out.glob("[!.]*") if path.is_dir()]
+        folders = [place for system in systems for place in system.glob("[!.]*_seed*") if place.is_dir()]
+        others = [place for place in folders if (key := runs.parse(place.name)) and key[0] not in self.folds]
+        return sorted(place for place in others if any(not path.name.startswith(".") for path in place.iterdir()))
+
     def unfinished(self, run: Run) -> str:
         """Why a run is to be trained; "" where it is finished."""
         wanted = [runs.CONFIG, runs.ENVIRONMENT, runs.SCORES, *[runs.ORACLE] * self.settings[run.system].has_oracle]

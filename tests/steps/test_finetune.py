@@ -839,3 +839,23 @@ def test_systems_that_take_up_each_other_in_a_circle_are_refused(emotional, tmp_
         (conf / f"{name}.yaml").write_text(f"backend: {{kind: mean, of: [{', '.join(of)}]}}\n")
     words = ["--conf", conf.parent, "--systems", "m1", emotional, tmp_path / "exp"]
     assert "backend.of goes in a circle: m1 takes up" in type_in("steps/finetune.py", *words, code=1).stderr
+
+
+def test_runs_that_the_folds_no_longer_have_are_moved_aside_of_whichever_system(emotional, system, tmp_path, type_in):
+    exp, every = tmp_path / "exp", (emotional / "folds").read_text()
+    words = ["steps/finetune.py", "--conf", conf(system)]
+    type_in(*words, "--systems", "child base", emotional, exp)
+    assert (exp / "base/r2_seed0/scores").is_file()
+    (exp / "base/notes_seed").mkdir()  # no run's
+    (emotional / "folds").write_text("".join(line for line in every.splitlines(True) if not line.startswith("r2 ")))
+    said = type_in(*words, "--systems", "child", emotional, exp)
+    assert "r1" in (emotional / "folds").read_text() and "is finished and up to date" in said.stdout
+    for name in ("child", "base"):
+        assert (
+            f"{exp}/{name}/r2_seed0: {emotional}/folds has no such run: moved to {exp}/{name}/r2_seed0/.backup"
+            in said.stderr
+        )
+        assert (exp / name / "r2_seed0/.backup/scores").is_file() and not (exp / name / "r2_seed0/scores").exists()
+    type_in("steps/score.py", "--conf", tmp_path / "conf", exp)
+    assert (exp / "base/result").is_file() and (exp / "base/notes_seed").is_dir()
+    assert not type_in(*words, "--systems", "child", emotional, exp).stderr  # said once
