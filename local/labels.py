@@ -70,6 +70,8 @@ def read_map(text: str) -> dict[str, str]:
         return {}
     if "=" not in text:
         if not Path(text).is_file():
+            if text.endswith((".yaml", ".yml")):
+                raise UserError(f"--map {text}: there is no such file")
             raise UserError(f"--map '{text}': expected <label>=<class> …, or the YAML file of such a mapping")
         from utils.yaml_file import read_yaml
 
@@ -104,9 +106,9 @@ def class_of(label: str, mapping: Mapping[str, str]) -> str:
 
 def doubts(labels: Iterable[str], mapping: Mapping[str, str]) -> Iterator[str]:
     """What may be a slip: labels that nearly bear a known name, keys of the mapping that no label has."""
-    words = {" ".join(label.lower().split()) for label in labels}
+    words, known = {" ".join(label.lower().split()) for label in labels}, [name for name in CLASS_OF if len(name) > 4]
     for word in sorted(words - CLASS_OF.keys() - NO_LABEL - mapping.keys()):
-        if not mapping and (near := difflib.get_close_matches(word, CLASS_OF, n=1)):
+        if not mapping and (near := difflib.get_close_matches(word, known, n=1, cutoff=0.75)):
             yield f"label '{word}' is a class of its own; did you mean '{near[0]}'? (--map says what labels mean)"
     for word in sorted(mapping.keys() - words):
         yield f"--map: no row has the label '{word}'"

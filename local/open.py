@@ -35,6 +35,7 @@ from utils.audio_files import locate, safe, stem
 from utils.data_dir import Utterance, write_data_dir
 
 LOST = 0.05  # greatest share of a table's recordings that may be missing
+SCALE = 20  # different numbers, beyond which they are no names of classes
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")  # which is no class until --map says what it means
 
 
@@ -107,7 +108,10 @@ def of_table(args: argparse.Namespace, left_out: LeftOut) -> tuple[list[Utteranc
         )
     told = [row.label for row in rows if row.label.lower() not in NO_LABEL]
     if not labels and told and all(map(NUMBER.fullmatch, told)):
-        raise cli.UserError(f"{args.table}: labels are numbers; say what they mean: --map '0=ang 1=hap 2=neu 3=sad'")
+        if len(values := sorted(set(told), key=float)) > SCALE:
+            raise cli.UserError(f"{args.table}: labels are {len(values)} values of a scale, and no classes")
+        blanks = " ".join(f"{value}=…" for value in values)
+        raise cli.UserError(f"{args.table}: labels are numbers; say which class each means: --map '{blanks}'")
     for words in doubts((row.label for row in rows), labels):
         cli.warn(words)
     chosen = select(rows, files, labels, left_out)
@@ -151,7 +155,8 @@ def folds_of(rows: Sequence[Utterance], wanted: str, data: Path) -> list[make_fo
     except cli.UserError as error:
         if wanted or len(set(utt2spk.values())) > 2:
             raise cli.UserError(f"{data}: {error}") from None
-        cli.warn(f"{data}: no folds ({error}); it may still be trained or tested on beside other corpora (--corpora)")
+        more = "" if len(set(utt2spk.values())) > 1 else ", --force true"
+        cli.warn(f"{data}: no folds ({error}); it may still be used beside other corpora (--corpora{more})")
         return []
     print(f"{data}/folds: {words}")
     return lines

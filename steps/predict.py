@@ -96,6 +96,8 @@ def main() -> None:
         raise cli.UserError("--draw shows what changes over time: choose --by windows or --by turns")
     if options.draw and options.draw.exists() and not options.draw.is_dir():
         raise cli.UserError(f"--draw {options.draw}: is no folder")
+    if options.draw:  # one that cannot be made is told of before hours of answers
+        options.draw.mkdir(parents=True, exist_ok=True)
     if options.hop and options.by != "windows":
         raise cli.UserError("--hop is of windows: choose --by windows")
     from tqdm import tqdm

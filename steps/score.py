@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--runs", default="", help="runs to score, which all systems must have [all]")
     parser.add_argument("--seeds", default="", help="seeds to score, which all systems must have [all]")
     parser.add_argument("--conf", type=cli.path_of, default=Path("conf"), help="folder of the configuration [conf]")
-    parser.add_argument("--title", default="", help="what the results are of [the folder that holds <exp-dir>]")
+    parser.add_argument("--title", default="", help="what the results are of [<exp-dir>; if exp, what holds it]")
     parser.add_argument("--data", type=cli.path_of, help="the data dir, for score files without labels")
     options = parser.parse_args()
     exp, seeds = options.exp, cli.numbers("--seeds", options.seeds)
@@ -57,7 +57,8 @@ def main() -> None:
     for answer in answers.answers(content):
         if not answer.said.startswith(answers.NOT):
             print(str(answer).replace("**", ""))
-    print(f"\nAll figures: {exp / results.NAME}")
+    alone = f", which is now of these {'runs' if options.runs else 'seeds'} alone" * bool(options.runs or seeds)
+    print(f"\nAll figures: {exp / results.NAME}{alone}")
 
 
 if __name__ == "__main__":

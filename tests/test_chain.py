@@ -270,6 +270,20 @@ def test_a_corpus_that_is_not_there_is_named(tmp_path):
     assert "'aa=~/no.csv'" in said and f"{os.environ['HOME']}/no.csv is not there" in said
 
 
+def test_what_is_wrong_with_any_corpus_or_the_model_is_told_before_one_is_prepared(tmp_path):
+    (tmp_path / "a.csv").write_text("path,speaker,emotion\n")
+    (tmp_path / "odd").mkdir()
+    script, words = ROOT / "egs/open/across.sh", ["--data", "d", "--exp", "e", "--corpora"]
+    for second, more, message in (
+        ("b=no.csv", [], "no.csv is not there"),
+        ("odd=odd", [], "'odd' is no corpus of local/open (run.sh --corpus list), and "),
+        ("b=a.csv", ["--model", "nosuch"], "--model nosuch: "),
+    ):
+        said = call(tmp_path, script, *words, f"a=a.csv {second}", *more, "--systems", "svm", code=1).splitlines()[-1]
+        assert said.startswith("across.sh: ") and message in said
+        assert not (tmp_path / "d").exists() or not list((tmp_path / "d").rglob("wav.scp"))
+
+
 def test_names_of_the_recipes_own_folders_are_taken(tmp_path):
     words = ["--data", "d", "--exp", "e", "--table", "across.csv"]
     (complaint,) = call(tmp_path, ROOT / "egs/open/run.sh", *words, code=1).splitlines()

@@ -198,8 +198,8 @@ def main() -> None:
         print(f"{data}/folds: {words}")
     elif not (data / "folds").is_file():
         raise cli.UserError(
-            f"{data}/folds: is not there: a run trains, validates and tests on different speakers, so it takes three "
-            "at least (--folds makes runs)"
+            f"{data}/folds: is not there: a run trains, validates and tests on different speakers"
+            f"{', so it takes three at least' if len(set(utt2spk.values())) < 3 else ' (--folds makes runs)'}"
         )
     else:
         folds = of_data_dir(data)

@@ -19,6 +19,7 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 corpora=              # NAME=DIR or NAME=FILE, of each corpus
+map=                  # labels of tables: "<label>=<class> ...", others are left out, or a YAML file of such
 classes="ang hap neu sad" # classes to take of each; those that only some have are tested where they are
 check_counts=true     # refuse a corpus that is not the published release
 force=false           # go on where a corpus makes results meaningless
@@ -39,6 +40,7 @@ stop_stage=5          # last stage
 enter "$here" embeddings pretrained conf data exp
 . ./path.sh
 . ./cmd.sh
+[[ -z $map || $map != *.y*ml || $map == /* ]] || map=$_caller/$map
 read -ra pairs <<<"${corpora//$'\n'/ }"
 [[ -n $systems ]] || die "--systems is empty: name at least one"
 [[ ${#pairs[@]} -ge 2 ]] || die "--corpora \"NAME=DIR NAME=DIR ...\": at least two are needed"
@@ -71,13 +73,18 @@ finetune() { # SYSTEMS PROTOCOL EXP [OPTION…]
     --seeds "$seeds" --nj "$train_nj" --cmd "$cuda_cmd" --systems "$@"
 }
 # What is wrong with systems, or not there, is refused before anything is made.
+[[ -z $model || -f $conf/systems/$model.yaml ]] || die "--model $model: $conf/systems/$model.yaml is not there"
 ((stop_stage < 3)) || finetune "$systems" "$data" "$exp" --check true
 
 if run_stage 1 "Data preparation: labels, speakers, folds; what is wrong with them"; then
+  for k in "${!names[@]}"; do # all, before the first is read
+    [[ -e ${places[k]} ]] || die "--corpora: '${pairs[k]}': ${places[k]} is not there"
+    [[ -f ${places[k]} || -f local/open/${names[k]}.yaml ]] ||
+      die "--corpora: '${names[k]}' is no corpus of local/open (run.sh --corpus list), and ${places[k]} no table"
+  done
   for k in "${!names[@]}"; do
     corpus=${names[k]} place=${places[k]}
-    [[ -e $place ]] || die "--corpora: '${pairs[k]}': $place is not there"
-    if [[ -f $place ]]; then source=(--table "$place"); else source=(--corpus "$corpus" --dir "$place"); fi
+    if [[ -f $place ]]; then source=(--table "$place" --map "$map"); else source=(--corpus "$corpus" --dir "$place"); fi
     local/open.py "${source[@]}" --classes "$classes" --check-counts "$check_counts" --beside-others "$corpus" \
       --segments true --redo "$redo" "$data/$corpus"
     made "${folders[@]:0:k+1}"

@@ -6,7 +6,7 @@ INTERVAL is {value, low, high}, with the 95 % bounds, null where there is one un
 
 sum         of all else: a file that was changed afterwards is not read
 format      1: a number that changes when a reader of this layout would go wrong
-corpus      the name of the folder that holds exp, or the title asked for
+corpus      the name of exp or, where that is "exp", of the folder that holds it; or the title asked for
 how         in words, how intervals and p were made: interval, p, p_corrected, p_mcnemar, probe_interval
 test        what was tested: utterances, a number; speakers, runs, names; classes, class → utterances; untested, the
             speakers that selected epochs and were never tested; validation_speakers, their number in a run or null
@@ -86,7 +86,7 @@ HOW = {
 def system_rows(evidence: Evidence, title: str = "") -> Json:
     """Of results.json, all that the scores alone say: `test`, `majority`, `systems` and what the configuration says of
     them."""
-    first, groups = evidence.summaries[0], systems.read_groups(evidence.conf)
+    first, groups, place = evidence.summaries[0], systems.read_groups(evidence.conf), evidence.exp.resolve()
     family = {name: key for key, names in groups.families.items() for name in names}
     base = majority(first.labels)
     selecting = next(iter(first.selecting.values()))
@@ -100,7 +100,7 @@ def system_rows(evidence: Evidence, title: str = "") -> Json:
     chance = 100 / np.count_nonzero(counts)
     return {
         "format": FORMAT,
-        "corpus": title or evidence.exp.resolve().parent.name,
+        "corpus": title or (place.parent if place.name == "exp" else place).name,
         "how": HOW,
         "test": {
             "utterances": len(first.utterances),

@@ -53,8 +53,10 @@ class Options:
             if value not in known:
                 raise UserError(f"{name} '{value}': there are {', '.join(known)}")
         self.hop = self.window if self.hop is None else self.hop
-        if not 0.25 <= self.window <= 60 or not 0.05 <= self.hop <= 60:
-            raise UserError(f"window {self.window:g} s, hop {self.hop:g} s: from 0.25 (hop 0.05) to 60 s")
+        if not 0.25 <= self.window <= 60:
+            raise UserError(f"window {self.window:g} s: from 0.25 to 60 s")
+        if not 0.05 <= self.hop <= 60:
+            raise UserError(f"hop {self.hop:g} s: from 0.05 to 60 s")
         if self.unsure is not None and not 0 <= self.unsure <= 1:
             raise UserError(f"unsure {self.unsure:g}: a posterior, from 0 to 1")
         if self.unlike is not None and np.isnan(self.unlike):

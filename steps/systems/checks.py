@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from zipfile import is_zipfile
 
 import numpy as np
 
@@ -50,6 +51,8 @@ def lacks(settings: Config, options: Namespace) -> str:
             return f"needs a file of vectors, and --embeddings names a folder: {path}"
         if settings.backend.vectors and not path.is_file():
             return f"needs a folder with {path.name}: --embeddings names {options.embeddings}"
+        if path.suffix == ".npy" or (path.suffix == ".npz" and path.is_file() and not is_zipfile(path)):
+            raise UserError(f"{path}: is no .npz (numpy.savez, an array an utterance-id), and no scp of Kaldi archives")
     if options.check:
         return ""
     if settings.backend.sees == "descriptors" and not vectors_of(settings, options).is_file():

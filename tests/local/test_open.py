@@ -157,7 +157,13 @@ def test_labels_are_mapped_without_code(prepare, spoken, tmp_path):
     assert "'angry' is not <label>=<class>" in prepare("--table", path, "--map", "angry sad=x", code=1)
     numbers = [[*row[:2], k % 4] for k, row in enumerate(spoken)]
     path = table(tmp_path / "n.csv", ["path", "speaker", "label"], numbers)
-    assert "labels are numbers; say what they mean" in prepare("--table", path, code=1)
+    assert "labels are numbers; say which class each means: --map" in prepare("--table", path, code=1)
+    assert "--map '0=… 1=… 2=… 3=…'" in prepare("--table", path, code=1)
+    assert "--map no.yaml: there is no such file" in prepare("--table", path, "--map", "no.yaml", code=1)
+    scale = table(
+        tmp_path / "s.csv", ["path", "speaker", "label"], [[*row[:2], k / 7] for k, row in enumerate(spoken * 2)]
+    )
+    assert "values of a scale, and no classes" in prepare("--table", scale, code=1)
     prepare("--table", path, "--map", "0=ang 1=hap")
     assert emotions(tmp_path) == {"ang": 6, "hap": 6}
 
@@ -259,6 +265,11 @@ def test_slips_of_labels_are_named(type_in, spoken, tmp_path):
     path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows)
     said = type_in("local/open.py", "--table", path, tmp_path / "x").stderr
     assert "label 'angyr' is a class of its own; did you mean 'angry'?" in said
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], [*spoken[1:], [*spoken[0][:2], "freude"]])
+    assert (
+        "did you mean" not in type_in("local/open.py", "--table", path, tmp_path / "x").stderr
+    )  # "fru", of frustrated
+    path = table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows)
     said = type_in("local/open.py", "--table", path, "--map", "angry=ang hapy=hap sad=sad", tmp_path / "x").stderr
     assert "--map: no row has the label 'hapy'" in said
 
@@ -594,7 +605,7 @@ def test_numbers_are_no_labels_even_where_some_are_missing(type_in, spoken, tmp_
         table(tmp_path / "x.csv", ["path", "speaker", "emotion"], rows),
         tmp_path / "x",
     ]
-    assert "labels are numbers; say what they mean" in type_in(*words, code=1).stderr
+    assert "labels are numbers; say which class each means: --map" in type_in(*words, code=1).stderr
 
 
 def test_one_recording_under_two_spellings_of_its_path_is_one(type_in, spoken, tmp_path):

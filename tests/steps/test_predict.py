@@ -232,7 +232,7 @@ def test_thresholds_and_prior_are_the_users(sounds, type_in):
         (["--unsure", "2"], "a posterior, from 0 to 1"),
         (["--window", "0"], "from 0.25"),
         (["--window", "nan"], "from 0.25"),
-        (["--hop", "0"], "from 0.25"),
+        (["--hop", "0"], "hop 0 s: from 0.05"),
         (["--unlike-above", "nan"], "a score"),
         (["--draw", sounds], "choose --by"),
         (["--by", "windows", "--draw", file], "is no folder"),

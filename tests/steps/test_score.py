@@ -329,6 +329,16 @@ def test_what_selecting_was_worth_and_what_the_highest_is_worth(corpus, score):
     assert score()[1]["best"]["told_who_speaks"] == ["good", "poor"]  # and so had their mean
 
 
+def test_results_bear_the_name_of_their_folder_and_say_where_they_are_of_some_runs(corpus, type_in):
+    words = ("steps/score.py", "--conf", corpus / "conf")
+    type_in(*words, corpus / "exp")
+    assert results.read(corpus / "exp/results.json")["corpus"] == corpus.resolve().name
+    (corpus / "exp").rename(corpus / "mine")
+    [run, *_] = results.read(corpus / "mine/results.json")["test"]["runs"]
+    said = type_in(*words, "--runs", run, corpus / "mine").stdout
+    assert said.startswith("mine\n") and said.endswith("results.json, which is now of these runs alone\n")
+
+
 def test_archives_give_the_same_and_withheld_labels_come_from_the_data_dir(corpus, score, type_in, tmp_path):
     _, figures = score("--title", "toy")
     for labels in (True, False):

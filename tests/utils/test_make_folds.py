@@ -151,7 +151,10 @@ def test_made_by_hand_shown_and_exported(tmp_path, type_in):
         for i in range(4)
     ]
     write_data_dir(tmp_path / "data", rows)
-    assert "takes three at least (--folds makes" in type_in("utils/make_folds.py", tmp_path / "data", code=1).stderr
+    assert (
+        "trains, validates and tests on different speakers (--folds makes"
+        in type_in("utils/make_folds.py", tmp_path / "data", code=1).stderr
+    )
     said = type_in("utils/make_folds.py", "--folds", "3", tmp_path / "data").stdout
     type_in("utils/make_folds.py", "--csv", tmp_path / "folds.csv", tmp_path / "data")
     assert "3 runs of groups alike" in said and "run01  test          2  1  1    4    4" in said

@@ -215,6 +215,16 @@ def test_files_of_other_kinds_are_refused(emotional, vectors, tmp_path):
             Given(tmp_path / name, emotional).read()
 
 
+def test_what_is_no_file_of_vectors_is_refused_without_a_data_dir(tmp_path, type_in):
+    words = ["steps/finetune.py", "--conf", CONF, "--systems", "given_svm", "--check", "true", "--embeddings"]
+    (tmp_path / "a.npz").write_text("junk\n")
+    np.save(tmp_path / "a.npy", np.zeros((3, 4)))
+    for name in ("a.npz", "a.npy"):
+        said = type_in(*words, tmp_path / name, tmp_path / "data", tmp_path / "exp", code=1).stderr
+        assert said.startswith(f"finetune.py: {tmp_path}/{name}: is no .npz (numpy.savez, an array an utterance-id)")
+        assert said.count("\n") == 1
+
+
 def test_without_embeddings_a_group_does_without_and_a_name_is_refused(emotional, tmp_path, type_in):
     (tmp_path / "conf/systems").mkdir(parents=True)
     (tmp_path / "conf/systems/svm.yaml").write_text("training: {epochs: 0}\nbackend: {kind: svm, sees: functionals}\n")
