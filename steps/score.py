@@ -57,7 +57,7 @@ def main() -> None:
     for answer in answers.answers(content):
         if not answer.said.startswith(answers.NOT):
             print(str(answer).replace("**", ""))
-    alone = f", which is now of these {'runs' if options.runs else 'seeds'} alone" * bool(options.runs or seeds)
+    alone = ", which is now of these runs alone" * bool(options.runs.split())
     print(f"\nAll figures: {exp / results.NAME}{alone}")
 
 
