@@ -62,6 +62,11 @@ class Recipe:
         return f"egs/{self.folder}/results{'' if self.name == self.folder else f'/{self.name}'}"
 
     @property
+    def home(self) -> str:
+        """Where those of its recipe's corpora together are kept."""
+        return self.place.removesuffix(f"/{self.name}")
+
+    @property
     def command(self) -> str:
         """What runs it; DIR is the corpus's folder."""
         source = f"--{self.name} DIR" if self.name == self.folder else f"--corpus {self.name} --dir DIR"

@@ -54,7 +54,7 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
     main = over_corpora.main(results_of)
     of = {name: next(results for results in results_of.values() if name in results["systems"]) for name in main}
     about, limits, more = parts(first.shared)
-    systems, home = first.results["systems"], first.place.removesuffix(f"/{first.name}")
+    systems, home = first.results["systems"], first.home
     page = f"[{home}]({home}/README.md)"
     quoted = dict.fromkeys([*tables.short(first.results), *asked(first.results)])
     typed = [name for name in quoted if not tables.sees_given(first.results, name)]
@@ -96,9 +96,7 @@ def of_corpora(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) 
 def to_use(recipes: Collection[Recipe], compared: Mapping[str, Any] | None) -> str:
     """What to use, of several corpora, in a line each way."""
     results_of = {recipe.name: recipe.results for recipe in side_by_side(recipes, compared)}
-    first = next(iter(recipes))
-    page = f"{first.place.removesuffix(f'/{first.name}')}/README.md#{ANCHOR}"
-    more = f" [By corpus, and what is as good]({page})." if compared else ""
+    more = f" [By corpus, and what is as good]({next(iter(recipes)).home}/README.md#{ANCHOR})." if compared else ""
     return f"**{USE}**{more}\n\n{bullets(at_once(recommended(results_of, compared), results_of))}"
 
 

@@ -39,7 +39,7 @@ class Pretrained:
 
 def lacks(settings: Config, options: Namespace) -> str:
     """What a system needs and has not, in the options of steps/finetune.py and, without --check, in the data dir; ""
-    where it has all."""
+    where it has all. Raises UserError for a file of vectors that is none."""
     table, extractor = options.data / CORPORA, settings.training.extractor
     unknown = options.check and not options.pretrained  # it is yet to be trained
     if extractor and not unknown and not (model := Path(options.pretrained) / extractor / runs.MODEL).is_file():
